@@ -1,0 +1,81 @@
+import { waitForAgreement } from './cluster-agreement.js';
+import { slotCount } from './cluster-view.js';
+import type { ControlConnections } from './control-connections.js';
+import type { LocalClusterError } from './errors.js';
+import { addressOf, type LocalNode } from './node-address.js';
+import { waitUntil } from './wait-until.js';
+
+/** Which server is to be what. */
+export interface ClusterPlan {
+  readonly masters: readonly LocalNode[];
+  /** Replicas of the master at the same place of `masters`. */
+  readonly replicas: readonly (readonly LocalNode[])[];
+}
+
+/** Makes one cluster of servers that do not know each other yet, as `redis-cli --cluster create` would. */
+export async function formCluster(
+  control: ControlConnections,
+  plan: ClusterPlan,
+  timeout: number,
+): Promise<void> {
+  const nodes = [...plan.masters, ...plan.replicas.flat()];
+  await Promise.all(plan.masters.map((master, index) => giveSlots(control, master, shareOf(index, plan))));
+  // Nodes that all begin with epoch 0 would have to settle their collisions one by one.
+  await Promise.all(nodes.map((node, index) => control.call(node, 'CLUSTER', 'SET-CONFIG-EPOCH', index + 1)));
+  await meet(control, nodes);
+  await Promise.all(
+    plan.masters.map(async (master, index) => {
+      const id = String(await control.call(master, 'CLUSTER', 'MYID'));
+      await Promise.all(
+        (plan.replicas[index] ?? []).map((replica) => replicate(control, replica, id, timeout)),
+      );
+    }),
+  );
+  await waitForAgreement(control, nodes, `a cluster of ${nodes.length} nodes forms`, timeout);
+}
+
+/** Introduces every node to every other: left to gossip, the news of a node travels for seconds. */
+async function meet(control: ControlConnections, nodes: readonly LocalNode[]): Promise<void> {
+  const pairs = nodes.flatMap((node, index) => nodes.slice(index + 1).map((other) => [node, other] as const));
+  await Promise.all(
+    pairs.map(([node, other]) => control.call(node, 'CLUSTER', 'MEET', other.host, other.port)),
+  );
+}
+
+/** Makes a node a replica, as soon as it has heard of its master. */
+async function replicate(
+  control: ControlConnections,
+  replica: LocalNode,
+  masterId: string,
+  timeout: number,
+): Promise<void> {
+  await waitUntil(`${addressOf(replica)} becomes a replica`, timeout, async () => {
+    try {
+      await control.call(replica, 'CLUSTER', 'REPLICATE', masterId);
+      return true;
+    } catch (error) {
+      const { message } = error as LocalClusterError;
+      if (message.includes('Unknown node')) return 'it has not heard of its master yet';
+      throw error;
+    }
+  });
+}
+
+function shareOf(index: number, { masters }: ClusterPlan): [from: number, to: number] {
+  const boundary = (position: number) => Math.round((slotCount * position) / masters.length);
+  return [boundary(index), boundary(index + 1) - 1];
+}
+
+async function giveSlots(
+  control: ControlConnections,
+  master: LocalNode,
+  [from, to]: [from: number, to: number],
+): Promise<void> {
+  try {
+    await control.call(master, 'CLUSTER', 'ADDSLOTSRANGE', from, to);
+  } catch {
+    // Redis 6 has no ranges.
+    const slots = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+    await control.call(master, 'CLUSTER', 'ADDSLOTS', ...slots);
+  }
+}

@@ -1,0 +1,104 @@
+import { bestView, opinionsOf, owns, type NodeOpinion } from './cluster-view.js';
+import type { ControlConnections } from './control-connections.js';
+import { LocalClusterError } from './errors.js';
+import { addressOf, loopback, type NodeReference } from './node-address.js';
+import { waitUntil } from './wait-until.js';
+
+const keysPerMigrate = 100;
+
+/** How long one MIGRATE may take, in milliseconds. */
+const migrateTimeout = 5_000;
+
+/** A slot on its way from one master to another. */
+interface Move {
+  readonly slot: number;
+  readonly source: NodeOpinion;
+  readonly target: NodeOpinion;
+}
+
+export interface MoveSlotOptions {
+  /**
+   * Runs while the slot is between its masters: MIGRATING here, IMPORTING there, keys not moved yet. Keep it well
+   * under the timeout of your test: the slot stays where it is until the returned promise resolves.
+   */
+  readonly whileMoving?: () => void | Promise<void>;
+}
+
+/**
+ * Moves one slot with its keys to another master while clients go on, in the steps `redis-cli --cluster reshard`
+ * takes; resolves when every one of `nodes` knows the new owner.
+ */
+export async function moveSlot(
+  control: ControlConnections,
+  slot: number,
+  to: NodeReference,
+  nodes: readonly NodeReference[],
+  password: string | undefined,
+  timeout: number,
+  { whileMoving }: MoveSlotOptions = {},
+): Promise<void> {
+  const view = await bestView(control, nodes);
+  const source = view.find((node) => owns(node, slot));
+  const target = view.find(({ port }) => port === to.port);
+  if (source === undefined) throw new LocalClusterError('UNKNOWN_NODE', `Slot ${slot} has no owner.`);
+  if (target?.role !== 'master') {
+    throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is no master, so it cannot own a slot.`);
+  }
+  if (source.id === target.id) return;
+
+  const move = { slot, source, target };
+  const masters = view.filter(
+    ({ role, port }) => role === 'master' && nodes.some((node) => node.port === port),
+  );
+  await open(control, move);
+  await whileMoving?.();
+  await moveKeys(control, move, password);
+  await close(control, move, masters);
+  await waitUntil(`all nodes know that slot ${slot} moved`, timeout, async () => {
+    const views = await Promise.all(nodes.map((node) => opinionsOf(control, node)));
+    const behind = views.findIndex((opinions) => ownerIn(opinions, slot)?.id !== target.id);
+    return behind === -1 ? true : `${addressOf(nodes[behind] ?? target)} does not yet`;
+  });
+}
+
+/** The target first: the source sends clients there as soon as it is migrating. */
+async function open(control: ControlConnections, { slot, source, target }: Move): Promise<void> {
+  await control.call(target, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.id);
+  await control.call(source, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', target.id);
+}
+
+async function moveKeys(
+  control: ControlConnections,
+  { slot, source, target }: Move,
+  password: string | undefined,
+): Promise<void> {
+  const auth = password === undefined ? [] : ['AUTH', password];
+  for (;;) {
+    const keys = (await control.callBuffer(
+      source,
+      'CLUSTER',
+      'GETKEYSINSLOT',
+      slot,
+      keysPerMigrate,
+    )) as Buffer[];
+    if (keys.length === 0) return;
+    const destination = [loopback, target.port, '', 0, migrateTimeout] as const;
+    await control.call(source, 'MIGRATE', ...destination, 'REPLACE', ...auth, 'KEYS', ...keys);
+  }
+}
+
+/** Target, source, then the others: in this order no moment comes in which nobody claims the slot. */
+async function close(
+  control: ControlConnections,
+  { slot, source, target }: Move,
+  masters: readonly NodeOpinion[],
+): Promise<void> {
+  const others = masters.filter(({ id }) => id !== source.id && id !== target.id);
+  for (const node of [target, source, ...others]) {
+    await control.call(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
+  }
+}
+
+function ownerIn(view: readonly NodeOpinion[] | undefined, slot: number): NodeOpinion | undefined {
+  return view?.find((node) => owns(node, slot));
+}

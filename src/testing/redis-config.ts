@@ -1,0 +1,20 @@
+/** Directives as in redis.conf, values written as there. A list gives one line for each of its values. */
+export type RedisConfig = Readonly<Record<string, string | number | readonly (string | number)[]>>;
+
+/** The text of a redis.conf. */
+export function renderConfig(config: RedisConfig): string {
+  return Object.entries(config)
+    .flatMap(([directive, value]) => asList(value).map((one) => `${directive} ${one === '' ? '""' : one}\n`))
+    .join('');
+}
+
+/** Directives that make servers ask for, and replicas give, a password. */
+export function passwordConfig(password: string | undefined): RedisConfig {
+  if (password === undefined) return {};
+  const quoted = `"${password.replace(/[\\"]/g, '\\$&')}"`;
+  return { requirepass: quoted, masterauth: quoted };
+}
+
+function asList(value: RedisConfig[string]): readonly (string | number)[] {
+  return typeof value === 'object' ? value : [value];
+}
