@@ -69,7 +69,7 @@ export class LocalCluster {
 
   /** All nodes, alive or not, as startup nodes for ioredis. */
   get nodes(): LocalNode[] {
-    return this.group.processes.map(({ host, port }) => ({ host, port }));
+    return this.group.servers.map(({ host, port }) => ({ host, port }));
   }
 
   /** The temporary folder with the servers' files and logs; gone after `stop()`. */
@@ -79,7 +79,7 @@ export class LocalCluster {
 
   /** Process id of a node, or undefined while it does not run. */
   pidOf(node: NodeReference): number | undefined {
-    return this.group.processes.find(({ port }) => port === node.port)?.pid;
+    return this.group.servers.find(({ port }) => port === node.port)?.pid;
   }
 
   /** The nodes that are masters now by the cluster's own account, without those whose process has ended. */
@@ -109,8 +109,8 @@ export class LocalCluster {
   }
 
   /** Ends a node at once (SIGKILL), as a crash would. Resolves when the process is gone, before any failover. */
-  kill(node: NodeReference): Promise<void> {
-    return this.group.find(node).kill();
+  async kill(node: NodeReference): Promise<void> {
+    await this.group.find(node).kill();
   }
 
   /** Freezes a node (SIGSTOP): its connections stay open, nothing answers. Resolves before any failover. */
@@ -201,10 +201,10 @@ export class LocalCluster {
   }
 
   async #view(): Promise<NodeOpinion[]> {
-    const { responsive, processes } = this.group;
+    const { responsive, servers } = this.group;
     const view = await this.group.control((control) => bestView(control, responsive));
     return view.filter(({ port }) =>
-      processes.some((server) => server.port === port && server.state !== 'ended'),
+      servers.some((server) => server.port === port && server.state !== 'ended'),
     );
   }
 }

@@ -38,9 +38,14 @@ export class LocalRedis implements NodeReference {
     return this.server.pid;
   }
 
+  /** The temporary folder with the server's files and log; gone after `stop()`. */
+  get folder(): string {
+    return this.group.folder;
+  }
+
   /** Ends the server at once (SIGKILL). */
-  kill(): Promise<void> {
-    return this.group.find(this).kill();
+  async kill(): Promise<void> {
+    await this.group.find(this).kill();
   }
 
   /** Freezes the server (SIGSTOP): connections stay open, nothing answers. */

@@ -20,11 +20,12 @@ const attempts = 3;
 
 /** Server processes with one temporary folder and one watchdog, that begin and end together. */
 export class ServerGroup {
-  readonly #processes: RedisProcess[] = [];
+  readonly #servers: RedisProcess[] = [];
   readonly #folder: string;
   readonly #watchdog: Watchdog;
   readonly #program: string;
   readonly #config: RedisConfig;
+  #launching: Promise<unknown> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @throws LocalClusterError `REDIS_SERVER_NOT_FOUND` */
@@ -47,8 +48,8 @@ export class ServerGroup {
     this.#watchdog.watchFolder(this.#folder);
   }
 
-  get processes(): readonly RedisProcess[] {
-    return this.#processes;
+  get servers(): readonly RedisProcess[] {
+    return this.#servers;
   }
 
   /** The temporary folder with the servers' files and logs. */
@@ -56,52 +57,44 @@ export class ServerGroup {
     return this.#folder;
   }
 
-  get watchdogPid(): number | undefined {
-    return this.#watchdog.pid;
-  }
-
   /** Servers that should answer: neither ended nor paused. */
   get responsive(): RedisProcess[] {
-    return this.#processes.filter(({ state }) => state === 'running');
+    return this.#servers.filter(({ state }) => state === 'running');
   }
 
   /** Starts `count` servers and resolves when they serve. */
-  async launch(count: number): Promise<RedisProcess[]> {
-    const launched = await Promise.all((await findFreePorts(count)).map((port) => this.#launchOne(port)));
-    this.#processes.push(...launched);
-    return launched;
+  launch(count: number): Promise<RedisProcess[]> {
+    const launching = this.#launch(count);
+    this.#launching = launching.catch(() => undefined);
+    return launching;
   }
 
   /** Starts a process of this group, again or for the first time, and resolves when it serves. */
-  async serve(process: RedisProcess): Promise<void> {
-    await process.start();
+  async serve(server: RedisProcess): Promise<void> {
+    this.#refuseWhenStopped();
+    await server.start();
     await withControl(this.password, (control) =>
-      waitUntil(`the server on ${addressOf(process)} answers`, serveTimeout, async () => {
-        if (process.state === 'ended') throw process.failure();
+      waitUntil(`the server on ${addressOf(server)} answers`, serveTimeout, async () => {
+        if (server.state === 'ended') throw server.failure();
         // The process id tells our server from one that holds the port already.
-        const info = await control.ask(process, 'INFO', 'server');
-        if (info?.includes(`process_id:${process.pid ?? 0}\r`) === true) return true;
-        return 'it does not answer yet';
+        const info = await control.call(server, 'INFO', 'server').catch((error: unknown) => error);
+        return String(info).includes(`process_id:${server.pid ?? 0}\r`) || `it does not yet: ${String(info)}`;
       }),
     );
   }
 
   find(node: NodeReference): RedisProcess {
-    if (this.#stopping !== undefined) {
-      throw new LocalClusterError('STOPPED', 'These servers have been stopped.');
-    }
-    const process = this.#processes.find(({ port }) => port === node.port);
-    if (process === undefined) {
+    this.#refuseWhenStopped();
+    const server = this.#servers.find(({ port }) => port === node.port);
+    if (server === undefined) {
       throw new LocalClusterError('UNKNOWN_NODE', `No server of this group listens on port ${node.port}.`);
     }
-    return process;
+    return server;
   }
 
   /** Runs `work` with connections to the servers; refuses when the group has been stopped. */
-  control<T>(work: (control: ControlConnections) => Promise<T>): Promise<T> {
-    if (this.#stopping !== undefined) {
-      return Promise.reject(new LocalClusterError('STOPPED', 'These servers have been stopped.'));
-    }
+  async control<T>(work: (control: ControlConnections) => Promise<T>): Promise<T> {
+    this.#refuseWhenStopped();
     return withControl(this.password, work);
   }
 
@@ -111,21 +104,39 @@ export class ServerGroup {
     return this.#stopping;
   }
 
+  #refuseWhenStopped(): void {
+    if (this.#stopping === undefined) return;
+    throw new LocalClusterError('STOPPED', 'These servers have been stopped.');
+  }
+
   async #stop(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.terminate()));
+    // A server on its way up is not on the list yet.
+    await this.#launching;
+    await Promise.all(this.#servers.map((server) => server.terminate()));
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
     await this.#watchdog.release();
   }
 
+  async #launch(count: number): Promise<RedisProcess[]> {
+    const ports = await findFreePorts(count);
+    const results = await Promise.allSettled(ports.map((port) => this.#launchOne(port)));
+    const launched = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    // Those that did start are on the list whatever became of the others, so that stop() ends them.
+    this.#servers.push(...launched);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason as LocalClusterError;
+    return launched;
+  }
+
   async #launchOne(port: number): Promise<RedisProcess> {
     for (let attempt = 1; ; attempt++) {
-      const process = new RedisProcess(port, this.#program, this.#folder, this.#config, this.#watchdog);
+      const server = new RedisProcess(port, this.#program, this.#folder, this.#config, this.#watchdog);
       try {
-        await this.serve(process);
-        return process;
+        await this.serve(server);
+        return server;
       } catch (error) {
-        await process.terminate();
-        if (attempt === attempts || !/address already in use|bind/i.test(process.lastWords)) throw error;
+        await server.terminate();
+        if (attempt === attempts || !/address already in use/i.test(server.lastWords)) throw error;
         [port] = (await findFreePorts(1)) as [number];
       }
     }

@@ -57,10 +57,6 @@ export class Watchdog {
     this.#keepEventLoopAlive(false);
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   watchFolder(folder: string): void {
     this.#tell(`folder ${folder}`);
   }

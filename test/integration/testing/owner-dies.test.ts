@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { eventually } from '../../support/eventually.js';
+import { isAlive } from '../../support/processes.js';
+
+interface Started {
+  readonly pids: number[];
+  readonly folder: string;
+}
+
+describe('when the process that started a cluster', () => {
+  it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
+    'is ended by %s, no server and no folder is left',
+    async (signal) => {
+      const { owner, started } = await startOwner('stay');
+      expect(started.pids).toHaveLength(3);
+      expect(started.pids.every(isAlive)).toBe(true);
+
+      owner.kill(signal);
+      await once(owner, 'exit');
+
+      await eventually(() => !started.pids.some(isAlive), 'the servers end');
+      await eventually(() => !existsSync(started.folder), 'the folder goes');
+    },
+  );
+
+  it('has nothing more to do, it ends although nobody called stop(), and takes the cluster with it', async () => {
+    const { owner, started } = await startOwner('leave');
+    if (owner.exitCode === null) await once(owner, 'exit');
+    expect(owner.exitCode).toBe(0);
+    await eventually(() => !started.pids.some(isAlive), 'the servers end');
+    await eventually(() => !existsSync(started.folder), 'the folder goes');
+  });
+});
+
+async function startOwner(manner: 'stay' | 'leave') {
+  const script = join(process.cwd(), 'test/support/cluster-owner.ts');
+  const env = { ...process.env };
+  delete env.NODE_OPTIONS;
+  const owner = spawn(process.execPath, ['--import', 'tsx', script, manner], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
+  return { owner, started: JSON.parse(line) as Started };
+}
