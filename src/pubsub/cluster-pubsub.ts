@@ -1,0 +1,579 @@
+import type { Cluster } from 'ioredis';
+import { EventEmitter } from 'node:events';
+import { channelKey, displayName, slotOf } from './channel-key.js';
+import { ConnectionFactory } from './connection-factory.js';
+import type {
+  ClusterPubSubError} from './errors.js';
+import {
+  ClosedError,
+  HandlerError,
+  InvalidArgumentError,
+  ShardedUnsupportedError,
+} from './errors.js';
+import { Introspection, sum, sumByChannel, union, type IntrospectionOptions } from './introspection.js';
+import type {
+  ConfirmationMessage,
+  DataMessage,
+  Encoded,
+  Gap,
+  Loss,
+  MessageHandler,
+  Moved,
+  PubSubMessage,
+  PubSubStatus,
+  SubscriptionKindName,
+} from './message.js';
+import { MessageQueue } from './message-queue.js';
+import { NodeConnections } from './node-connections.js';
+import type {
+  ChannelName,
+  ClusterConnectionOptions,
+  Payload,
+  PubSubEncoding,
+  PubSubOptions,
+} from './options.js';
+import { Publisher, type PublishCommand, type PublishOptions } from './publisher.js';
+import { Reconciler } from './reconciler.js';
+import { isCluster, readSeeds } from './seeds.js';
+import { checkName, readSubscribeArguments, type SubscribeArgument } from './subscribe-arguments.js';
+import { Subscription, SubscriptionTable } from './subscription.js';
+import { KINDS, type SubscriptionKind } from './subscription-kind.js';
+import { Topology } from './topology.js';
+
+/** What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: they are told by what failed. */
+export interface ClusterPubSubEvents {
+  /** Subscriptions stand again that did not for a while: what was published meanwhile may be missing. */
+  gap: [gap: Gap];
+  /** Subscriptions that stood now stand nowhere; a `gap` follows when they are back. */
+  lost: [loss: Loss];
+  /** Slots have another master than before. */
+  moved: [moved: Moved];
+  status: [status: PubSubStatus];
+  error: [error: ClusterPubSubError];
+}
+
+/** How {@link ClusterPubSub.getMessage} waits. */
+export interface GetMessageOptions {
+  /** How long to wait for a message, in ms (fractions count). 0 (default): not at all. `null` or Infinity: for ever. */
+  timeout?: number | null | undefined;
+  /** Overrides the option of the same name for this call. */
+  ignoreSubscribeMessages?: boolean | undefined;
+}
+
+const DEFAULTS = {
+  connectTimeout: 10_000,
+  commandTimeout: 2_000,
+  maxQueuedMessages: 10_000,
+  bufferLimit: 10_000,
+};
+
+/**
+ * Publish/subscribe on a Redis Cluster.
+ *
+ * Every channel is subscribed and published at the master that owns its slot, so that the count of {@link publish} is
+ * exact and order per channel holds. Subscriptions are kept: after a lost connection, a failover or a moved slot they
+ * are made anew at the right node, and the hole is reported as a `gap`. Connects on first use.
+ *
+ * @example
+ * ```ts
+ * await using pubsub = new ClusterPubSub({ nodes: [{ host: '127.0.0.1', port: 7000 }] });
+ * await pubsub.subscribe({ news: ({ data }) => console.log(data) });
+ * await pubsub.publish('news', 'hello'); // → 1
+ * ```
+ *
+ * @publicApi
+ */
+export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitter<ClusterPubSubEvents> {
+  readonly #encoding: PubSubEncoding;
+  readonly #ignoreSubscribeMessages: boolean;
+  readonly #connectTimeout: number;
+  readonly #table = new SubscriptionTable();
+  readonly #queue: MessageQueue<PubSubMessage<E>>;
+  readonly #connections: NodeConnections;
+  readonly #topology: Topology;
+  readonly #publisher: Publisher;
+  readonly #reconciler: Reconciler;
+  readonly #introspection: Introspection;
+  readonly #abort = new AbortController();
+  #connecting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #supportsSharded = true;
+  #status: PubSubStatus = 'idle';
+
+  /**
+   * @param source an ioredis `Cluster` of yours (read, never closed), or where the cluster is
+   * @throws {@link InvalidArgumentError} when an option cannot work
+   */
+  constructor(source: Cluster | ClusterConnectionOptions, options: PubSubOptions<E> = {}) {
+    super();
+    const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
+    const { connectTimeout, commandTimeout, maxQueuedMessages, bufferLimit } = readNumbers({
+      ...connection,
+      bufferLimit: options.bufferLimit,
+    });
+    const limits = { connectTimeout, commandTimeout, maxQueuedMessages };
+    const seeds = readSeeds(connection);
+    const factory = new ConnectionFactory(seeds.clusterOptions, seeds.credentials, connectTimeout);
+    this.#encoding = options.encoding ?? 'utf8';
+    this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages ?? false;
+    this.#connectTimeout = connectTimeout;
+    this.#queue = new MessageQueue(bufferLimit, (message) => {
+      this.#dropped(message);
+    });
+    this.#connections = new NodeConnections(factory, commandTimeout);
+    this.#topology = new Topology(this.#connections, seeds);
+    this.#publisher = new Publisher(this.#topology, this.#connections, limits);
+    this.#introspection = new Introspection(this.#topology, this.#connections);
+    this.#reconciler = new Reconciler(this.#table, this.#topology, factory, limits, {
+      message: (subscription, channel, data, node) => {
+        this.#deliver(subscription, channel, data, node);
+      },
+      lost: (loss) => this.emit('lost', loss),
+      gap: (gap) => this.emit('gap', gap),
+      error: (error) => {
+        this.#emitError(error);
+      },
+      settled: (whole) => {
+        this.#setStatus(whole ? 'connected' : 'reconnecting');
+      },
+    });
+    this.#topology.onChange((moved) => {
+      if (this.#status !== 'connecting') {
+        this.emit('moved', moved);
+      }
+    });
+  }
+
+  /**
+   * Finds the cluster. Called by every other method when needed; call it to learn early that something is wrong.
+   * Calls that meet share one attempt; after a failure the next call tries again.
+   *
+   * @throws `ClusterUnreachableError`, `NotAClusterError`, `AuthenticationError`, `ClosedError`
+   */
+  connect(): Promise<void> {
+    if (this.#closing !== undefined) {
+      return Promise.reject(new ClosedError());
+    }
+    this.#connecting ??= this.#connect().catch((error: unknown) => {
+      this.#connecting = undefined;
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  get status(): PubSubStatus {
+    return this.#status;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Whether the cluster knows sharded pub/sub (Redis 7.0 or newer); true until {@link connect} has found out. */
+  get supportsSharded(): boolean {
+    return this.#supportsSharded;
+  }
+
+  /**
+   * Subscribes to channels: names, lists of names, or names with handlers. Resolves when Redis has confirmed all.
+   * Subscribing anew replaces the handler.
+   *
+   * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time
+   */
+  subscribe(...channels: readonly SubscribeArgument<E>[]): Promise<void> {
+    return this.#subscribe(KINDS.channel, channels);
+  }
+
+  /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
+  psubscribe(...patterns: readonly SubscribeArgument<E>[]): Promise<void> {
+    return this.#subscribe(KINDS.pattern, patterns);
+  }
+
+  /** As {@link subscribe}, for shard channels (Redis 7.0). */
+  ssubscribe(...channels: readonly SubscribeArgument<E>[]): Promise<void> {
+    return this.#subscribe(KINDS.shard, channels);
+  }
+
+  /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
+  unsubscribe(...channels: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
+    return this.#unsubscribe(KINDS.channel, channels.flat() as ChannelName[]);
+  }
+
+  punsubscribe(...patterns: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
+    return this.#unsubscribe(KINDS.pattern, patterns.flat() as ChannelName[]);
+  }
+
+  sunsubscribe(...channels: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
+    return this.#unsubscribe(KINDS.shard, channels.flat() as ChannelName[]);
+  }
+
+  /**
+   * Publishes to a classic channel. Resolves to the number of clients subscribed to it by name through cluster-aware
+   * clients (such as this one), exactly. Subscribers by pattern get the message, but are not in the count, as with
+   * PUBSUB NUMSUB, unless their node is the one asked: see {@link PublishOptions.via}.
+   *
+   * @throws `PublishError` with the outcome, `QueueFullError`, `ClusterUnreachableError`, `ClosedError`
+   */
+  publish(channel: ChannelName, data: Payload, options?: PublishOptions): Promise<number> {
+    return this.#publish('PUBLISH', channel, data, options);
+  }
+
+  /** Publishes to a shard channel (Redis 7.0). Resolves to the number of its subscribers at the slot's master. */
+  spublish(
+    channel: ChannelName,
+    data: Payload,
+    options?: Pick<PublishOptions, 'verifyZero'>,
+  ): Promise<number> {
+    return this.#publish('SPUBLISH', channel, data, options);
+  }
+
+  /**
+   * What arrives for subscriptions without a handler, one by one. Ends when nothing is subscribed any more, and on
+   * {@link close}.
+   */
+  async *listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
+    const wants = this.#filter(this.#ignoreSubscribeMessages);
+    while (this.#queue.length > 0 || this.subscribed) {
+      const message = await this.#queue.read('iteration', wants, this.subscribed ? Infinity : 0);
+      if (message !== undefined) {
+        yield message;
+      }
+    }
+  }
+
+  /** The next message for a subscription without a handler, or null when none comes within `timeout`. */
+  async getMessage(options: GetMessageOptions = {}): Promise<PubSubMessage<E> | null> {
+    const timeout = options.timeout === null ? Infinity : (options.timeout ?? 0);
+    if (Number.isNaN(timeout) || timeout < 0) {
+      throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');
+    }
+    if (this.closed) {
+      throw new ClosedError();
+    }
+    const wants = this.#filter(options.ignoreSubscribeMessages ?? this.#ignoreSubscribeMessages);
+    return (await this.#queue.read('single', wants, timeout)) ?? null;
+  }
+
+  /** The channels that are subscribed, as they were named. */
+  get channels(): ReadonlySet<ChannelName> {
+    return this.#names('channel');
+  }
+
+  get patterns(): ReadonlySet<ChannelName> {
+    return this.#names('pattern');
+  }
+
+  get shardChannels(): ReadonlySet<ChannelName> {
+    return this.#names('shard');
+  }
+
+  /** Whether anything is subscribed. */
+  get subscribed(): boolean {
+    return this.#table.size > 0;
+  }
+
+  /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  /** The master (`host:port`) that owns the channel's slot, as far as is known now. */
+  nodeOf(channel: ChannelName): string | undefined {
+    return this.#topology.ownerOf(slotOf(channel));
+  }
+
+  /** The classic channels with subscribers by name, on all nodes of the cluster; with a glob pattern, those that match. */
+  pubsubChannels(
+    pattern?: ChannelName,
+    options?: IntrospectionOptions & { aggregate?: true | undefined },
+  ): Promise<string[]>;
+  pubsubChannels(
+    pattern: ChannelName | undefined,
+    options: { aggregate: false },
+  ): Promise<Map<string, string[]>>;
+  async pubsubChannels(
+    pattern?: ChannelName,
+    options: IntrospectionOptions = {},
+  ): Promise<string[] | Map<string, string[]>> {
+    await this.connect();
+    const channels = await this.#introspection.channels('CHANNELS', pattern);
+    return options.aggregate === false ? channels : union(channels.values());
+  }
+
+  pubsubShardChannels(
+    pattern?: ChannelName,
+    options?: IntrospectionOptions & { aggregate?: true | undefined },
+  ): Promise<string[]>;
+  pubsubShardChannels(
+    pattern: ChannelName | undefined,
+    options: { aggregate: false },
+  ): Promise<Map<string, string[]>>;
+  async pubsubShardChannels(
+    pattern?: ChannelName,
+    options: IntrospectionOptions = {},
+  ): Promise<string[] | Map<string, string[]>> {
+    await this.connect();
+    const channels = await this.#introspection.channels('SHARDCHANNELS', pattern);
+    return options.aggregate === false ? channels : union(channels.values());
+  }
+
+  /** How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. */
+  pubsubNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  pubsubNumsub(
+    ...args: [...channels: ChannelName[], options: { aggregate: false }]
+  ): Promise<Map<string, Map<string, number>>>;
+  pubsubNumsub(
+    ...args: (ChannelName | IntrospectionOptions)[]
+  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+    return this.#numsub('NUMSUB', args);
+  }
+
+  pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  pubsubShardNumsub(
+    ...args: [...channels: ChannelName[], options: { aggregate: false }]
+  ): Promise<Map<string, Map<string, number>>>;
+  pubsubShardNumsub(
+    ...args: (ChannelName | IntrospectionOptions)[]
+  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+    return this.#numsub('SHARDNUMSUB', args);
+  }
+
+  /** How many patterns are subscribed, summed over all nodes. */
+  pubsubNumpat(options?: IntrospectionOptions & { aggregate?: true | undefined }): Promise<number>;
+  pubsubNumpat(options: { aggregate: false }): Promise<Map<string, number>>;
+  async pubsubNumpat(options: IntrospectionOptions = {}): Promise<number | Map<string, number>> {
+    await this.connect();
+    const counts = await this.#introspection.numpat();
+    return options.aggregate === false ? counts : sum(counts.values());
+  }
+
+  /** Ends every subscription and forgets what waits to be read; the object can be used again. */
+  async reset(): Promise<void> {
+    await Promise.all([this.unsubscribe(), this.punsubscribe(), this.sunsubscribe()]);
+    this.#queue.clear();
+  }
+
+  /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #connect(): Promise<void> {
+    this.#setStatus('connecting');
+    try {
+      await this.#topology.connect(this.#connectTimeout, this.#abort.signal);
+      this.#supportsSharded = await this.#introspection.supports('SPUBLISH');
+    } catch (error) {
+      if (this.closed) {
+        throw new ClosedError(undefined, { cause: error });
+      }
+      this.#setStatus('idle');
+      throw error;
+    }
+    this.#setStatus('connected');
+  }
+
+  async #close(): Promise<void> {
+    this.#setStatus('closed');
+    this.#abort.abort();
+    this.#topology.close();
+    this.#reconciler.close();
+    this.#publisher.close();
+    for (const subscription of this.#table.all) {
+      this.#table.delete(subscription);
+    }
+    this.#queue.clear();
+    this.#queue.release('iteration', 'single');
+    await this.#connections.close();
+    await this.#connecting?.catch(() => undefined);
+  }
+
+  async #subscribe(kind: SubscriptionKind, args: readonly SubscribeArgument<E>[]): Promise<void> {
+    const requests = readSubscribeArguments(args);
+    await this.connect();
+    if (kind.name === 'shard' && !this.#supportsSharded) {
+      throw new ShardedUnsupportedError();
+    }
+    const wanted = requests.map(({ name, handler }) => {
+      let subscription = this.#table.get(kind.name, channelKey(name));
+      if (subscription === undefined) {
+        subscription = new Subscription(kind, name);
+        this.#table.add(subscription);
+      }
+      subscription.handler = handler;
+      return { subscription, count: this.#table.count(kind.name) };
+    });
+    // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
+    const results = await Promise.allSettled(
+      wanted.map(({ subscription }) => this.#reconciler.want(subscription)),
+    );
+    results.forEach((result, index) => {
+      const one = wanted[index];
+      if (result.status === 'fulfilled' && one !== undefined) {
+        this.#confirm(kind.subscribed, one.subscription.name, one.count);
+      }
+    });
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      throw failed.reason;
+    }
+  }
+
+  async #unsubscribe(kind: SubscriptionKind, names: readonly ChannelName[]): Promise<void> {
+    if (this.closed) {
+      throw new ClosedError();
+    }
+    const known = this.#table.of(kind.name);
+    const leaving = names.length === 0 ? known.map(({ name }) => name) : names.map(checkName);
+    await Promise.all(
+      leaving.map(async (name) => {
+        const subscription = this.#table.get(kind.name, channelKey(name));
+        if (subscription !== undefined) {
+          this.#table.delete(subscription);
+        }
+        const count = this.#table.count(kind.name);
+        if (subscription !== undefined) {
+          await this.#reconciler.release(subscription);
+        }
+        this.#confirm(kind.unsubscribed, name, count);
+      }),
+    );
+    if (!this.subscribed) {
+      this.#queue.release('iteration');
+    }
+  }
+
+  async #publish(
+    command: PublishCommand,
+    channel: ChannelName,
+    data: Payload,
+    options?: PublishOptions,
+  ): Promise<number> {
+    checkName(channel);
+    if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+      throw new InvalidArgumentError(
+        'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
+      );
+    }
+    if (this.#status === 'idle' || this.#status === 'connecting' || this.closed) {
+      await this.connect();
+    }
+    return this.#publisher.publish(command, channel, data, options);
+  }
+
+  async #numsub(
+    command: 'NUMSUB' | 'SHARDNUMSUB',
+    args: readonly (ChannelName | IntrospectionOptions)[],
+  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+    const last = args.at(-1);
+    const options = typeof last === 'object' && !Buffer.isBuffer(last) ? last : undefined;
+    const channels = (options === undefined ? args : args.slice(0, -1)).map(checkName);
+    await this.connect();
+    const counts = await this.#introspection.numsub(command, channels);
+    return options?.aggregate === false ? counts : sumByChannel(counts.values());
+  }
+
+  #deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
+    const message = this.#message(subscription, channel, data);
+    const { handler } = subscription;
+    if (handler === undefined) {
+      this.#queue.push(message);
+      return;
+    }
+    try {
+      const result = handler(message, node);
+      if (result instanceof Promise) {
+        result.catch((cause: unknown) => {
+          this.#emitError(new HandlerError(subscription.text, { cause }));
+        });
+      }
+    } catch (cause) {
+      this.#emitError(new HandlerError(subscription.text, { cause }));
+    }
+  }
+
+  #message({ kind, text, name }: Subscription, channel: Buffer, data: Buffer): DataMessage<E> {
+    const isPattern = kind.name === 'pattern';
+    const message: DataMessage<PubSubEncoding> =
+      this.#encoding === 'buffer'
+        ? { type: kind.message, pattern: isPattern ? Buffer.from(name) : null, channel, data }
+        : {
+            type: kind.message,
+            pattern: isPattern ? text : null,
+            channel: isPattern ? channel.toString('utf8') : text,
+            data: data.toString('utf8'),
+          };
+    return message;
+  }
+
+  #confirm(type: ConfirmationMessage['type'], name: ChannelName, data: number): void {
+    const channel = this.#encoding === 'buffer' ? Buffer.from(name) : displayName(name);
+    this.#queue.push({ type, pattern: null, channel: channel as Encoded<E>, data });
+  }
+
+  #dropped(message: PubSubMessage<E>): void {
+    if (isConfirmation(message)) {
+      return;
+    }
+    const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
+    const now = new Date();
+    const names = [message.pattern ?? message.channel];
+    this.emit('gap', {
+      kind: kind.name,
+      names,
+      node: undefined,
+      since: now,
+      until: now,
+      missed: 1,
+      reason: 'buffer-overflow',
+    });
+  }
+
+  #filter(ignoreSubscribeMessages: boolean): (message: PubSubMessage<E>) => boolean {
+    return (message) => !(ignoreSubscribeMessages && isConfirmation(message));
+  }
+
+  #names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {
+    return new Set(this.#table.of(kind).map(({ name }) => name));
+  }
+
+  #setStatus(status: PubSubStatus): void {
+    if (this.#status !== status && this.#status !== 'closed') {
+      this.#status = status;
+      this.emit('status', status);
+    }
+  }
+
+  #emitError(error: ClusterPubSubError): void {
+    if (this.listenerCount('error') > 0) {
+      this.emit('error', error);
+    }
+  }
+}
+
+function isConfirmation<E extends PubSubEncoding>(
+  message: PubSubMessage<E>,
+): message is ConfirmationMessage<E> {
+  return typeof message.data === 'number';
+}
+
+function readNumbers(given: Partial<Record<keyof typeof DEFAULTS, number | undefined>>): typeof DEFAULTS {
+  const read = (name: keyof typeof DEFAULTS): number => {
+    const value = given[name] ?? DEFAULTS[name];
+    if (!Number.isFinite(value) || value <= 0) {
+      throw new InvalidArgumentError(`${name} is a number above 0, not ${String(value)}.`);
+    }
+    return value;
+  };
+  return {
+    connectTimeout: read('connectTimeout'),
+    commandTimeout: read('commandTimeout'),
+    maxQueuedMessages: read('maxQueuedMessages'),
+    bufferLimit: read('bufferLimit'),
+  };
+}

@@ -1,0 +1,111 @@
+import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import type { Socket } from 'node:net';
+import type { ClusterPubSubError } from './errors.js';
+import { AuthenticationError, ClusterUnreachableError } from './errors.js';
+import type { NodeAddress } from './node-address.js';
+
+/** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
+export interface OpenSocket {
+  readonly socket: Socket;
+  /** Ends the connection at once. */
+  close(): void;
+}
+
+const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:username-)?password/i;
+
+/**
+ * Opens connections to single nodes.
+ *
+ * ioredis opens the door (TLS, AUTH or HELLO, name lookup, time limits: everything its users have configured and
+ * trust), then we talk on the socket ourselves. ioredis's own reader cannot serve here: in RESP2 it leaves subscriber
+ * mode when the last *shard* channel goes, though classic ones still stand (read in `DataHandler`, 5.11 and 6.0), and
+ * a Command object and a promise a publish are most of its cost. See docs/adr/0002.
+ */
+export class ConnectionFactory {
+  readonly #redisOptions: RedisOptions;
+  readonly #dnsLookup: ClusterOptions['dnsLookup'];
+
+  constructor(
+    clusterOptions: ClusterOptions,
+    inherited: Pick<RedisOptions, 'username' | 'password' | 'tls'>,
+    private readonly connectTimeout: number,
+  ) {
+    const own = clusterOptions.redisOptions ?? {};
+    this.#dnsLookup = clusterOptions.dnsLookup;
+    this.#redisOptions = {
+      connectionName: 'nestjs-cluster-pubsub',
+      ...inherited,
+      ...own,
+      lazyConnect: true,
+      retryStrategy: () => null,
+      enableReadyCheck: false,
+      autoResubscribe: false,
+      // Its timer would outlive the moment we take the socket over, and end a healthy connection.
+      socketTimeout: undefined,
+    };
+  }
+
+  /**
+   * Resolves when the node answers PING, which also shows that it is not still loading its data.
+   *
+   * @throws {@link AuthenticationError} when Redis refuses the credentials
+   * @throws {@link ClusterUnreachableError} when it does not answer within `connectTimeout`
+   */
+  async open(address: NodeAddress, timeout = this.connectTimeout): Promise<OpenSocket> {
+    const node = `${address.host}:${String(address.port)}`;
+    const host = await this.#lookup(address.host);
+    const redis = new Redis({ ...this.#redisOptions, host, port: address.port, connectTimeout: timeout });
+    let cause: unknown;
+    redis.on('error', (error: Error) => {
+      cause ??= error;
+    });
+    // connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
+    const deadline = setTimeout(() => {
+      cause ??= new Error(`no answer within ${String(timeout)} ms`);
+      redis.disconnect();
+      redis.stream.destroy();
+    }, timeout);
+    try {
+      await redis.connect();
+      await redis.ping();
+    } catch (error) {
+      redis.disconnect();
+      throw describe(node, cause ?? error);
+    } finally {
+      clearTimeout(deadline);
+    }
+    const socket = redis.stream;
+    socket.removeAllListeners('data');
+    socket.setKeepAlive(true, 10_000);
+    return {
+      socket,
+      close: () => {
+        redis.disconnect();
+        socket.destroy();
+      },
+    };
+  }
+
+  #lookup(host: string): Promise<string> {
+    const lookup = this.#dnsLookup;
+    if (lookup === undefined) {
+      return Promise.resolve(host);
+    }
+    return new Promise((resolve, reject) => {
+      lookup(host, (error, address) => {
+        if (error) {
+          reject(new ClusterUnreachableError(`Cannot look up "${host}": ${error.message}`, { cause: error }));
+        } else {
+          resolve(address);
+        }
+      });
+    });
+  }
+}
+
+function describe(node: string, cause: unknown): ClusterPubSubError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return AUTHENTICATION_FAILURE.test(message)
+    ? new AuthenticationError(node, message, { cause })
+    : new ClusterUnreachableError(`Cannot connect to Redis at ${node}: ${message}`, { cause });
+}

@@ -1,0 +1,13 @@
+export * from './cluster-pubsub.js';
+export * from './errors.js';
+export type { IntrospectionOptions } from './introspection.js';
+export type * from './message.js';
+export type {
+  ChannelName,
+  ClusterConnectionOptions,
+  Payload,
+  PubSubEncoding,
+  PubSubOptions,
+} from './options.js';
+export type { PublishOptions } from './publisher.js';
+export type { HandlerMap, SubscribeArgument } from './subscribe-arguments.js';

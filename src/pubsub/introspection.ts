@@ -1,0 +1,125 @@
+import { displayName } from './channel-key.js';
+import { ClusterUnreachableError, CommandRefusedError } from './errors.js';
+import type { NodeKey } from './node-address.js';
+import type { NodeConnections } from './node-connections.js';
+import type { ChannelName, Payload } from './options.js';
+import { RedisReplyError, type Reply } from './resp/reply.js';
+import type { Topology } from './topology.js';
+
+/**
+ * Which answer of a question to all nodes is wanted: one for the cluster (default), or each node's own.
+ *
+ * @publicApi
+ */
+export interface IntrospectionOptions {
+  /** false: a `Map` of node (`host:port`) → that node's answer. Default true: one answer for the cluster. */
+  aggregate?: boolean | undefined;
+}
+
+/** Asks every node of the cluster, replicas too: a foreign client may have subscribed at any of them. */
+export class Introspection {
+  constructor(
+    private readonly topology: Topology,
+    private readonly connections: NodeConnections,
+  ) {}
+
+  async channels(
+    command: 'CHANNELS' | 'SHARDCHANNELS',
+    pattern?: ChannelName,
+  ): Promise<Map<NodeKey, string[]>> {
+    const replies = await this.#askAll(command, ...(pattern === undefined ? [] : [pattern]));
+    return mapValues(replies, (reply) => (reply as readonly Buffer[]).map((name) => name.toString('utf8')));
+  }
+
+  async numsub(
+    command: 'NUMSUB' | 'SHARDNUMSUB',
+    channels: readonly ChannelName[],
+  ): Promise<Map<NodeKey, Map<string, number>>> {
+    const replies = await this.#askAll(command, ...channels);
+    return mapValues(replies, (reply) => {
+      const counts = new Map<string, number>();
+      const flat = reply as readonly Reply[];
+      channels.forEach((channel, index) => {
+        counts.set(displayName(channel), flat[2 * index + 1] as number);
+      });
+      return counts;
+    });
+  }
+
+  async numpat(): Promise<Map<NodeKey, number>> {
+    return mapValues(await this.#askAll('NUMPAT'), (reply) => reply as number);
+  }
+
+  /** Whether the cluster knows a command. Where the ACL forbids the question, it is taken to. */
+  async supports(command: string): Promise<boolean> {
+    const node =
+      this.topology.masters.find((master) => this.connections.current(master)) ?? this.topology.masters[0];
+    if (node === undefined) {
+      return true;
+    }
+    const connection = await this.connections.connect(node);
+    try {
+      const reply = await connection.call('COMMAND', 'INFO', command);
+      return !Array.isArray(reply) || reply[0] !== null;
+    } catch (error) {
+      if (error instanceof RedisReplyError) {
+        return true;
+      }
+      throw error;
+    }
+  }
+
+  /** A replica that cannot be reached has no subscribers to count; a master that cannot be reached fails the question. */
+  async #askAll(...args: Payload[]): Promise<Map<NodeKey, Reply>> {
+    const { masters, replicas } = this.topology;
+    const answers = new Map<NodeKey, Reply>();
+    await Promise.all([
+      ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
+      ...replicas.map(async (node) => {
+        try {
+          answers.set(node, await this.#ask(node, args));
+        } catch (error) {
+          if (!(error instanceof ClusterUnreachableError)) {
+            throw error;
+          }
+        }
+      }),
+    ]);
+    return answers;
+  }
+
+  async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
+    const connection = await this.connections.connect(node);
+    try {
+      return await connection.call('PUBSUB', ...args);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const command = `PUBSUB ${String(args[0])}`;
+      throw error instanceof RedisReplyError
+        ? new CommandRefusedError(command, node, message, { cause: error })
+        : new ClusterUnreachableError(`${command} got no answer: ${message}`, { cause: error });
+    }
+  }
+}
+
+function mapValues<T>(replies: ReadonlyMap<NodeKey, Reply>, read: (reply: Reply) => T): Map<NodeKey, T> {
+  return new Map([...replies].map(([node, reply]) => [node, read(reply)]));
+}
+
+export function union(lists: Iterable<readonly string[]>): string[] {
+  return [...new Set([...lists].flat())].sort();
+}
+
+export function sumByChannel(counts: Iterable<ReadonlyMap<string, number>>): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const count of counts) {
+    for (const [channel, number] of count) {
+      sums.set(channel, (sums.get(channel) ?? 0) + number);
+    }
+  }
+  return sums;
+}
+
+export function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,89 @@
+import type { ChannelName, PubSubEncoding } from './options.js';
+
+/** A string or a `Buffer`, as the chosen encoding has it. */
+export type Encoded<E extends PubSubEncoding> = E extends 'buffer' ? Buffer : string;
+
+/** What a message or a confirmation is; the names are Redis's own. */
+export type DataMessageType = 'message' | 'pmessage' | 'smessage';
+export type ConfirmationType =
+  'subscribe' | 'psubscribe' | 'ssubscribe' | 'unsubscribe' | 'punsubscribe' | 'sunsubscribe';
+
+/**
+ * A published message as it arrives.
+ *
+ * @publicApi
+ */
+export interface DataMessage<E extends PubSubEncoding = 'utf8'> {
+  readonly type: DataMessageType;
+  /** The pattern that matched, for `pmessage`; else null. */
+  readonly pattern: Encoded<E> | null;
+  readonly channel: Encoded<E>;
+  readonly data: Encoded<E>;
+}
+
+/**
+ * The confirmation of a (un)subscription. `data` is how many channels and patterns (for the sharded kinds: shard
+ * channels) this `ClusterPubSub` is subscribed to after it.
+ *
+ * @publicApi
+ */
+export interface ConfirmationMessage<E extends PubSubEncoding = 'utf8'> {
+  readonly type: ConfirmationType;
+  readonly pattern: null;
+  /** The channel or pattern that was (un)subscribed. */
+  readonly channel: Encoded<E>;
+  readonly data: number;
+}
+
+/** @publicApi */
+export type PubSubMessage<E extends PubSubEncoding = 'utf8'> = DataMessage<E> | ConfirmationMessage<E>;
+
+/**
+ * Called with each message of its subscription, and with the node (`host:port`) that it came from. What it throws, or
+ * the promise it returns rejects with, is emitted as `error`; the messages after it go on.
+ *
+ * @publicApi
+ */
+export type MessageHandler<E extends PubSubEncoding = 'utf8'> = (
+  message: DataMessage<E>,
+  node: string,
+) => unknown;
+
+/** Which kind of subscription: classic channel, classic pattern, or shard channel. */
+export type SubscriptionKindName = 'channel' | 'pattern' | 'shard';
+
+/**
+ * An interval in which a subscription may have missed messages.
+ *
+ * @publicApi
+ */
+export interface Gap {
+  readonly kind: SubscriptionKindName;
+  /** The channels or patterns concerned. */
+  readonly names: readonly ChannelName[];
+  /** The node (`host:port`) whose connection was lost, where there is one. */
+  readonly node: string | undefined;
+  /** When the subscription was last known to stand. */
+  readonly since: Date;
+  /** When it stood again. */
+  readonly until: Date;
+  /** How many messages were missed, where that is known. */
+  readonly missed?: number;
+  readonly reason: GapReason;
+}
+
+export type GapReason = 'connection-lost' | 'slot-moved' | 'buffer-overflow';
+
+/** A subscription that just stopped to stand; the {@link Gap} follows when it stands again. */
+export type Loss = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
+
+/** How the engine is doing, as a whole. */
+export type PubSubStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
+
+/** Slots that changed their master. */
+export interface Moved {
+  /** How many slots have another master than before. */
+  readonly slots: number;
+  /** The masters (`host:port`) of the cluster now. */
+  readonly masters: readonly string[];
+}

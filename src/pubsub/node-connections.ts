@@ -1,0 +1,78 @@
+import { CommandConnection } from './command-connection.js';
+import type { ConnectionFactory } from './connection-factory.js';
+import { ClosedError } from './errors.js';
+import { parseNodeKey, type NodeKey } from './node-address.js';
+
+/** One command connection per node, opened on first use and shared by everybody. */
+export class NodeConnections {
+  readonly #open = new Map<NodeKey, CommandConnection>();
+  readonly #opening = new Map<NodeKey, Promise<CommandConnection>>();
+  #closed = false;
+
+  constructor(
+    private readonly factory: ConnectionFactory,
+    private readonly commandTimeout: number,
+  ) {}
+
+  /** The open connection to `node`, if there is one. */
+  current(node: NodeKey): CommandConnection | undefined {
+    return this.#open.get(node);
+  }
+
+  get nodes(): readonly NodeKey[] {
+    return [...this.#open.keys()];
+  }
+
+  /** Opens the connection to `node`, or gives the one that is open. Calls that meet share one attempt. */
+  connect(node: NodeKey): Promise<CommandConnection> {
+    const open = this.#open.get(node);
+    if (open !== undefined) {
+      return Promise.resolve(open);
+    }
+    let opening = this.#opening.get(node);
+    if (opening === undefined) {
+      opening = this.#connect(node).finally(() => this.#opening.delete(node));
+      this.#opening.set(node, opening);
+    }
+    return opening;
+  }
+
+  /** Closes the connections to all nodes but these. */
+  keepOnly(nodes: ReadonlySet<NodeKey>): void {
+    for (const [node, connection] of this.#open) {
+      if (!nodes.has(node)) {
+        connection.close();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#open.values()) {
+      connection.close();
+    }
+    await Promise.allSettled(this.#opening.values());
+  }
+
+  async #connect(node: NodeKey): Promise<CommandConnection> {
+    if (this.#closed) {
+      throw new ClosedError();
+    }
+    const opened = await this.factory.open(parseNodeKey(node));
+    if (this.#isClosed()) {
+      opened.close();
+      throw new ClosedError();
+    }
+    const connection = new CommandConnection(node, opened, this.commandTimeout);
+    this.#open.set(node, connection);
+    connection.onClose(() => {
+      this.#open.delete(node);
+    });
+    return connection;
+  }
+
+  /** Asked anew after an `await`, where the compiler would still believe the first answer. */
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+}

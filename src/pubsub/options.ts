@@ -1,0 +1,59 @@
+import type { Cluster, ClusterNode, ClusterOptions } from 'ioredis';
+
+/**
+ * Where the cluster is and how to reach it.
+ *
+ * @publicApi
+ */
+export interface ClusterConnectionOptions {
+  /** Startup nodes, as ioredis takes them. One that answers is enough; the rest of the cluster is discovered. */
+  nodes?: ClusterNode[] | undefined;
+  /**
+   * An ioredis `Cluster` of yours, instead of `nodes`. Its startup nodes and options are read; its connections are
+   * neither used nor closed by us.
+   */
+  cluster?: Cluster | undefined;
+  /**
+   * Handed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`, …), `natMap`,
+   * `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`.
+   */
+  clusterOptions?: ClusterOptions | undefined;
+  /** How long to try to reach the cluster, or to get a subscription confirmed, in ms. Default 10,000. */
+  connectTimeout?: number | undefined;
+  /** How long Redis may take to answer a command before its connection counts as dead, in ms. Default 2,000. */
+  commandTimeout?: number | undefined;
+  /** How many messages may wait for one node, in flight or before it is connected. Default 10,000. */
+  maxQueuedMessages?: number | undefined;
+}
+
+/** How names and payloads are handed out: as UTF-8 strings, or as the bytes they are. */
+export type PubSubEncoding = 'utf8' | 'buffer';
+
+/**
+ * How a {@link ClusterPubSub} hands out what it receives.
+ *
+ * @publicApi
+ */
+export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
+  /** Leave confirmations (`subscribe`, `unsubscribe`, …) out of `listen()` and `getMessage()`. Default false. */
+  ignoreSubscribeMessages?: boolean | undefined;
+  /** `utf8` (default) gives strings; `buffer` gives `Buffer`s for channel, pattern and data, byte for byte. */
+  encoding?: E | undefined;
+  /**
+   * How many messages without a handler wait for `listen()` or `getMessage()`. When full, the oldest is dropped,
+   * counted in `dropped`, and reported as a `gap` with reason `buffer-overflow`. Default 10,000.
+   */
+  bufferLimit?: number | undefined;
+}
+
+/** @internal Options with every default filled in. */
+export interface ResolvedTimeouts {
+  readonly connectTimeout: number;
+  readonly commandTimeout: number;
+  readonly maxQueuedMessages: number;
+}
+
+/** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
+export type ChannelName = string | Buffer;
+/** What can be published: a string is sent as its UTF-8 bytes. */
+export type Payload = string | Buffer | Uint8Array;

@@ -1,0 +1,14 @@
+/** An error reply of Redis: `-MOVED 3999 127.0.0.1:6381`. Its first word is the `kind`. */
+export class RedisReplyError extends Error {
+  readonly kind: string;
+
+  constructor(text: string) {
+    super(text);
+    this.name = 'RedisReplyError';
+    const space = text.indexOf(' ');
+    this.kind = space === -1 ? text : text.slice(0, space);
+  }
+}
+
+/** What a reply can be. Strings of all sorts stay bytes; RESP3's maps and sets come as flat arrays, as in RESP2. */
+export type Reply = number | Buffer | null | RedisReplyError | readonly Reply[];

@@ -1,0 +1,111 @@
+import type { Cluster, ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
+import { resolveSrv } from 'node:dns';
+import type { SrvRecord } from 'node:dns';
+import { ClusterUnreachableError, InvalidArgumentError } from './errors.js';
+import { nodeKey, type NodeKey } from './node-address.js';
+import type { ClusterConnectionOptions } from './options.js';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 6379;
+
+/** Where to start looking for the cluster, and the credentials that the startup nodes name. */
+export interface Seeds {
+  readonly clusterOptions: ClusterOptions;
+  /** What startup nodes say of authentication; `clusterOptions.redisOptions` wins over it. */
+  readonly credentials: Pick<RedisOptions, 'username' | 'password' | 'tls'>;
+  /** Looked up anew with each call, as SRV records and the nodes that a caller's `Cluster` knows may change. */
+  addresses(): Promise<readonly NodeKey[]>;
+}
+
+interface StartupNode extends Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `nodes` + `clusterOptions`, or the same from a caller's ioredis `Cluster`. */
+export function readSeeds(source: ClusterConnectionOptions): Seeds {
+  const { cluster } = source;
+  const clusterOptions = source.clusterOptions ?? cluster?.options ?? {};
+  const nodes = (cluster === undefined ? (source.nodes ?? []) : startupNodesOf(cluster)).map(
+    parseStartupNode,
+  );
+  if (nodes.length === 0) {
+    throw new InvalidArgumentError(
+      'No startup nodes: give `nodes: [{ host, port }]` or `cluster`, an ioredis Cluster.',
+    );
+  }
+  const { username, password, tls } = nodes.find((node) => node.password !== undefined || node.tls) ?? {};
+  return {
+    clusterOptions,
+    credentials: { ...(username && { username }), ...(password && { password }), ...(tls && { tls }) },
+    addresses: async () => {
+      const known = cluster?.nodes('all').map(({ options }) => addressOf(options)) ?? [];
+      const startup = clusterOptions.useSRVRecords
+        ? (await Promise.all(nodes.map((node) => lookUpSrv(node.host, clusterOptions)))).flat()
+        : nodes.map(nodeKey);
+      return [...new Set([...known, ...startup])];
+    },
+  };
+}
+
+export function isCluster(source: Cluster | ClusterConnectionOptions): source is Cluster {
+  return 'isCluster' in source && (source as { isCluster: unknown }).isCluster === true;
+}
+
+/** ioredis keeps them in a private field; a `Cluster` that is not connected yet knows no other nodes. */
+function startupNodesOf(cluster: Cluster): readonly ClusterNode[] {
+  const nodes: unknown = Reflect.get(cluster, 'startupNodes');
+  return Array.isArray(nodes) ? (nodes as ClusterNode[]) : [];
+}
+
+function addressOf(options: RedisOptions): NodeKey {
+  return nodeKey({ host: options.host ?? DEFAULT_HOST, port: options.port ?? DEFAULT_PORT });
+}
+
+function parseStartupNode(node: ClusterNode): StartupNode {
+  if (typeof node === 'number') {
+    return { host: DEFAULT_HOST, port: node };
+  }
+  if (typeof node === 'string') {
+    return parseNodeUrl(node);
+  }
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, ...rest } = node as Partial<StartupNode>;
+  return { ...rest, host, port };
+}
+
+function parseNodeUrl(text: string): StartupNode {
+  let url: URL;
+  try {
+    url = new URL(text.includes('://') ? text : `redis://${text}`);
+  } catch (error) {
+    // The text may hold a password: it is not repeated.
+    throw new InvalidArgumentError('A startup node is not a valid address; expected "redis://host:port".', {
+      cause: error instanceof Error ? error.name : undefined,
+    });
+  }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT_HOST,
+    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    ...(url.username && { username: decodeURIComponent(url.username) }),
+    ...(url.password && { password: decodeURIComponent(url.password) }),
+    ...(url.protocol === 'rediss:' && { tls: {} }),
+  };
+}
+
+function lookUpSrv(name: string, { resolveSrv: custom }: ClusterOptions): Promise<NodeKey[]> {
+  const resolve = custom ?? resolveSrv;
+  return new Promise((done, reject) => {
+    resolve(name, (error: Error | null | undefined, records?: SrvRecord[]) => {
+      if (error) {
+        reject(
+          new ClusterUnreachableError(`Cannot look up SRV records of "${name}": ${error.message}`, {
+            cause: error,
+          }),
+        );
+        return;
+      }
+      const sorted = [...(records ?? [])].sort((a, b) => a.priority - b.priority || b.weight - a.weight);
+      done(sorted.map(({ name: host, port }) => nodeKey({ host, port })));
+    });
+  });
+}

@@ -1,0 +1,144 @@
+import { bytesOfKey, keyOfBytes, type ChannelKey } from './channel-key.js';
+import type { OpenSocket } from './connection-factory.js';
+import { deferred, type Deferred } from './deferred.js';
+import { Fifo } from './fifo.js';
+import type { NodeKey } from './node-address.js';
+import { RespSocket, type ConnectionLostError } from './resp-socket.js';
+import { RedisReplyError, type Reply } from './resp/reply.js';
+import { frameType, type SubscriptionKind } from './subscription-kind.js';
+
+/** What a subscriber connection tells its owner. */
+export interface SubscriberEvents {
+  /** `match` is the channel, or the pattern, under which the message was subscribed. */
+  message(kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
+  /** Redis ended a subscription of its own accord: the slot has left this node. */
+  revoked(kind: SubscriptionKind, channel: ChannelKey): void;
+  closed(error: ConnectionLostError): void;
+}
+
+type Expectation = 'subscribed' | 'unsubscribed';
+
+interface PendingCommand {
+  readonly kind: SubscriptionKind;
+  readonly expects: Expectation;
+  readonly unconfirmed: Set<ChannelKey>;
+  readonly onConfirmed: ((name: ChannelKey) => void) | undefined;
+  readonly done: Deferred<undefined>;
+}
+
+/**
+ * One connection to one node that carries subscriptions of all three kinds.
+ *
+ * A command is done when Redis has confirmed each of its names; confirmations come in the order of the commands, and
+ * messages may stand between them.
+ */
+export class SubscriberConnection {
+  readonly #pending = new Fifo<PendingCommand>();
+  readonly #socket: RespSocket;
+
+  constructor(
+    readonly node: NodeKey,
+    opened: OpenSocket,
+    commandTimeout: number,
+    private readonly events: SubscriberEvents,
+  ) {
+    this.#socket = new RespSocket(node, opened, commandTimeout, {
+      reply: (reply) => {
+        this.#receive(reply);
+      },
+      waiting: () => this.#pending.length > 0,
+      ended: (error) => {
+        for (const command of this.#pending.drain()) {
+          command.done.reject(error);
+        }
+        events.closed(error);
+      },
+    });
+  }
+
+  get closed(): boolean {
+    return this.#socket.endedBy !== undefined;
+  }
+
+  /**
+   * Resolves when every name is confirmed.
+   *
+   * `onConfirmed` is called within the very read that brings a confirmation, for the next frame may already revoke it.
+   * Rejects with a {@link RedisReplyError} when Redis refuses the command (none of its names stands then), or with a
+   * {@link ConnectionLostError}.
+   */
+  subscribe(
+    kind: SubscriptionKind,
+    names: readonly ChannelKey[],
+    onConfirmed: (name: ChannelKey) => void,
+  ): Promise<undefined> {
+    return this.#command(kind, 'subscribed', names, onConfirmed);
+  }
+
+  unsubscribe(kind: SubscriptionKind, names: readonly ChannelKey[]): Promise<undefined> {
+    return this.#command(kind, 'unsubscribed', names);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #command(
+    kind: SubscriptionKind,
+    expects: Expectation,
+    names: readonly ChannelKey[],
+    onConfirmed?: (name: ChannelKey) => void,
+  ): Promise<undefined> {
+    const { endedBy } = this.#socket;
+    if (endedBy !== undefined) {
+      return Promise.reject(endedBy);
+    }
+    const done = deferred<undefined>();
+    const command = expects === 'subscribed' ? kind.subscribe : kind.unsubscribe;
+    this.#socket.write([command, ...names.map(bytesOfKey)]);
+    this.#pending.push({ kind, expects, unconfirmed: new Set(names), onConfirmed, done });
+    return done.promise;
+  }
+
+  #receive(reply: Reply): void {
+    if (reply instanceof RedisReplyError) {
+      this.#pending.shift()?.done.reject(reply);
+      return;
+    }
+    if (!Array.isArray(reply)) {
+      return;
+    }
+    const [type, name] = reply as readonly Reply[];
+    const frame = Buffer.isBuffer(type) ? frameType(type) : undefined;
+    if (frame === undefined) {
+      return;
+    }
+    if (frame.is === 'message') {
+      const [, match, ...rest] = reply as readonly Buffer[];
+      // `pmessage` names the pattern and then the channel; the other kinds name the channel alone.
+      const channel = frame.kind.name === 'pattern' ? rest[0] : match;
+      this.events.message(frame.kind, keyOfBytes(match as Buffer), channel as Buffer, rest.at(-1) as Buffer);
+      return;
+    }
+    if (Buffer.isBuffer(name)) {
+      this.#confirm(frame.kind, frame.is, keyOfBytes(name));
+    }
+  }
+
+  /**
+   * A confirmation belongs to the oldest command if that one waits for it. A `sunsubscribe` that nobody waits for is
+   * Redis's word that the slot has moved.
+   */
+  #confirm(kind: SubscriptionKind, is: Expectation, name: ChannelKey): void {
+    const head = this.#pending.peek();
+    if (head?.kind === kind && head.expects === is && head.unconfirmed.delete(name)) {
+      head.onConfirmed?.(name);
+      if (head.unconfirmed.size === 0) {
+        this.#pending.shift();
+        head.done.resolve(undefined);
+      }
+    } else if (is === 'unsubscribed') {
+      this.events.revoked(kind, name);
+    }
+  }
+}

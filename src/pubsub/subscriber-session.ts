@@ -1,0 +1,309 @@
+import { backoffDelay, pause } from './backoff.js';
+import type { ChannelKey } from './channel-key.js';
+import type { ConnectionFactory } from './connection-factory.js';
+import { parseNodeKey, type NodeKey } from './node-address.js';
+import { RedisReplyError } from './resp/reply.js';
+import { SubscriberConnection } from './subscriber-connection.js';
+import type { Subscription } from './subscription.js';
+import { KINDS, type SubscriptionKind } from './subscription-kind.js';
+
+/** What a session tells the reconciler. */
+export interface SessionEvents {
+  message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
+  /** Redis has confirmed it at this node. */
+  confirmed(session: SubscriberSession, subscription: Subscription): void;
+  /** Redis has refused it at this node; it is not tried again unless asked for. */
+  refused(session: SubscriberSession, subscription: Subscription, error: RedisReplyError): void;
+  /** It stood at this node and does so no more, by Redis's own word. */
+  revoked(session: SubscriberSession, subscription: Subscription): void;
+  /** The connection is gone, and with it all that stood on it. */
+  lost(session: SubscriberSession, subscriptions: readonly Subscription[]): void;
+  unreachable(session: SubscriberSession, error: unknown): void;
+  /** Everything asked of it is done. */
+  idle(session: SubscriberSession): void;
+}
+
+/**
+ * - `idle`: nothing to do, and perhaps no connection yet
+ * - `connecting`: a connection is being opened
+ * - `syncing`: commands are on their way, confirmations awaited
+ * - `backoff`: the node could not be reached; waiting to try again
+ * - `closed`: for good
+ */
+export type SessionState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
+
+const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>> = {
+  idle: ['connecting', 'syncing', 'closed'],
+  connecting: ['syncing', 'backoff', 'idle', 'closed'],
+  syncing: ['idle', 'connecting', 'syncing', 'closed'],
+  backoff: ['connecting', 'idle', 'closed'],
+  closed: [],
+};
+
+/** How many names one (P)SUBSCRIBE carries at most. */
+const NAMES_A_COMMAND = 500;
+
+/** The longest wait between two attempts to reach a node, in ms: each also looks whether the cluster has replaced it. */
+const MAX_BACKOFF = 250;
+
+/**
+ * What one node should carry, and what it has confirmed.
+ *
+ * `add` and `drop` change what is wanted; a loop then closes the difference: it opens the connection when there is
+ * something to subscribe, sends the fewest commands (grouped by kind, shard channels by slot), and waits for every
+ * confirmation. One loop runs at a time; additions go before removals, so that what moves stands anew before it falls.
+ */
+export class SubscriberSession {
+  #state: SessionState = 'idle';
+  #connection: SubscriberConnection | undefined;
+  readonly #toAdd = new Set<Subscription>();
+  readonly #toDrop = new Map<Subscription, (() => void)[]>();
+  readonly #confirmed = new Map<string, Subscription>();
+  readonly #stop = new AbortController();
+  #running = false;
+
+  constructor(
+    readonly node: NodeKey,
+    private readonly factory: ConnectionFactory,
+    private readonly commandTimeout: number,
+    private readonly events: SessionEvents,
+  ) {}
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Nothing stands here and nothing is on its way. */
+  get empty(): boolean {
+    return this.#confirmed.size === 0 && this.#toAdd.size === 0 && this.#toDrop.size === 0 && !this.#running;
+  }
+
+  add(subscription: Subscription): void {
+    if (this.#confirmed.get(idOf(subscription)) !== subscription) {
+      this.#toAdd.add(subscription);
+      this.#run();
+    }
+  }
+
+  /** Resolves when the node carries it no longer. */
+  drop(subscription: Subscription): Promise<void> {
+    this.#toAdd.delete(subscription);
+    if (this.#confirmed.get(idOf(subscription)) !== subscription && this.#state !== 'syncing') {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const others = this.#toDrop.get(subscription) ?? [];
+      this.#toDrop.set(subscription, [...others, resolve]);
+      this.#run();
+    });
+  }
+
+  close(): void {
+    if (this.#state === 'closed') {
+      return;
+    }
+    this.#move('closed');
+    this.#stop.abort();
+    this.#connection?.close();
+    this.#settleDrops();
+  }
+
+  #move(next: SessionState): void {
+    if (!TRANSITIONS[this.#state].includes(next)) {
+      throw new Error(`Subscriber session of ${this.node}: no way from ${this.#state} to ${next}`);
+    }
+    this.#state = next;
+  }
+
+  #run(): void {
+    if (this.#running || this.#state === 'closed') {
+      return;
+    }
+    this.#running = true;
+    // Starting in a later microtask lets all that one call adds go out together.
+    void Promise.resolve()
+      .then(() => this.#loop())
+      .finally(() => {
+        this.#running = false;
+        if (this.#toAdd.size > 0 || this.#toDrop.size > 0) {
+          this.#run();
+        } else if (this.#state !== 'closed') {
+          this.events.idle(this);
+        }
+      });
+  }
+
+  async #loop(): Promise<void> {
+    for (let attempt = 0; this.#hasWork();) {
+      const connection = this.#connection ?? (await this.#connect());
+      if (connection === undefined) {
+        attempt += 1;
+        await pause(backoffDelay(attempt, 25, MAX_BACKOFF), this.#stop.signal);
+        continue;
+      }
+      attempt = 0;
+      this.#move('syncing');
+      await this.#sync(connection);
+    }
+    if (this.#state !== 'closed' && this.#state !== 'idle') {
+      this.#move('idle');
+    }
+  }
+
+  #hasWork(): boolean {
+    if (this.#state === 'closed') {
+      return false;
+    }
+    return this.#toAdd.size > 0 || this.#toDrop.size > 0;
+  }
+
+  async #connect(): Promise<SubscriberConnection | undefined> {
+    this.#move('connecting');
+    try {
+      const opened = await this.factory.open(parseNodeKey(this.node));
+      if (this.#stop.signal.aborted) {
+        opened.close();
+        return undefined;
+      }
+      const connection = new SubscriberConnection(this.node, opened, this.commandTimeout, {
+        message: (kind, match, channel, data) => {
+          this.events.message(this.node, kind, match, channel, data);
+        },
+        revoked: (kind, channel) => {
+          this.#revoked(kind, channel);
+        },
+        closed: () => {
+          this.#disconnected();
+        },
+      });
+      this.#connection = connection;
+      return connection;
+    } catch (error) {
+      if (!this.#stop.signal.aborted) {
+        this.#move('backoff');
+        this.events.unreachable(this, error);
+      }
+      return undefined;
+    }
+  }
+
+  async #sync(connection: SubscriberConnection): Promise<void> {
+    const adding = [...this.#toAdd];
+    this.#toAdd.clear();
+    await Promise.all(batches(adding).map((batch) => this.#subscribe(connection, batch)));
+    const dropping = [...this.#toDrop.keys()].filter((one) => !this.#toAdd.has(one));
+    await Promise.all(batches(dropping).map((batch) => this.#unsubscribe(connection, batch)));
+  }
+
+  async #subscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
+    const byKey = new Map(batch.map((subscription) => [subscription.key, subscription]));
+    try {
+      await connection.subscribe(kindOf(batch), [...byKey.keys()], (key) => {
+        const subscription = byKey.get(key) as Subscription;
+        this.#confirmed.set(idOf(subscription), subscription);
+        this.events.confirmed(this, subscription);
+      });
+    } catch (error) {
+      await this.#notSubscribed(connection, batch, error);
+    }
+  }
+
+  async #notSubscribed(
+    connection: SubscriberConnection,
+    batch: readonly Subscription[],
+    error: unknown,
+  ): Promise<void> {
+    if (!(error instanceof RedisReplyError)) {
+      // The connection went: all of it is to be done again, on the next one.
+      for (const subscription of batch) {
+        if (subscription.wanted) {
+          this.#toAdd.add(subscription);
+        }
+      }
+    } else if (batch.length > 1) {
+      // One bad name fails the whole command, and Redis does not say which.
+      await Promise.all(batch.map((one) => this.#subscribe(connection, [one])));
+    } else {
+      this.events.refused(this, batch[0] as Subscription, error);
+    }
+  }
+
+  async #unsubscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
+    const standing = batch.filter((one) => this.#confirmed.get(idOf(one)) === one);
+    for (const subscription of standing) {
+      this.#confirmed.delete(idOf(subscription));
+    }
+    try {
+      if (standing.length > 0) {
+        await connection.unsubscribe(
+          kindOf(standing),
+          standing.map(({ key }) => key),
+        );
+      }
+    } catch {
+      // MOVED: the slot has left, and the subscription with it. A lost connection: likewise.
+    }
+    for (const subscription of batch) {
+      this.#settleDrop(subscription);
+    }
+  }
+
+  #revoked(kind: SubscriptionKind, channel: ChannelKey): void {
+    const id = kind.name + channel;
+    const subscription = this.#confirmed.get(id);
+    if (subscription !== undefined) {
+      this.#confirmed.delete(id);
+      this.events.revoked(this, subscription);
+    }
+  }
+
+  #disconnected(): void {
+    this.#connection = undefined;
+    this.#settleDrops(); // what was to be dropped went with the connection
+    const lost = [...this.#confirmed.values()];
+    this.#confirmed.clear();
+    if (this.#state !== 'closed') {
+      this.events.lost(this, lost);
+    }
+  }
+
+  #settleDrop(subscription: Subscription): void {
+    const waiting = this.#toDrop.get(subscription) ?? [];
+    this.#toDrop.delete(subscription);
+    for (const resolve of waiting) {
+      resolve();
+    }
+  }
+
+  #settleDrops(): void {
+    for (const subscription of [...this.#toDrop.keys()]) {
+      this.#settleDrop(subscription);
+    }
+  }
+}
+
+function idOf({ kind, key }: Subscription): string {
+  return kind.name + key;
+}
+
+function kindOf(batch: readonly Subscription[]): SubscriptionKind {
+  return batch[0]?.kind ?? KINDS.channel;
+}
+
+/** Cuts a list into what single commands may carry: one kind, and for shard channels one slot. */
+function batches(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
+  const groups = new Map<string, Subscription[][]>();
+  for (const subscription of subscriptions) {
+    const { kind, slot } = subscription;
+    const group = kind.oneSlotACommand ? `${kind.name} ${String(slot)}` : kind.name;
+    const cuts = groups.get(group) ?? [];
+    const last = cuts.at(-1);
+    if (last === undefined || last.length >= NAMES_A_COMMAND) {
+      cuts.push([subscription]);
+    } else {
+      last.push(subscription);
+    }
+    groups.set(group, cuts);
+  }
+  return [...groups.values()].flat();
+}

@@ -1,0 +1,70 @@
+import type { ConfirmationType, DataMessageType, SubscriptionKindName } from './message.js';
+
+/** What Redis calls the commands and messages of one kind of subscription. */
+export interface SubscriptionKind {
+  readonly name: SubscriptionKindName;
+  readonly subscribe: 'SUBSCRIBE' | 'PSUBSCRIBE' | 'SSUBSCRIBE';
+  readonly unsubscribe: 'UNSUBSCRIBE' | 'PUNSUBSCRIBE' | 'SUNSUBSCRIBE';
+  readonly subscribed: ConfirmationType;
+  readonly unsubscribed: ConfirmationType;
+  readonly message: DataMessageType;
+  /**
+   * Where it stands: at the master that owns the channel's slot, or, for patterns, at the one master that owns
+   * {@link PATTERN_HOME_SLOT}: a pattern belongs to no slot, and on two nodes it would hear everything twice.
+   */
+  readonly home: 'owner' | 'pattern-home';
+  /** Whether one command may name channels of several slots; shard channels may not (CROSSSLOT). */
+  readonly oneSlotACommand: boolean;
+}
+
+/** Every `ClusterPubSub` keeps its patterns at the owner of this slot, so that one node can count them all. */
+export const PATTERN_HOME_SLOT = 0;
+
+export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
+  channel: {
+    name: 'channel',
+    subscribe: 'SUBSCRIBE',
+    unsubscribe: 'UNSUBSCRIBE',
+    subscribed: 'subscribe',
+    unsubscribed: 'unsubscribe',
+    message: 'message',
+    home: 'owner',
+    oneSlotACommand: false,
+  },
+  pattern: {
+    name: 'pattern',
+    subscribe: 'PSUBSCRIBE',
+    unsubscribe: 'PUNSUBSCRIBE',
+    subscribed: 'psubscribe',
+    unsubscribed: 'punsubscribe',
+    message: 'pmessage',
+    home: 'pattern-home',
+    oneSlotACommand: false,
+  },
+  shard: {
+    name: 'shard',
+    subscribe: 'SSUBSCRIBE',
+    unsubscribe: 'SUNSUBSCRIBE',
+    subscribed: 'ssubscribe',
+    unsubscribed: 'sunsubscribe',
+    message: 'smessage',
+    home: 'owner',
+    oneSlotACommand: true,
+  },
+};
+
+/** What a frame on a subscriber connection is, by its first element. */
+export type FrameType =
+  { readonly is: 'message' | 'subscribed' | 'unsubscribed'; readonly kind: SubscriptionKind } | undefined;
+
+const FRAMES = new Map<string, FrameType>(
+  Object.values(KINDS).flatMap((kind): [string, FrameType][] => [
+    [kind.message, { is: 'message', kind }],
+    [kind.subscribed, { is: 'subscribed', kind }],
+    [kind.unsubscribed, { is: 'unsubscribed', kind }],
+  ]),
+);
+
+export function frameType(first: Buffer): FrameType {
+  return FRAMES.get(first.toString('latin1'));
+}

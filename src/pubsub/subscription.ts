@@ -1,0 +1,76 @@
+import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './channel-key.js';
+import type { Deferred } from './deferred.js';
+import type { Gap, MessageHandler, SubscriptionKindName } from './message.js';
+import type { NodeKey } from './node-address.js';
+import type { ChannelName, PubSubEncoding } from './options.js';
+import type { SubscriptionKind } from './subscription-kind.js';
+
+/** One channel, pattern or shard channel that the user wants to hear: desired state, wherever it stands just now. */
+export class Subscription {
+  readonly key: ChannelKey;
+  /** The name as text, for those who asked for strings. */
+  readonly text: string;
+  readonly slot: number;
+  handler: MessageHandler<PubSubEncoding> | undefined;
+  /** The node where it belongs, as far as the topology is known. */
+  assigned: NodeKey | undefined;
+  /** The nodes that have confirmed it: one, or two while it moves. */
+  readonly standing = new Set<NodeKey>();
+  /** Set while it does not stand, if it ever did. */
+  lost: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
+  /** Those who wait for its first confirmation. */
+  readonly waiters: Deferred<undefined>[] = [];
+  wanted = true;
+
+  constructor(
+    readonly kind: SubscriptionKind,
+    readonly name: ChannelName,
+  ) {
+    this.key = channelKey(name);
+    this.text = displayName(name);
+    this.slot = slotOf(name);
+  }
+
+  /** The name as bytes, for those who asked for buffers. */
+  get bytes(): Buffer {
+    return bytesOfKey(this.key);
+  }
+}
+
+/** Everything that is wanted, by kind and name. */
+export class SubscriptionTable {
+  readonly #byKind: Readonly<Record<SubscriptionKindName, Map<ChannelKey, Subscription>>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
+
+  get(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
+    return this.#byKind[kind].get(key);
+  }
+
+  add(subscription: Subscription): void {
+    this.#byKind[subscription.kind.name].set(subscription.key, subscription);
+  }
+
+  delete({ kind, key }: Subscription): void {
+    this.#byKind[kind.name].delete(key);
+  }
+
+  of(kind: SubscriptionKindName): readonly Subscription[] {
+    return [...this.#byKind[kind].values()];
+  }
+
+  get all(): readonly Subscription[] {
+    return Object.values(this.#byKind).flatMap((map) => [...map.values()]);
+  }
+
+  get size(): number {
+    return Object.values(this.#byKind).reduce((sum, map) => sum + map.size, 0);
+  }
+
+  /** The running count that Redis tells in a confirmation: shard channels are counted apart from the rest. */
+  count(kind: SubscriptionKindName): number {
+    return kind === 'shard' ? this.#byKind.shard.size : this.#byKind.channel.size + this.#byKind.pattern.size;
+  }
+}

@@ -1,0 +1,88 @@
+import type { NatMap } from 'ioredis';
+import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
+import type { Reply } from './resp/reply.js';
+
+export const SLOT_COUNT = 16_384;
+
+/** Who owns which slot, at one moment, as one node told it. */
+export interface TopologyView {
+  /** Index of each slot's master in `masters`, or −1 where nobody owns it. */
+  readonly owners: Int16Array;
+  readonly masters: readonly NodeKey[];
+  readonly replicas: readonly NodeKey[];
+}
+
+export const EMPTY_VIEW: TopologyView = {
+  owners: new Int16Array(SLOT_COUNT).fill(-1),
+  masters: [],
+  replicas: [],
+};
+
+/**
+ * Reads the answer to `CLUSTER SLOTS`: `[first, last, [host, port, id, …], [replica…]…]…`.
+ *
+ * A node that does not know its own address gives an empty host or null; the Redis documentation has clients use the
+ * address they asked.
+ */
+export function readClusterSlots(reply: Reply, asked: NodeKey, natMap: NatMap | undefined): TopologyView {
+  const owners = new Int16Array(SLOT_COUNT).fill(-1);
+  const masters: NodeKey[] = [];
+  const replicas = new Set<NodeKey>();
+  for (const range of Array.isArray(reply) ? (reply as readonly Reply[]) : []) {
+    const [first, last, ...nodes] = range as readonly Reply[];
+    const [master, ...others] = nodes.map((node) => readNode(node, asked, natMap));
+    if (master === undefined) {
+      continue;
+    }
+    let index = masters.indexOf(master);
+    if (index === -1) {
+      index = masters.push(master) - 1;
+    }
+    owners.fill(index, first as number, (last as number) + 1);
+    for (const replica of others) {
+      replicas.add(replica);
+    }
+  }
+  return { owners, masters, replicas: [...replicas].filter((node) => !masters.includes(node)) };
+}
+
+function readNode(node: Reply, asked: NodeKey, natMap: NatMap | undefined): NodeKey {
+  const [rawHost, port] = node as readonly Reply[];
+  const host =
+    Buffer.isBuffer(rawHost) && rawHost.length > 0 ? rawHost.toString('utf8') : parseNodeKey(asked).host;
+  return mapAddress(nodeKey({ host, port: port as number }), natMap);
+}
+
+/** The address to use for the one that Redis tells, where the two differ (containers, tunnels). */
+export function mapAddress(told: NodeKey, natMap: NatMap | undefined): NodeKey {
+  const mapped = typeof natMap === 'function' ? natMap(told) : natMap?.[told];
+  return mapped ? nodeKey(mapped) : told;
+}
+
+export function ownerIn(view: TopologyView, slot: number): NodeKey | undefined {
+  return view.masters[view.owners[slot] ?? -1];
+}
+
+/** How many slots have another owner in `next` than in `previous`. */
+export function countMoved(previous: TopologyView, next: TopologyView): number {
+  let moved = 0;
+  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
+    if (ownerIn(previous, slot) !== ownerIn(next, slot)) {
+      moved += 1;
+    }
+  }
+  return moved;
+}
+
+export function sameNodes(previous: TopologyView, next: TopologyView): boolean {
+  const names = (view: TopologyView): string => [...view.masters, '|', ...[...view.replicas].sort()].join();
+  return names(previous) === names(next);
+}
+
+/** The view after one `MOVED` answer: `slot` belongs to `owner`. */
+export function withOwner(view: TopologyView, slot: number, owner: NodeKey): TopologyView {
+  const masters = view.masters.includes(owner) ? view.masters : [...view.masters, owner];
+  const owners = view.owners.slice();
+  owners[slot] = masters.indexOf(owner);
+  return { owners, masters, replicas: view.replicas.filter((node) => node !== owner) };
+}
