@@ -1,28 +1,29 @@
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
-import { channelKey, displayName, slotOf } from './channel-key.js';
+import { channelKey, slotOf } from './channel-key.js';
 import { ConnectionFactory } from './connection-factory.js';
-import type {
-  ClusterPubSubError} from './errors.js';
+import type { ClusterPubSubError } from './errors.js';
+import { ClosedError, HandlerError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
 import {
-  ClosedError,
-  HandlerError,
-  InvalidArgumentError,
-  ShardedUnsupportedError,
-} from './errors.js';
-import { Introspection, sum, sumByChannel, union, type IntrospectionOptions } from './introspection.js';
+  answer,
+  Introspection,
+  sum,
+  sumByChannel,
+  union,
+  type Answer,
+  type IntrospectionOptions,
+} from './introspection.js';
+import { readLimits } from './limits.js';
 import type {
   ConfirmationMessage,
-  DataMessage,
-  Encoded,
   Gap,
   Loss,
-  MessageHandler,
   Moved,
   PubSubMessage,
   PubSubStatus,
   SubscriptionKindName,
 } from './message.js';
+import { confirmationMessage, dataMessage, isConfirmation, overflowGap } from './message-shape.js';
 import { MessageQueue } from './message-queue.js';
 import { NodeConnections } from './node-connections.js';
 import type {
@@ -35,7 +36,13 @@ import type {
 import { Publisher, type PublishCommand, type PublishOptions } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
-import { checkName, readSubscribeArguments, type SubscribeArgument } from './subscribe-arguments.js';
+import {
+  checkName,
+  flattenNames,
+  readSubscribeArguments,
+  type NamesArgument,
+  type SubscribeArgument,
+} from './subscribe-arguments.js';
 import { Subscription, SubscriptionTable } from './subscription.js';
 import { KINDS, type SubscriptionKind } from './subscription-kind.js';
 import { Topology } from './topology.js';
@@ -59,13 +66,6 @@ export interface GetMessageOptions {
   /** Overrides the option of the same name for this call. */
   ignoreSubscribeMessages?: boolean | undefined;
 }
-
-const DEFAULTS = {
-  connectTimeout: 10_000,
-  commandTimeout: 2_000,
-  maxQueuedMessages: 10_000,
-  bufferLimit: 10_000,
-};
 
 /**
  * Publish/subscribe on a Redis Cluster.
@@ -107,20 +107,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   constructor(source: Cluster | ClusterConnectionOptions, options: PubSubOptions<E> = {}) {
     super();
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
-    const { connectTimeout, commandTimeout, maxQueuedMessages, bufferLimit } = readNumbers({
-      ...connection,
-      bufferLimit: options.bufferLimit,
-    });
-    const limits = { connectTimeout, commandTimeout, maxQueuedMessages };
+    const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
     const seeds = readSeeds(connection);
-    const factory = new ConnectionFactory(seeds.clusterOptions, seeds.credentials, connectTimeout);
+    const factory = new ConnectionFactory(seeds.clusterOptions, seeds.credentials, limits.connectTimeout);
     this.#encoding = options.encoding ?? 'utf8';
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages ?? false;
-    this.#connectTimeout = connectTimeout;
-    this.#queue = new MessageQueue(bufferLimit, (message) => {
-      this.#dropped(message);
+    this.#connectTimeout = limits.connectTimeout;
+    this.#queue = new MessageQueue(limits.bufferLimit, (message) => {
+      const gap = overflowGap(message);
+      if (gap !== undefined) {
+        this.emit('gap', gap);
+      }
     });
-    this.#connections = new NodeConnections(factory, commandTimeout);
+    this.#connections = new NodeConnections(factory, limits.commandTimeout);
     this.#topology = new Topology(this.#connections, seeds);
     this.#publisher = new Publisher(this.#topology, this.#connections, limits);
     this.#introspection = new Introspection(this.#topology, this.#connections);
@@ -195,16 +194,16 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
-  unsubscribe(...channels: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
-    return this.#unsubscribe(KINDS.channel, channels.flat() as ChannelName[]);
+  unsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+    return this.#unsubscribe(KINDS.channel, flattenNames(channels));
   }
 
-  punsubscribe(...patterns: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
-    return this.#unsubscribe(KINDS.pattern, patterns.flat() as ChannelName[]);
+  punsubscribe(...patterns: readonly NamesArgument[]): Promise<void> {
+    return this.#unsubscribe(KINDS.pattern, flattenNames(patterns));
   }
 
-  sunsubscribe(...channels: readonly (ChannelName | readonly ChannelName[])[]): Promise<void> {
-    return this.#unsubscribe(KINDS.shard, channels.flat() as ChannelName[]);
+  sunsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+    return this.#unsubscribe(KINDS.shard, flattenNames(channels));
   }
 
   /**
@@ -282,69 +281,55 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#topology.ownerOf(slotOf(channel));
   }
 
-  /** The classic channels with subscribers by name, on all nodes of the cluster; with a glob pattern, those that match. */
-  pubsubChannels(
+  /**
+   * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
+   * pattern, those that match. Here as in the questions below, `{ aggregate: false }` gives each node's own answer.
+   *
+   * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master does not answer
+   */
+  async pubsubChannels<A extends boolean = true>(
     pattern?: ChannelName,
-    options?: IntrospectionOptions & { aggregate?: true | undefined },
-  ): Promise<string[]>;
-  pubsubChannels(
-    pattern: ChannelName | undefined,
-    options: { aggregate: false },
-  ): Promise<Map<string, string[]>>;
-  async pubsubChannels(
-    pattern?: ChannelName,
-    options: IntrospectionOptions = {},
-  ): Promise<string[] | Map<string, string[]>> {
+    options?: IntrospectionOptions<A>,
+  ): Promise<Answer<A, string[]>> {
     await this.connect();
-    const channels = await this.#introspection.channels('CHANNELS', pattern);
-    return options.aggregate === false ? channels : union(channels.values());
+    return answer(await this.#introspection.channels('CHANNELS', pattern), union, options);
   }
 
-  pubsubShardChannels(
+  async pubsubShardChannels<A extends boolean = true>(
     pattern?: ChannelName,
-    options?: IntrospectionOptions & { aggregate?: true | undefined },
-  ): Promise<string[]>;
-  pubsubShardChannels(
-    pattern: ChannelName | undefined,
-    options: { aggregate: false },
-  ): Promise<Map<string, string[]>>;
-  async pubsubShardChannels(
-    pattern?: ChannelName,
-    options: IntrospectionOptions = {},
-  ): Promise<string[] | Map<string, string[]>> {
+    options?: IntrospectionOptions<A>,
+  ): Promise<Answer<A, string[]>> {
     await this.connect();
-    const channels = await this.#introspection.channels('SHARDCHANNELS', pattern);
-    return options.aggregate === false ? channels : union(channels.values());
+    return answer(await this.#introspection.channels('SHARDCHANNELS', pattern), union, options);
   }
 
   /** How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. */
   pubsubNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
-  pubsubNumsub(
-    ...args: [...channels: ChannelName[], options: { aggregate: false }]
-  ): Promise<Map<string, Map<string, number>>>;
+  pubsubNumsub<A extends boolean>(
+    ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<string, number>>> {
     return this.#numsub('NUMSUB', args);
   }
 
   pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
-  pubsubShardNumsub(
-    ...args: [...channels: ChannelName[], options: { aggregate: false }]
-  ): Promise<Map<string, Map<string, number>>>;
+  pubsubShardNumsub<A extends boolean>(
+    ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubShardNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<string, number>>> {
     return this.#numsub('SHARDNUMSUB', args);
   }
 
   /** How many patterns are subscribed, summed over all nodes. */
-  pubsubNumpat(options?: IntrospectionOptions & { aggregate?: true | undefined }): Promise<number>;
-  pubsubNumpat(options: { aggregate: false }): Promise<Map<string, number>>;
-  async pubsubNumpat(options: IntrospectionOptions = {}): Promise<number | Map<string, number>> {
+  async pubsubNumpat<A extends boolean = true>(
+    options?: IntrospectionOptions<A>,
+  ): Promise<Answer<A, number>> {
     await this.connect();
-    const counts = await this.#introspection.numpat();
-    return options.aggregate === false ? counts : sum(counts.values());
+    return answer(await this.#introspection.numpat(), sum, options);
   }
 
   /** Ends every subscription and forgets what waits to be read; the object can be used again. */
@@ -429,7 +414,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       throw new ClosedError();
     }
     const known = this.#table.of(kind.name);
-    const leaving = names.length === 0 ? known.map(({ name }) => name) : names.map(checkName);
+    const leaving = names.length === 0 ? known.map(({ name }) => name) : names;
     await Promise.all(
       leaving.map(async (name) => {
         const subscription = this.#table.get(kind.name, channelKey(name));
@@ -469,17 +454,16 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   async #numsub(
     command: 'NUMSUB' | 'SHARDNUMSUB',
     args: readonly (ChannelName | IntrospectionOptions)[],
-  ): Promise<Map<string, number> | Map<string, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<string, number>>> {
     const last = args.at(-1);
     const options = typeof last === 'object' && !Buffer.isBuffer(last) ? last : undefined;
     const channels = (options === undefined ? args : args.slice(0, -1)).map(checkName);
     await this.connect();
-    const counts = await this.#introspection.numsub(command, channels);
-    return options?.aggregate === false ? counts : sumByChannel(counts.values());
+    return answer(await this.#introspection.numsub(command, channels), sumByChannel, options);
   }
 
   #deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
-    const message = this.#message(subscription, channel, data);
+    const message = dataMessage(this.#encoding, subscription, channel, data);
     const { handler } = subscription;
     if (handler === undefined) {
       this.#queue.push(message);
@@ -497,41 +481,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     }
   }
 
-  #message({ kind, text, name }: Subscription, channel: Buffer, data: Buffer): DataMessage<E> {
-    const isPattern = kind.name === 'pattern';
-    const message: DataMessage<PubSubEncoding> =
-      this.#encoding === 'buffer'
-        ? { type: kind.message, pattern: isPattern ? Buffer.from(name) : null, channel, data }
-        : {
-            type: kind.message,
-            pattern: isPattern ? text : null,
-            channel: isPattern ? channel.toString('utf8') : text,
-            data: data.toString('utf8'),
-          };
-    return message;
-  }
-
-  #confirm(type: ConfirmationMessage['type'], name: ChannelName, data: number): void {
-    const channel = this.#encoding === 'buffer' ? Buffer.from(name) : displayName(name);
-    this.#queue.push({ type, pattern: null, channel: channel as Encoded<E>, data });
-  }
-
-  #dropped(message: PubSubMessage<E>): void {
-    if (isConfirmation(message)) {
-      return;
-    }
-    const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
-    const now = new Date();
-    const names = [message.pattern ?? message.channel];
-    this.emit('gap', {
-      kind: kind.name,
-      names,
-      node: undefined,
-      since: now,
-      until: now,
-      missed: 1,
-      reason: 'buffer-overflow',
-    });
+  #confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
+    this.#queue.push(confirmationMessage(this.#encoding, type, name, count));
   }
 
   #filter(ignoreSubscribeMessages: boolean): (message: PubSubMessage<E>) => boolean {
@@ -554,26 +505,4 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       this.emit('error', error);
     }
   }
-}
-
-function isConfirmation<E extends PubSubEncoding>(
-  message: PubSubMessage<E>,
-): message is ConfirmationMessage<E> {
-  return typeof message.data === 'number';
-}
-
-function readNumbers(given: Partial<Record<keyof typeof DEFAULTS, number | undefined>>): typeof DEFAULTS {
-  const read = (name: keyof typeof DEFAULTS): number => {
-    const value = given[name] ?? DEFAULTS[name];
-    if (!Number.isFinite(value) || value <= 0) {
-      throw new InvalidArgumentError(`${name} is a number above 0, not ${String(value)}.`);
-    }
-    return value;
-  };
-  return {
-    connectTimeout: read('connectTimeout'),
-    commandTimeout: read('commandTimeout'),
-    maxQueuedMessages: read('maxQueuedMessages'),
-    bufferLimit: read('bufferLimit'),
-  };
 }

@@ -7,13 +7,24 @@ import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
 
 /**
- * Which answer of a question to all nodes is wanted: one for the cluster (default), or each node's own.
+ * Which answer of a question to all nodes is wanted.
  *
  * @publicApi
  */
-export interface IntrospectionOptions {
-  /** false: a `Map` of node (`host:port`) → that node's answer. Default true: one answer for the cluster. */
-  aggregate?: boolean | undefined;
+export interface IntrospectionOptions<A extends boolean = boolean> {
+  /** true (default): one answer for the cluster. false: each node's own, by node (`host:port`). */
+  aggregate?: A | undefined;
+}
+
+/** The answer for the cluster, or a `Map` of node (`host:port`) → that node's answer. */
+export type Answer<A extends boolean, T> = A extends false ? Map<string, T> : T;
+
+export function answer<A extends boolean, T>(
+  perNode: Map<string, T>,
+  aggregate: (answers: Iterable<T>) => T,
+  options: IntrospectionOptions<A> = {},
+): Answer<A, T> {
+  return (options.aggregate === false ? perNode : aggregate(perNode.values())) as Answer<A, T>;
 }
 
 /** Asks every node of the cluster, replicas too: a foreign client may have subscribed at any of them. */

@@ -46,13 +46,6 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
   bufferLimit?: number | undefined;
 }
 
-/** @internal Options with every default filled in. */
-export interface ResolvedTimeouts {
-  readonly connectTimeout: number;
-  readonly commandTimeout: number;
-  readonly maxQueuedMessages: number;
-}
-
 /** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
 export type ChannelName = string | Buffer;
 /** What can be published: a string is sent as its UTF-8 bytes. */

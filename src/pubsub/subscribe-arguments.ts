@@ -10,6 +10,9 @@ export type HandlerMap<E extends PubSubEncoding> =
 export type SubscribeArgument<E extends PubSubEncoding> =
   ChannelName | readonly ChannelName[] | HandlerMap<E>;
 
+/** What the unsubscribe methods take, in any number and mixture. */
+export type NamesArgument = ChannelName | readonly ChannelName[];
+
 export interface Request<E extends PubSubEncoding> {
   readonly name: ChannelName;
   readonly handler: MessageHandler<E> | undefined;
@@ -38,6 +41,10 @@ export function readSubscribeArguments<E extends PubSubEncoding>(
     throw new InvalidArgumentError('Name at least one channel or pattern to subscribe to.');
   }
   return requests;
+}
+
+export function flattenNames(args: readonly NamesArgument[]): readonly ChannelName[] {
+  return args.flatMap((arg) => (isName(arg) ? [checkName(arg)] : arg.map(checkName)));
 }
 
 export function checkName(name: unknown): ChannelName {

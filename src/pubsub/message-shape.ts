@@ -1,0 +1,59 @@
+import { displayName } from './channel-key.js';
+import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
+import type { ChannelName, PubSubEncoding } from './options.js';
+import type { Subscription } from './subscription.js';
+import { KINDS } from './subscription-kind.js';
+
+type AnyMessage = DataMessage<PubSubEncoding>;
+
+/** A message as its reader asked for it: as strings, or as the bytes that came. */
+export function dataMessage(
+  encoding: PubSubEncoding,
+  { kind, text, bytes }: Subscription,
+  channel: Buffer,
+  data: Buffer,
+): AnyMessage {
+  const isPattern = kind.name === 'pattern';
+  return encoding === 'buffer'
+    ? { type: kind.message, pattern: isPattern ? bytes : null, channel, data }
+    : {
+        type: kind.message,
+        pattern: isPattern ? text : null,
+        channel: isPattern ? channel.toString('utf8') : text,
+        data: data.toString('utf8'),
+      };
+}
+
+export function confirmationMessage(
+  encoding: PubSubEncoding,
+  type: ConfirmationMessage['type'],
+  name: ChannelName,
+  data: number,
+): ConfirmationMessage<PubSubEncoding> {
+  const channel = encoding === 'buffer' ? Buffer.from(name) : displayName(name);
+  return { type, pattern: null, channel, data };
+}
+
+export function isConfirmation<E extends PubSubEncoding>(
+  message: PubSubMessage<E>,
+): message is ConfirmationMessage<E> {
+  return typeof message.data === 'number';
+}
+
+/** What to report of a message that nobody read in time; a confirmation is no loss. */
+export function overflowGap(message: PubSubMessage<PubSubEncoding>): Gap | undefined {
+  if (isConfirmation(message)) {
+    return undefined;
+  }
+  const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
+  const now = new Date();
+  return {
+    kind: kind.name,
+    names: [message.pattern ?? message.channel],
+    node: undefined,
+    since: now,
+    until: now,
+    missed: 1,
+    reason: 'buffer-overflow',
+  };
+}
