@@ -9,12 +9,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export function installPackages() {
   if (isInstalled()) return;
   console.log('set-up: npm ci');
-  const { status, error } = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: 'inherit',
-    // npm is a shell script on Windows.
-    shell: process.platform === 'win32',
-  });
+  const { status, error } = spawnSync(
+    'npm',
+    ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      // npm is a shell script on Windows.
+      shell: process.platform === 'win32',
+    },
+  );
   if (status !== 0) {
     throw new SetupError(`\`npm ci\` in ${root} failed${error ? `: ${error.message}` : ''}; see above.`);
   }
