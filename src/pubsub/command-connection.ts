@@ -15,6 +15,7 @@ export type ReplyCallback = (error: RedisReplyError | ConnectionLostError | unde
 export class CommandConnection {
   readonly #pending = new Fifo<ReplyCallback>();
   readonly #socket: RespSocket;
+  #drained: (() => void) | undefined;
   readonly #closeListeners = new Set<() => void>();
 
   constructor(
@@ -73,6 +74,16 @@ export class CommandConnection {
     }
   }
 
+  /** Ends the connection when what is in flight has been answered, or given up. */
+  async drain(): Promise<void> {
+    if (this.#pending.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+    }
+    this.close();
+  }
+
   close(): void {
     this.#socket.close();
   }
@@ -84,12 +95,16 @@ export class CommandConnection {
     } else {
       callback?.(undefined, reply);
     }
+    if (this.#drained !== undefined && this.#pending.length === 0) {
+      this.#drained();
+    }
   }
 
   #fail(error: ConnectionLostError): void {
     for (const callback of this.#pending.drain()) {
       callback(error, null);
     }
+    this.#drained?.();
     for (const listener of this.#closeListeners) {
       listener();
     }

@@ -46,11 +46,10 @@ export class NodeConnections {
     }
   }
 
+  /** Lets what is in flight be answered (bounded, for a connection that makes no progress ends itself), then closes all. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const connection of this.#open.values()) {
-      connection.close();
-    }
+    await Promise.all([...this.#open.values()].map((connection) => connection.drain()));
     await Promise.allSettled(this.#opening.values());
   }
 

@@ -1,0 +1,92 @@
+import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
+import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import { ClusterPubSubClient } from '../transport/client.js';
+import type { ClusterPubSubOptions } from '../transport/options.js';
+import {
+  getClusterPubSubClientToken,
+  getClusterPubSubOptionsToken,
+  getClusterPubSubToken,
+} from './cluster-pubsub.tokens.js';
+
+/**
+ * What `forRoot` and `forRootAsync` take besides the options of the cluster.
+ *
+ * @publicApi
+ */
+export interface ClusterPubSubModuleExtras {
+  /** Tells several clusters of one application apart; hand it to the `Inject…` decorators. */
+  name?: string | undefined;
+  /** Whether the providers are visible in every module. Default true. */
+  isGlobal?: boolean | undefined;
+}
+
+/**
+ * Makes the options; for `forRootAsync({ useClass })` and `({ useExisting })`.
+ *
+ * @publicApi
+ */
+export interface ClusterPubSubOptionsFactory {
+  createClusterPubSubOptions(): ClusterPubSubOptions | Promise<ClusterPubSubOptions>;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<ClusterPubSubOptions>()
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createClusterPubSubOptions')
+    .setExtras<ClusterPubSubModuleExtras>({}, (definition, { name, isGlobal = true }): DynamicModule => ({
+      ...definition,
+      global: isGlobal,
+      providers: [...(definition.providers ?? []), ...providersOf(name)],
+      exports: exportsOf(name),
+    }))
+    .build();
+
+function providersOf(name: string | undefined): Provider[] {
+  return [
+    { provide: getClusterPubSubOptionsToken(name), useExisting: MODULE_OPTIONS_TOKEN },
+    {
+      provide: getClusterPubSubToken(name),
+      useFactory: (options: ClusterPubSubOptions) => new ClusterPubSub(options),
+      inject: [MODULE_OPTIONS_TOKEN],
+    },
+    {
+      provide: getClusterPubSubClientToken(name),
+      useFactory: (options: ClusterPubSubOptions) => new ClusterPubSubClient(options),
+      inject: [MODULE_OPTIONS_TOKEN],
+    },
+    {
+      provide: `ClusterPubSubShutdown:${name ?? 'default'}`,
+      useFactory: closeOnShutdown,
+      inject: [getClusterPubSubToken(name), getClusterPubSubClientToken(name)],
+    },
+    ...(name === undefined
+      ? [
+          { provide: ClusterPubSub, useExisting: getClusterPubSubToken() },
+          { provide: ClusterPubSubClient, useExisting: getClusterPubSubClientToken() },
+        ]
+      : []),
+  ];
+}
+
+function exportsOf(name: string | undefined): NonNullable<DynamicModule['exports']> {
+  const tokens = [
+    getClusterPubSubOptionsToken(name),
+    getClusterPubSubToken(name),
+    getClusterPubSubClientToken(name),
+  ];
+  return name === undefined ? [...tokens, ClusterPubSub, ClusterPubSubClient] : tokens;
+}
+
+/**
+ * Nest calls this hook after the servers have closed: handlers that finish in their grace period still have a client.
+ */
+function closeOnShutdown(
+  pubsub: ClusterPubSub,
+  client: ClusterPubSubClient,
+): { onApplicationShutdown(): Promise<void> } {
+  return {
+    async onApplicationShutdown() {
+      await Promise.all([pubsub.close(), client.close()]);
+    },
+  };
+}

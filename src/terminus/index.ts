@@ -1,0 +1,1 @@
+export { ClusterPubSubHealthIndicator, type ClusterPubSubHealthOptions } from './cluster-pubsub.health.js';
