@@ -1,0 +1,91 @@
+import type { LoggerService } from '@nestjs/common';
+import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import type { ClusterPubSubError } from '../pubsub/errors.js';
+import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/message.js';
+import { RateLimitedLog } from './rate-limited-log.js';
+
+/**
+ * What `on()` of the server and of the client can listen to. A type, not an interface: Nest wants an index signature.
+ *
+ * @publicApi
+ */
+export type ClusterPubSubTransportEvents = {
+  /** A subscription stands again after an interval in which it may have missed messages. */
+  gap: (gap: Gap) => void;
+  /** A subscription just stopped to stand. */
+  lost: (loss: Loss) => void;
+  /** Slots changed their master. */
+  moved: (moved: Moved) => void;
+  /** How the connection as a whole is doing. */
+  status: (status: PubSubStatus) => void;
+  /** Something failed that no call was there to report. */
+  error: (error: ClusterPubSubError) => void;
+};
+
+/** Nest's own words for the `status` observable of servers and clients. */
+export type ClusterPubSubStatus = 'connected' | 'reconnecting' | 'disconnected';
+
+/** @internal */
+export type Engine = ClusterPubSub<'buffer'>;
+
+/**
+ * Listeners outlive the engine: `on()` may be called before there is one, and `connect()` after `close()` makes
+ * another.
+ *
+ * @internal
+ */
+export class EngineEvents {
+  readonly #bindings: ((engine: Engine) => void)[] = [];
+  #engine: Engine | undefined;
+
+  constructor(
+    logger: LoggerService,
+    private readonly onStatus: (status: ClusterPubSubStatus) => void,
+  ) {
+    const errors = new RateLimitedLog((line) => void logger.error(line));
+    this.on('error', (error) => errors.log(error.message, error.code));
+    this.on('status', (status) => this.#translate(status));
+    this.on('gap', (gap) => {
+      logger.warn(
+        `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
+          `${summary(gap.names.map(String))} (${gap.reason}).`,
+      );
+    });
+  }
+
+  on<Event extends keyof ClusterPubSubTransportEvents>(
+    event: Event,
+    listener: ClusterPubSubTransportEvents[Event],
+  ): void {
+    const bind = (engine: Engine): void => void engine.on(event, listener as never);
+    this.#bindings.push(bind);
+    if (this.#engine !== undefined) {
+      bind(this.#engine);
+    }
+  }
+
+  bind(engine: Engine): void {
+    this.#engine = engine;
+    for (const bind of this.#bindings) {
+      bind(engine);
+    }
+  }
+
+  unbind(): void {
+    this.#engine = undefined;
+  }
+
+  #translate(status: PubSubStatus): void {
+    if (status === 'connected' || status === 'reconnecting') {
+      this.onStatus(status);
+    } else if (status === 'closed') {
+      this.onStatus('disconnected');
+    }
+  }
+}
+
+function summary(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => `"${name}"`);
+  const more = names.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
+}

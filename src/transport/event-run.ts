@@ -1,0 +1,84 @@
+import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
+import { isObservable, type Subscription } from 'rxjs';
+import type { Work } from './active-work.js';
+import { MASKED_ERROR } from './constants.js';
+import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
+
+export interface EventSurroundings {
+  readonly hooks: ProcessingHooks;
+  log(route: string, problem: string, error: unknown): void;
+  over(run: EventRun): void;
+}
+
+/**
+ * One event on its way through the handlers of its pattern. Nobody waits for the result: an Observable is subscribed,
+ * so that it runs, and a failure is logged.
+ *
+ * @internal
+ */
+export class EventRun implements Work {
+  #subscription: Subscription | undefined;
+
+  constructor(
+    private readonly route: string,
+    private readonly surroundings: EventSurroundings,
+  ) {}
+
+  start(handler: MessageHandler, data: unknown, context: BaseRpcContext): void {
+    startProcessing(
+      this.surroundings.hooks,
+      context,
+      () => this.#run(handler, data, context),
+      (error, began) => {
+        this.#log('The processing start hook failed', error);
+        if (!began) {
+          this.surroundings.over(this);
+        }
+      },
+    );
+  }
+
+  abort(): void {
+    this.#subscription?.unsubscribe();
+    this.surroundings.over(this);
+  }
+
+  async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
+    const finished = (): void => this.#finish(context);
+    try {
+      const result: unknown = await handler(data, context);
+      if (isObservable(result)) {
+        this.#subscription = result.subscribe({
+          error: (error: unknown) => {
+            // Nest's filter has logged what it masked; the rest it would leave to us (Nest 11: to nobody).
+            if (!isMasked(error)) {
+              this.#log('An event handler failed', error);
+            }
+          },
+        });
+        this.#subscription.add(finished);
+        return;
+      }
+    } catch (error) {
+      this.#log('An event handler failed', error);
+    }
+    finished();
+  }
+
+  #finish(context: BaseRpcContext): void {
+    try {
+      this.surroundings.hooks.end(context);
+    } catch (error) {
+      this.#log('The processing end hook failed', error);
+    }
+    this.surroundings.over(this);
+  }
+
+  #log(problem: string, error: unknown): void {
+    this.surroundings.log(this.route, problem, error);
+  }
+}
+
+function isMasked(error: unknown): boolean {
+  return (error as { message?: unknown } | null | undefined)?.message === MASKED_ERROR.message;
+}

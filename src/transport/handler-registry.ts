@@ -1,0 +1,70 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { parsePattern, type ParsedPattern } from './channels.js';
+import type { PubSubMode } from './options.js';
+
+/** The event handlers of a pattern, as chains by `next`; which lanes they listen on is a chain's own. */
+interface EventChains {
+  /** The emitter picks the lane. */
+  both?: MessageHandler;
+  classic?: MessageHandler;
+  sharded?: MessageHandler;
+}
+
+/** All handlers of one pattern. */
+export interface HandlerEntry {
+  /** The pattern as Nest normalizes it. */
+  readonly route: string;
+  readonly pattern: ParsedPattern;
+  request?: MessageHandler;
+  readonly events: EventChains;
+}
+
+/**
+ * The handlers of a server by pattern. Request and event handlers are kept apart: in Nest's own map one replaces the
+ * other.
+ *
+ * @internal
+ */
+export class HandlerRegistry {
+  readonly #entries = new Map<string, HandlerEntry>();
+
+  constructor(private readonly wildcards: boolean) {}
+
+  get entries(): Iterable<HandlerEntry> {
+    return this.#entries.values();
+  }
+
+  /** @returns the request handler that was replaced, if any. */
+  addRequest(route: string, isString: boolean, handler: MessageHandler): MessageHandler | undefined {
+    const entry = this.#entryOf(route, isString);
+    const replaced = entry.request;
+    entry.request = handler;
+    return replaced;
+  }
+
+  addEvent(route: string, isString: boolean, handler: MessageHandler, mode: PubSubMode | undefined): void {
+    const { events } = this.#entryOf(route, isString);
+    const chain = mode ?? 'both';
+    let tail = events[chain];
+    if (tail === undefined) {
+      events[chain] = handler;
+      return;
+    }
+    while (tail.next !== undefined) {
+      tail = tail.next as MessageHandler;
+    }
+    tail.next = handler;
+  }
+
+  /** Only what was a string may be a wildcard: the route of an object pattern has its values in it as they are. */
+  #entryOf(route: string, isString: boolean): HandlerEntry {
+    const pattern: ParsedPattern =
+      isString && this.wildcards ? parsePattern(route) : { kind: 'exact', name: route };
+    const key = pattern.kind === 'exact' ? `=${pattern.name}` : `~${pattern.glob}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      this.#entries.set(key, (entry = { route, pattern, events: {} }));
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,142 @@
+import type { DataMessage, Gap, Loss } from '../pubsub/message.js';
+import type { ChannelNames } from './channels.js';
+import type { Engine } from './engine-events.js';
+import type { RequestCall } from './request-call.js';
+
+/** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
+const TAGS_TRIED = 65_536;
+
+/**
+ * One reply inbox: a channel of this client alone.
+ *
+ * - `subscribing`: Redis has not confirmed it yet; requests wait.
+ * - `standing`: replies arrive.
+ * - `interrupted`: its connection was lost; requests wait until it stands again.
+ * - `refused`: Redis would not have it; the next request tries another one.
+ */
+export class Inbox {
+  state: 'subscribing' | 'standing' | 'interrupted' | 'refused' = 'subscribing';
+  /** Requests to be published when the inbox stands. */
+  readonly waiting = new Set<RequestCall>();
+  /** Requests that failed when the inbox was lost, and whose handlers are to be told when it stands again. */
+  orphans: RequestCall[] = [];
+  /** Why it was refused. */
+  error: unknown;
+
+  constructor(readonly name: string) {}
+}
+
+/** What the owner of the inboxes does about them. */
+export interface InboxOwner {
+  received(message: DataMessage<'buffer'>, inbox: Inbox): void;
+  /** The inbox stands, for the first time or again. */
+  stands(inbox: Inbox): void;
+  refused(inbox: Inbox): void;
+  /** Replies may have been missed since the inbox was subscribed, or since it last stood. */
+  interrupted(inbox: Inbox): void;
+}
+
+/**
+ * The reply inboxes of one client: one for each master it talks to, subscribed on first use, so that a request and its
+ * reply touch one shard.
+ *
+ * @internal
+ */
+export class Inboxes {
+  readonly #byNode = new Map<string, Inbox>();
+  readonly #byName = new Map<string, Inbox>();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly names: ChannelNames,
+    private readonly clientId: string,
+    private readonly owner: InboxOwner,
+  ) {
+    // Slots have moved, so that an inbox may no longer sit with the master it was made for. It stays subscribed.
+    engine.on('moved', () => this.#byNode.clear());
+    engine.on('lost', (loss) => this.#onLost(loss));
+    engine.on('gap', (gap) => this.#onGap(gap));
+  }
+
+  /** The inbox in the shard of `channel`. */
+  for(channel: string): Inbox {
+    const node = this.engine.nodeOf(channel) ?? '';
+    let inbox = this.#byNode.get(node);
+    if (inbox === undefined) {
+      const name = this.#nameAt(node);
+      inbox = this.#byName.get(name) ?? this.#subscribe(name);
+      this.#byNode.set(node, inbox);
+    }
+    return inbox;
+  }
+
+  #nameAt(node: string): string {
+    for (const name of this.#byName.keys()) {
+      if (this.engine.nodeOf(name) === node) {
+        return name;
+      }
+    }
+    for (let tag = 0; tag < TAGS_TRIED; tag++) {
+      const name = this.names.inbox(this.clientId, String(tag));
+      if (this.engine.nodeOf(name) === node) {
+        return name;
+      }
+    }
+    return this.names.inbox(this.clientId, '0');
+  }
+
+  #subscribe(name: string): Inbox {
+    const inbox = new Inbox(name);
+    this.#byName.set(name, inbox);
+    const handlers = {
+      [name]: (message: DataMessage<'buffer'>): void => this.owner.received(message, inbox),
+    };
+    const confirmed = this.engine.supportsSharded
+      ? this.engine.ssubscribe(handlers)
+      : this.engine.subscribe(handlers);
+    confirmed.then(
+      () => this.#stands(inbox),
+      (error: unknown) => {
+        inbox.state = 'refused';
+        inbox.error = error;
+        this.#byName.delete(name);
+        this.#byNode.clear();
+        this.owner.refused(inbox);
+      },
+    );
+    return inbox;
+  }
+
+  #stands(inbox: Inbox): void {
+    inbox.state = 'standing';
+    this.owner.stands(inbox);
+  }
+
+  #onLost(loss: Loss): void {
+    for (const inbox of this.#named(loss)) {
+      if (inbox.state === 'standing') {
+        inbox.state = 'interrupted';
+        this.owner.interrupted(inbox);
+      }
+    }
+  }
+
+  #onGap(gap: Gap): void {
+    for (const inbox of this.#named(gap)) {
+      // A gap without a loss before it: the hole was seen afterwards only.
+      if (inbox.state === 'standing') {
+        this.owner.interrupted(inbox);
+      }
+      if (inbox.state === 'interrupted' || inbox.state === 'standing') {
+        this.#stands(inbox);
+      }
+    }
+  }
+
+  #named({ kind, names }: Loss): Inbox[] {
+    if (kind === 'pattern') {
+      return [];
+    }
+    return names.flatMap((name) => this.#byName.get(String(name)) ?? []);
+  }
+}

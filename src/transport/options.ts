@@ -1,0 +1,112 @@
+import { inspect } from 'node:util';
+import type { Deserializer, Serializer } from '@nestjs/microservices';
+import { InvalidArgumentError } from '../pubsub/errors.js';
+import type { ClusterConnectionOptions } from '../pubsub/options.js';
+
+/** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
+export type PubSubMode = 'classic' | 'sharded';
+
+/**
+ * One set of options for the module, the server and the client; each takes what concerns it.
+ *
+ * @publicApi
+ */
+export interface ClusterPubSubOptions extends ClusterConnectionOptions {
+  /**
+   * How `emit` publishes. `classic` (default) reaches exact handlers, wildcard handlers and foreign subscribers;
+   * `sharded` is much cheaper for the cluster, but reaches exact handlers only. A record's own mode goes first. On
+   * Redis 6, `sharded` falls back to `classic` with a warning. Requests take no notice of it.
+   */
+  mode?: PubSubMode | undefined;
+  /** Put before every channel, so that several applications can share a cluster. No braces. Default: none. */
+  prefix?: string | undefined;
+  /**
+   * How long a request waits for its answer, in ms, before `RequestTimeoutError`; 0: for ever. Each value of a stream
+   * starts it anew. Default 30,000.
+   */
+  requestTimeout?: number | undefined;
+  /** The largest encoded packet that is sent, in bytes; a larger one is a `PayloadTooLargeError`. Default 1,048,576. */
+  maxPayload?: number | undefined;
+  /** How long `close()` lets running handlers finish and reply, in ms. Default 5,000. */
+  shutdownGracePeriod?: number | undefined;
+  /** Whether `*`, `?` and `[…]` in a handler's string pattern are wildcards. `\` escapes them. Default true. */
+  wildcards?: boolean | undefined;
+  /** Nest's; gets the packet of each message that is sent. Default: Nest's identity serializer. */
+  serializer?: Serializer | undefined;
+  /** Nest's; gets each packet that arrives. Default: Nest's own for requests and for responses. */
+  deserializer?: Deserializer | undefined;
+}
+
+/** @internal */
+export interface ResolvedOptions {
+  readonly connection: ClusterConnectionOptions;
+  readonly mode: PubSubMode;
+  readonly prefix: string;
+  readonly requestTimeout: number;
+  readonly maxPayload: number;
+  readonly shutdownGracePeriod: number;
+  readonly wildcards: boolean;
+}
+
+/**
+ * Fills in defaults.
+ *
+ * @internal
+ * @throws {InvalidArgumentError} naming the option that cannot work.
+ */
+export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
+  const given = options as ClusterPubSubOptions | undefined;
+  if (given?.cluster === undefined && (given?.nodes === undefined || given.nodes.length === 0)) {
+    throw new InvalidArgumentError(
+      'No cluster to connect to: give `nodes: [{ host, port }]`, or `cluster`, an ioredis Cluster of yours.',
+    );
+  }
+  const { nodes, cluster, clusterOptions, connectTimeout, commandTimeout, maxQueuedMessages } = given;
+  atLeast('connectTimeout', connectTimeout, 1);
+  atLeast('commandTimeout', commandTimeout, 1);
+  atLeast('maxQueuedMessages', maxQueuedMessages, 1);
+  return {
+    connection: { nodes, cluster, clusterOptions, connectTimeout, commandTimeout, maxQueuedMessages },
+    mode: modeOf(given.mode ?? 'classic'),
+    prefix: prefixOf(given.prefix ?? ''),
+    requestTimeout: atLeast('requestTimeout', given.requestTimeout, 0) ?? 30_000,
+    maxPayload: atLeast('maxPayload', given.maxPayload, 1) ?? 1_048_576,
+    shutdownGracePeriod: atLeast('shutdownGracePeriod', given.shutdownGracePeriod, 0) ?? 5_000,
+    wildcards: given.wildcards ?? true,
+  };
+}
+
+function atLeast(name: string, value: unknown, minimum: number): number | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < minimum) {
+    throw new InvalidArgumentError(`${name} must be a number from ${minimum} up, not ${inspect(value)}.`);
+  }
+  return value;
+}
+
+function modeOf(mode: PubSubMode): PubSubMode {
+  if (!['classic', 'sharded'].includes(mode)) {
+    throw new InvalidArgumentError(`mode must be "classic" or "sharded", not ${inspect(mode)}.`);
+  }
+  return mode;
+}
+
+function prefixOf(prefix: string): string {
+  if (typeof (prefix as unknown) !== 'string') {
+    throw new InvalidArgumentError(`prefix must be a string, not ${typeof prefix}.`);
+  }
+  if (/[{}]/.test(prefix)) {
+    throw new InvalidArgumentError(
+      `prefix "${prefix}" has braces, which Redis Cluster reads as a hash tag: every channel would sit in one slot, ` +
+        `on one node. Use another separator, such as "app:".`,
+    );
+  }
+  if (prefix.includes('_cps:')) {
+    throw new InvalidArgumentError(
+      'prefix must not contain "_cps:", which marks the channels of this package.',
+    );
+  }
+  return prefix;
+}

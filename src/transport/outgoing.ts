@@ -1,0 +1,48 @@
+import type { ReadPacket } from '@nestjs/microservices';
+import { PayloadTooLargeError } from './errors.js';
+import type { PubSubMode } from './options.js';
+import { isRecord } from './record.js';
+import { encodeFrame, oversize, type WireFields } from './wire.js';
+
+/** What a packet to be sent says about itself. */
+export interface Outgoing {
+  readonly route: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly mode?: PubSubMode | undefined;
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * Takes a record apart. The packet keeps what shall travel in it: the data, and a pattern that JSON can hold.
+ *
+ * @internal
+ */
+export function unpackRecord(packet: ReadPacket<unknown>, route: string): Outgoing {
+  if (typeof packet.pattern === 'symbol') {
+    packet.pattern = route;
+  }
+  if (!isRecord(packet.data)) {
+    return { route };
+  }
+  const { data, headers, mode, timeout } = packet.data;
+  packet.data = data;
+  return { route, headers, mode, timeout };
+}
+
+/**
+ * @internal
+ * @throws {PayloadTooLargeError} when the frame has more bytes than `maxPayload`.
+ */
+export function encodeWithin(
+  maxPayload: number,
+  route: string,
+  serialized: unknown,
+  fields: WireFields | undefined,
+): string | Buffer {
+  const frame = encodeFrame(serialized, fields);
+  const size = oversize(frame, maxPayload);
+  if (size !== undefined) {
+    throw new PayloadTooLargeError(route, size, maxPayload);
+  }
+  return frame;
+}

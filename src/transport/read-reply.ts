@@ -1,0 +1,52 @@
+import type { ProducerDeserializer } from '@nestjs/microservices';
+import type { DataMessage } from '../pubsub/message.js';
+import type { Inbox } from './inboxes.js';
+import type { MalformedLog } from './malformed-log.js';
+import { isPromiseLike } from './promise-like.js';
+import type { Reply, Requests } from './requests.js';
+import { decodeFrame } from './wire.js';
+
+/**
+ * Reads what came to an inbox, and gives it to the requests that wait.
+ *
+ * @internal
+ */
+export function readReply(
+  message: DataMessage<'buffer'>,
+  inbox: Inbox,
+  requests: Requests,
+  deserializer: ProducerDeserializer,
+  malformedLog: MalformedLog,
+): void {
+  const malformed = (): void => malformedLog.report(inbox.name, message.data.length);
+  const frame = decodeFrame(message.data);
+  if (frame === undefined) {
+    malformed();
+    return;
+  }
+  const { fields, packet } = frame;
+  if (fields.k === 1) {
+    return; // a server that asked whether we are still here
+  }
+  const deliver = (reply: unknown): void => {
+    if (typeof reply !== 'object' || reply === null) {
+      malformed();
+    } else if (fields.n === 1) {
+      requests.declined((reply as Reply).id);
+    } else {
+      requests.answer(reply);
+    }
+  };
+  let reply: unknown;
+  try {
+    reply = deserializer.deserialize(packet);
+  } catch {
+    malformed();
+    return;
+  }
+  if (isPromiseLike(reply)) {
+    reply.then(deliver, malformed);
+  } else {
+    deliver(reply);
+  }
+}

@@ -1,0 +1,66 @@
+import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
+import { PayloadTooLargeError } from './errors.js';
+import type { Engine } from './engine-events.js';
+import { isPromiseLike } from './promise-like.js';
+import { encodeFrame, encodeSignal, encodeStock, oversize, type WireFields } from './wire.js';
+
+/** Where a reply goes. */
+export interface ReplyAddress {
+  readonly kind: 'shard' | 'channel';
+  readonly channel: string;
+  /** The asker is a stock Nest client: it takes Nest's own form only. */
+  readonly stock: boolean;
+}
+
+/**
+ * Encodes and publishes replies.
+ *
+ * @internal
+ */
+export class Replies {
+  constructor(
+    private readonly engine: Engine,
+    private readonly serializer: ConsumerSerializer,
+    private readonly maxPayload: number,
+  ) {}
+
+  /**
+   * @throws {PayloadTooLargeError}, or what the serializer throws; a promise where the serializer gives one.
+   */
+  encode(
+    to: ReplyAddress,
+    route: string,
+    packet: WritePacket & PacketId,
+    fields?: WireFields,
+  ): string | Buffer | PromiseLike<string | Buffer> {
+    const finish = (serialized: unknown): string | Buffer => {
+      const frame = to.stock ? encodeStock(serialized) : encodeFrame(serialized, fields);
+      const size = oversize(frame, this.maxPayload);
+      if (size !== undefined) {
+        throw new PayloadTooLargeError(route, size, this.maxPayload);
+      }
+      return frame;
+    };
+    const serialized: unknown = this.serializer.serialize(packet);
+    return isPromiseLike(serialized) ? serialized.then(finish) : finish(serialized);
+  }
+
+  /** Resolves to how many took it: a zero may be a mistake, see {@link isGone}. */
+  publish(to: ReplyAddress, frame: string | Buffer): Promise<number> {
+    return to.kind === 'shard'
+      ? this.engine.spublish(to.channel, frame)
+      : this.engine.publish(to.channel, frame);
+  }
+
+  /**
+   * Whether nobody listens at the address, on the word of the slot's master. Asked with a signal that may arrive
+   * twice: a value of a stream may not.
+   */
+  async isGone(to: ReplyAddress): Promise<boolean> {
+    const signal = encodeSignal({ k: 1 });
+    const receivers = await (to.kind === 'shard'
+      ? this.engine.spublish(to.channel, signal, { verifyZero: true })
+      : this.engine.publish(to.channel, signal, { verifyZero: true }));
+    return receivers === 0;
+  }
+}

@@ -1,0 +1,48 @@
+import type { WritePacket } from '@nestjs/microservices';
+import type { Inbox } from './inboxes.js';
+
+/** Where a request is published. */
+export interface RequestLane {
+  readonly kind: 'shard' | 'channel';
+  readonly channel: string;
+  /** Handlers are reached by pattern subscriptions, which all sit with one master. */
+  readonly wildcard: boolean;
+}
+
+/**
+ * The life of a request at the asker:
+ *
+ * - `preparing`: not published; it is being serialized, or its inbox does not stand yet.
+ * - `publishing`: written to `lanes[lane]`; how many servers got it is not known yet.
+ * - `waiting`: `receivers` servers got it.
+ * - `done`: answered, failed or left. Nothing about it counts any more.
+ *
+ * @internal
+ */
+export class RequestCall {
+  state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
+  /** The lane in use. */
+  lane = 0;
+  receivers = 0;
+  /** How many of the receivers said that they have no request handler. */
+  withoutHandler = 0;
+  /** Whether a server, at least, has an event handler of exactly this pattern. */
+  eventHandlerExists = false;
+  answered = false;
+  frame: string | Buffer = '';
+
+  constructor(
+    readonly id: string,
+    readonly route: string,
+    /** Where to publish, one after the other until a server takes it. */
+    readonly lanes: readonly RequestLane[],
+    readonly inbox: Inbox,
+    /** In ms; 0: none. */
+    readonly timeout: number,
+    readonly callback: (packet: WritePacket) => void,
+  ) {}
+
+  get isPublished(): boolean {
+    return this.state === 'publishing' || this.state === 'waiting';
+  }
+}

@@ -1,0 +1,96 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { SubscriptionKindName } from '../pubsub/message.js';
+import type { ChannelNames } from './channels.js';
+import type { HandlerEntry } from './handler-registry.js';
+
+/**
+ * One subscription of a server with the handlers that its messages go to, resolved once at `listen()`: Nest looks a
+ * handler up by JSON.parse of the channel name with every message.
+ */
+export interface ServerLane {
+  readonly kind: SubscriptionKindName;
+  /** The channel or glob, as it is named on the cluster. */
+  readonly name: string;
+  /** The handler's pattern, for the context. */
+  readonly route: string;
+  /** Whether it is a channel of requests alone, which only clients of this package publish to. */
+  readonly requestsOnly: boolean;
+  readonly request: MessageHandler | undefined;
+  /** The heads of the event handler chains. */
+  readonly events: readonly MessageHandler[];
+  /** An event came that nobody here handles; said once. */
+  warned: boolean;
+}
+
+/**
+ * Where the handlers of one pattern listen.
+ *
+ * - Requests of our clients come by shard channel to exact handlers, by a classic channel of their own to wildcard
+ *   handlers (pattern subscriptions see classic messages only) and on Redis 6.
+ * - Requests of stock Nest clients come by the classic channel of the pattern.
+ * - Events come by that channel too, or by its shard channel, as the emitter chose.
+ *
+ * @internal
+ */
+export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharded: boolean): ServerLane[] {
+  const { route, pattern, request } = entry;
+  const { both, classic, sharded } = entry.events;
+  const lane = (
+    kind: SubscriptionKindName,
+    name: string,
+    events: readonly (MessageHandler | undefined)[],
+    requestsOnly = false,
+  ): ServerLane => ({
+    kind,
+    name,
+    route,
+    requestsOnly,
+    request,
+    events: events.filter((head) => head !== undefined),
+    warned: false,
+  });
+  if (pattern.kind === 'wildcard') {
+    const lanes = [lane('pattern', names.pattern(pattern.glob), [both, classic, sharded])];
+    if (request !== undefined) {
+      lanes.push(lane('pattern', names.requestPattern(pattern.glob), [], true));
+    }
+    return lanes;
+  }
+  const channel = names.channel(pattern.name);
+  if (!supportsSharded) {
+    const lanes = [lane('channel', channel, [both, classic, sharded])];
+    if (request !== undefined) {
+      lanes.push(lane('channel', names.request(pattern.name), [], true));
+    }
+    return lanes;
+  }
+  const lanes: ServerLane[] = [];
+  if ((request ?? both ?? classic) !== undefined) {
+    lanes.push(lane('channel', channel, [both, classic]));
+  }
+  if ((request ?? both ?? sharded) !== undefined) {
+    lanes.push(lane('shard', channel, [both, sharded]));
+  }
+  return lanes;
+}
+
+/** @internal */
+export function lanesOfAll(
+  entries: Iterable<HandlerEntry>,
+  names: ChannelNames,
+  supportsSharded: boolean,
+): ServerLane[] {
+  return [...entries].flatMap((entry) => lanesOf(entry, names, supportsSharded));
+}
+
+/** What to tell of a handler that asks for sharded events where there are none for it. @internal */
+export function fallbackWarning(entry: HandlerEntry, supportsSharded: boolean): string | undefined {
+  const wildcard = entry.pattern.kind === 'wildcard';
+  if (entry.events.sharded === undefined || (supportsSharded && !wildcard)) {
+    return undefined;
+  }
+  const reason = wildcard
+    ? 'wildcards see classic events only'
+    : 'the cluster has none (Redis 7.0 and newer do)';
+  return `The event handler of "${entry.route}" asks for sharded events, but ${reason}; it gets classic ones.`;
+}

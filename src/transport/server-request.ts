@@ -1,0 +1,228 @@
+import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
+import { isObservable, type Observable, type Subscription } from 'rxjs';
+import type { Work } from './active-work.js';
+import { MASKED_ERROR } from './constants.js';
+import { errorForAsker } from './error-for-asker.js';
+import { PayloadTooLargeError } from './errors.js';
+import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
+import type { Replies, ReplyAddress } from './replies.js';
+import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
+
+const SHUT_DOWN = { status: 'error', message: 'The service was shut down before it could answer' } as const;
+const INCOMPLETE = { status: 'error', message: 'A part of the answer could not be sent' } as const;
+
+/** What a request needs from around it. */
+export interface RequestSurroundings {
+  readonly replies: Replies;
+  readonly hooks: ProcessingHooks;
+  /** Something the asker does not get to know. */
+  log(route: string, problem: string, error: unknown): void;
+  /** It is over, and its last reply is out. */
+  over(request: ServerRequest): void;
+}
+
+/**
+ * One request at the server:
+ *
+ * - `running`: the handler, or the Observable it gave, has not ended.
+ * - `ended`: it has; the last replies may still be on their way.
+ * - `stopped`: the asker has gone. Nothing more is sent.
+ *
+ * @internal
+ */
+export class ServerRequest implements Work, ReplyQueueOwner {
+  #state: 'running' | 'ended' | 'stopped' = 'running';
+  #handlerRuns = false;
+  #spanOpen = false;
+  #subscription: Subscription | undefined;
+  #askingWhetherGone = false;
+  #gaveUp = false;
+  readonly #queue: ReplyQueue;
+
+  constructor(
+    /** Tells it from all others: who asked, and which. */
+    readonly key: string,
+    id: string,
+    private readonly route: string,
+    private readonly to: ReplyAddress,
+    private readonly surroundings: RequestSurroundings,
+  ) {
+    this.#queue = new ReplyQueue(surroundings.replies, to, route, id, this);
+  }
+
+  start(handler: MessageHandler, data: unknown, context: BaseRpcContext): void {
+    startProcessing(
+      this.surroundings.hooks,
+      context,
+      () => this.#run(handler, data, context),
+      (error, began) => {
+        this.#log('The processing start hook failed', error);
+        if (!began && this.#isRunning()) {
+          this.#end({ err: MASKED_ERROR, isDisposed: true });
+        }
+      },
+    );
+  }
+
+  /** The asker has gone: the handler's Observable is left, and nothing more is sent. */
+  stop(): void {
+    this.#state = 'stopped';
+    this.#queue.clear();
+    this.#subscription?.unsubscribe();
+    this.drained();
+  }
+
+  abort(): void {
+    if (this.#isRunning()) {
+      this.#handlerRuns = false;
+      this.#cutShort(SHUT_DOWN);
+    }
+  }
+
+  async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
+    const close = (): void => this.#closeSpan(context);
+    this.#spanOpen = true;
+    try {
+      if (this.#isRunning()) {
+        this.#handlerRuns = true;
+        this.#handled(await handler(data, context), close);
+      } else {
+        close();
+      }
+    } catch (error) {
+      close();
+      this.#rejected(error);
+    }
+    this.#handlerRuns = false;
+    this.drained();
+  }
+
+  #handled(result: unknown, close: () => void): void {
+    if (isObservable(result) && this.#isRunning()) {
+      this.#follow(result, close);
+      return;
+    }
+    close();
+    if (this.#isRunning()) {
+      this.#end({ response: result, isDisposed: true });
+    }
+  }
+
+  #rejected(error: unknown): void {
+    this.#log('The handler failed', error);
+    if (this.#isRunning()) {
+      const told = errorForAsker(error, () => undefined);
+      // It comes from outside Nest's filters, so that only what is made to be read is passed on.
+      this.#end({ err: told === error ? MASKED_ERROR : told, isDisposed: true });
+    }
+  }
+
+  #follow(stream: Observable<unknown>, close: () => void): void {
+    const subscription = stream.subscribe({
+      next: (value) => {
+        if (this.#isRunning()) {
+          // Not `{ id }` alone for an undefined value: Nest 11 takes a reply with none of its keys for the payload.
+          this.#queue.push(value === undefined ? { isDisposed: false } : { response: value });
+        }
+      },
+      error: (error: unknown) => {
+        const err = errorForAsker(error, (masked) => this.#log('The stream of the handler failed', masked));
+        if (this.#isRunning()) {
+          this.#end({ err, isDisposed: true });
+        }
+      },
+      complete: () => {
+        if (this.#isRunning()) {
+          this.#complete();
+        }
+      },
+    });
+    this.#subscription = subscription;
+    // Runs whether it completes, fails or is left, and at once where it is over already.
+    subscription.add(close);
+    if (!this.#isRunning()) {
+      subscription.unsubscribe();
+    }
+  }
+
+  /** The last value and the end travel together, as with Nest's own transports, where they come in one tick. */
+  #complete(): void {
+    const { last } = this.#queue;
+    if (last === undefined) {
+      this.#end({ isDisposed: true });
+    } else {
+      last.isDisposed = true;
+      this.#state = 'ended';
+    }
+  }
+
+  #end(packet: { response?: unknown; err?: unknown; isDisposed: true }): void {
+    this.#state = 'ended';
+    this.#queue.pushNow(packet);
+  }
+
+  /** Ends the answer with an error: a stream with a hole in it would be worse. */
+  #cutShort(err: unknown): void {
+    this.#queue.clear();
+    this.#subscription?.unsubscribe();
+    this.#end({ err, isDisposed: true });
+  }
+
+  sent(receivers: number): void {
+    // A stock client is counted only where it is connected, which may be any node.
+    if (receivers > 0 || !this.#isRunning() || this.to.stock || this.#askingWhetherGone) {
+      return;
+    }
+    this.#askingWhetherGone = true;
+    this.surroundings.replies.isGone(this.to).then(
+      (gone) => {
+        this.#askingWhetherGone = false;
+        if (gone && this.#isRunning()) {
+          this.stop();
+        }
+      },
+      () => (this.#askingWhetherGone = false),
+    );
+  }
+
+  failed(error: unknown, at: 'encoding' | 'publishing'): void {
+    this.#log('An answer was not sent', error);
+    if (at === 'publishing') {
+      if (this.#isRunning()) {
+        this.#cutShort(INCOMPLETE);
+      }
+    } else if (this.#state !== 'stopped' && !this.#gaveUp) {
+      // Once: where not even the error can be encoded, there is nothing left to say.
+      this.#gaveUp = true;
+      const tooLarge = error instanceof PayloadTooLargeError;
+      this.#cutShort(tooLarge ? { status: 'error', message: error.message } : MASKED_ERROR);
+    }
+  }
+
+  drained(): void {
+    if (!this.#isRunning() && !this.#handlerRuns && this.#queue.isDrained) {
+      this.surroundings.over(this);
+    }
+  }
+
+  /** A method, for TypeScript takes a state for unchanged across calls and awaits. */
+  #isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  #closeSpan(context: BaseRpcContext): void {
+    if (!this.#spanOpen) {
+      return;
+    }
+    this.#spanOpen = false;
+    try {
+      this.surroundings.hooks.end(context);
+    } catch (error) {
+      this.#log('The processing end hook failed', error);
+    }
+  }
+
+  #log(problem: string, error: unknown): void {
+    this.surroundings.log(this.route, problem, error);
+  }
+}

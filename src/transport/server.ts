@@ -1,0 +1,279 @@
+import { Logger } from '@nestjs/common';
+import {
+  type BaseRpcContext,
+  type CustomTransportStrategy,
+  type MessageHandler,
+  type MsPattern,
+  Server,
+  type Transport,
+} from '@nestjs/microservices';
+import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import { InvalidArgumentError } from '../pubsub/errors.js';
+import { ActiveWork } from './active-work.js';
+import { ChannelNames } from './channels.js';
+import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
+import {
+  type ClusterPubSubStatus,
+  type ClusterPubSubTransportEvents,
+  type Engine,
+  EngineEvents,
+} from './engine-events.js';
+import { NotConnectedError } from './errors.js';
+import { HandlerRegistry } from './handler-registry.js';
+import { MalformedLog } from './malformed-log.js';
+import {
+  type ClusterPubSubOptions,
+  type PubSubMode,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.js';
+import type { ProcessingHooks } from './processing-hooks.js';
+import { withinMs } from './within-ms.js';
+import { RateLimitedLog } from './rate-limited-log.js';
+import { Receiver } from './receiver.js';
+import { Replies } from './replies.js';
+import { assertRoute, symbolRoute } from './route.js';
+import { fallbackWarning, lanesOfAll } from './server-lanes.js';
+import { subscribeLanes } from './subscribe-lanes.js';
+
+/** How long the answers of handlers that did not finish in time get to reach Redis, in ms. */
+const LAST_WORDS = 500;
+
+/** What is open between `listen()` and `close()`. */
+interface Session {
+  readonly engine: Engine;
+  readonly work: ActiveWork;
+  receiver: Receiver | undefined;
+}
+
+/**
+ * A Nest transport strategy on Redis Cluster pub/sub.
+ *
+ * - `listen` calls back once Redis has confirmed every subscription, or with our error and nothing left open.
+ * - Request handlers answer the asker alone; a handler that throws answers too. Requests of stock Nest Redis clients
+ *   (`Transport.REDIS`, at any node) are answered the way they expect.
+ * - Message and event handlers of one pattern both work. `*`, `?` and `[…]` in a pattern are wildcards.
+ * - `close` lets running handlers finish for `shutdownGracePeriod`; after it nothing is handled.
+ *
+ * ```ts
+ * const app = await NestFactory.createMicroservice(AppModule, {
+ *   strategy: new ClusterPubSubServer({ nodes: [{ host: '127.0.0.1', port: 7000 }] }),
+ * });
+ * await app.listen();
+ * ```
+ *
+ * @publicApi
+ */
+export class ClusterPubSubServer
+  extends Server<ClusterPubSubTransportEvents, ClusterPubSubStatus>
+  implements CustomTransportStrategy
+{
+  override transportId: Transport | symbol = CLUSTER_PUBSUB_TRANSPORT;
+  protected override readonly logger = new Logger(ClusterPubSubServer.name);
+  private readonly options: ResolvedOptions;
+  private readonly names: ChannelNames;
+  private readonly registry: HandlerRegistry;
+  private readonly events: EngineEvents;
+  private readonly malformedLog = new MalformedLog((line) => this.logger.warn(line));
+  private readonly replyProblems = new RateLimitedLog((line) => this.logger.error(line));
+  private session: Session | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** @throws {InvalidArgumentError} naming the option that cannot work. */
+  constructor(options: ClusterPubSubOptions) {
+    super();
+    this.options = resolveOptions(options);
+    this.names = new ChannelNames(this.options.prefix);
+    this.registry = new HandlerRegistry(this.options.wildcards);
+    this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
+    this.initializeSerializer(options);
+    this.initializeDeserializer(options);
+    // We log failing event handlers, on Nest 11 as on 12; Nest 12 is not to do so a second time. Nest 11 has no such
+    // field, which is why it is not declared.
+    Object.assign(this, { propagatesEventHandlerErrors: true });
+  }
+
+  /** How many messages could not be read, and were dropped. */
+  get malformed(): number {
+    return this.malformedLog.count;
+  }
+
+  /** @throws {InvalidArgumentError} for a pattern that cannot name a channel, or an unknown `mode`. */
+  override addHandler(
+    pattern: unknown,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const route = assertRoute(this.normalizePattern(pattern as MsPattern));
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    const isString = typeof pattern === 'string';
+    if (isEventHandler) {
+      this.registry.addEvent(route, isString, callback, modeOf(route, extras));
+      // Nest's map has room for one handler a pattern: the request handler, where there are both.
+      if (!this.messageHandlers.has(route)) {
+        this.messageHandlers.set(route, callback);
+      }
+      return;
+    }
+    if (this.registry.addRequest(route, isString, callback) !== undefined) {
+      this.logger.warn(
+        `Two message handlers for the pattern "${route}": the one added last answers, the first is never called.`,
+      );
+    }
+    this.messageHandlers.set(route, callback);
+  }
+
+  /** Connects and subscribes, then calls back; with an error if either fails. */
+  async listen(callback: (error?: unknown) => unknown): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /**
+   * Stops taking messages, gives running handlers `shutdownGracePeriod` to finish and reply, then closes the
+   * connections. Safe at any time, and more than once.
+   */
+  close(): Promise<void> {
+    const session = this.session;
+    if (session !== undefined) {
+      this.session = undefined;
+      this.events.unbind();
+      this.closing = this.shutDown(session);
+    }
+    return this.closing ?? Promise.resolve();
+  }
+
+  override on<Event extends keyof ClusterPubSubTransportEvents>(
+    event: Event,
+    listener: ClusterPubSubTransportEvents[Event],
+  ): void {
+    this.events.on(event, listener);
+  }
+
+  /**
+   * The `ClusterPubSub` underneath.
+   *
+   * @throws {NotConnectedError} before `listen()`.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+  override unwrap<T = ClusterPubSub<'buffer'>>(): T {
+    if (this.session === undefined) {
+      throw new NotConnectedError('Call listen() or startAllMicroservices() first.');
+    }
+    return this.session.engine as T;
+  }
+
+  protected override normalizePattern(pattern: MsPattern): string {
+    return symbolRoute(pattern) ?? super.normalizePattern(pattern);
+  }
+
+  private async start(): Promise<void> {
+    if (this.session !== undefined) {
+      throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
+    }
+    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer' });
+    const session: Session = { engine, work: new ActiveWork(), receiver: undefined };
+    this.session = session;
+    this.events.bind(engine);
+    try {
+      await engine.connect();
+      session.receiver = this.newReceiver(session);
+      await this.subscribe(engine, session.receiver);
+    } catch (error) {
+      if (this.session === session) {
+        this.session = undefined;
+        this.events.unbind();
+      }
+      await engine.close();
+      throw error;
+    }
+  }
+
+  private newReceiver({ engine, work }: Session): Receiver {
+    const requestChannels = new Set<string>();
+    for (const { pattern, request } of this.registry.entries) {
+      if (pattern.kind === 'exact' && request !== undefined) {
+        requestChannels.add(this.names.channel(pattern.name));
+      }
+    }
+    return new Receiver({
+      deserializer: this.deserializer,
+      replies: new Replies(engine, this.serializer, this.options.maxPayload),
+      hooks: this.processingHooks(),
+      work,
+      malformed: this.malformedLog,
+      requestChannels,
+      log: (route, problem, error) => this.logProblem(route, problem, error),
+      warn: (line) => this.logger.warn(line),
+    });
+  }
+
+  private async subscribe(engine: Engine, receiver: Receiver): Promise<void> {
+    for (const entry of this.registry.entries) {
+      const warning = fallbackWarning(entry, engine.supportsSharded);
+      if (warning !== undefined) {
+        this.logger.warn(warning);
+      }
+    }
+    await subscribeLanes(
+      engine,
+      lanesOfAll(this.registry.entries, this.names, engine.supportsSharded),
+      receiver,
+    );
+  }
+
+  private async shutDown({ engine, work, receiver }: Session): Promise<void> {
+    const grace = this.options.shutdownGracePeriod;
+    const end = performance.now() + grace;
+    if (receiver !== undefined && grace > 0) {
+      // What Redis has counted as received is served: it may be on its way until the unsubscription is confirmed.
+      await withinMs(grace, engine.reset());
+      receiver.accepting = false;
+      await work.idle(Math.max(end - performance.now(), 0));
+    }
+    if (receiver !== undefined) {
+      receiver.accepting = false;
+    }
+    work.abortAll();
+    await work.idle(LAST_WORDS);
+    await engine.close();
+  }
+
+  private processingHooks(): ProcessingHooks {
+    return {
+      start: (context: BaseRpcContext, done: () => Promise<void>): unknown =>
+        this.onProcessingStartHook(this.transportId, context, done),
+      end: (context: BaseRpcContext): void => {
+        (this.onProcessingEndHook as typeof this.onProcessingEndHook | undefined)?.(
+          this.transportId,
+          context,
+        );
+      },
+    };
+  }
+
+  private logProblem(route: string, problem: string, error: unknown): void {
+    const line = `${problem} ("${route}"): ${error instanceof Error ? error.message : JSON.stringify(error)}`;
+    if (typeof (error as { code?: unknown } | null | undefined)?.code === 'string') {
+      this.replyProblems.log(line, (error as { code: string }).code);
+    } else {
+      this.logger.error(line, error instanceof Error ? error.stack : undefined);
+    }
+  }
+}
+
+function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | undefined {
+  if (mode !== undefined && mode !== 'classic' && mode !== 'sharded') {
+    throw new InvalidArgumentError(
+      `The mode of the event handler of "${route}" must be "classic" or "sharded", not ${JSON.stringify(mode)}.`,
+    );
+  }
+  return mode;
+}
