@@ -63,7 +63,7 @@ export interface ClusterPubSubEvents {
 export interface GetMessageOptions {
   /** How long to wait for a message, in ms (fractions count). 0 (default): not at all. `null` or Infinity: for ever. */
   timeout?: number | null | undefined;
-  /** Overrides the option of the same name for this call. */
+  /** Leaves confirmations out of this call, though the option of the same name was not set. Default false. */
   ignoreSubscribeMessages?: boolean | undefined;
 }
 
@@ -231,9 +231,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * {@link close}.
    */
   async *listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    const wants = this.#filter(this.#ignoreSubscribeMessages);
     while (this.#queue.length > 0 || this.subscribed) {
-      const message = await this.#queue.read('iteration', wants, this.subscribed ? Infinity : 0);
+      const message = await this.#queue.read('iteration', () => true, this.subscribed ? Infinity : 0);
       if (message !== undefined) {
         yield message;
       }
@@ -249,7 +248,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     if (this.closed) {
       throw new ClosedError();
     }
-    const wants = this.#filter(options.ignoreSubscribeMessages ?? this.#ignoreSubscribeMessages);
+    const { ignoreSubscribeMessages = false } = options;
+    const wants = (message: PubSubMessage<E>): boolean =>
+      !ignoreSubscribeMessages || !isConfirmation(message);
     return (await this.#queue.read('single', wants, timeout)) ?? null;
   }
 
@@ -482,11 +483,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   #confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
+    if (this.#ignoreSubscribeMessages) {
+      return;
+    }
     this.#queue.push(confirmationMessage(this.#encoding, type, name, count));
-  }
-
-  #filter(ignoreSubscribeMessages: boolean): (message: PubSubMessage<E>) => boolean {
-    return (message) => !(ignoreSubscribeMessages && isConfirmation(message));
   }
 
   #names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {

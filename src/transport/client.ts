@@ -194,7 +194,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private open(): Session {
-    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer' });
+    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer', ignoreSubscribeMessages: true });
     this.events.bind(engine);
     const requests: Requests = new Requests(engine, this.names, newClientId(), (message, inbox) =>
       readReply(message, inbox, requests, this.deserializer, this.malformedLog),

@@ -178,7 +178,7 @@ export class ClusterPubSubServer
     if (this.session !== undefined) {
       throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
     }
-    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer' });
+    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer', ignoreSubscribeMessages: true });
     const session: Session = { engine, work: new ActiveWork(), receiver: undefined };
     this.session = session;
     this.events.bind(engine);
