@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import type { NewOrder, Order } from '../shared/order.js';
+
+/** Orders in memory: they are gone when the service is restarted. */
+@Injectable()
+export class OrdersService {
+  private readonly orders = new Map<string, Order>();
+
+  place({ item, quantity }: Partial<NewOrder>): Order {
+    if (typeof item !== 'string' || item === '' || !Number.isInteger(quantity) || Number(quantity) < 1) {
+      throw new RpcException({ status: 400, message: 'An order names an item and a whole quantity from 1.' });
+    }
+    const order = { id: randomUUID().slice(0, 8), item, quantity: Number(quantity) };
+    this.orders.set(order.id, order);
+    return order;
+  }
+
+  find(id: string): Order {
+    const order = this.orders.get(id);
+    if (order === undefined) throw new RpcException({ status: 404, message: `There is no order ${id}.` });
+    return order;
+  }
+}
