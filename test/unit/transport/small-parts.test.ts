@@ -1,0 +1,81 @@
+import { describe, expect, it } from '@jest/globals';
+import { errorForAsker } from '../../../src/transport/error-for-asker.js';
+import { MalformedLog } from '../../../src/transport/malformed-log.js';
+import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
+import { SeenRequests } from '../../../src/transport/seen-requests.js';
+
+describe('SeenRequests', () => {
+  it('knows a second copy', () => {
+    const seen = new SeenRequests();
+    expect(seen.isFirst('inbox 1')).toBe(true);
+    expect(seen.isFirst('inbox 1')).toBe(false);
+    expect(seen.isFirst('inbox 2')).toBe(true);
+  });
+
+  it('remembers a generation at least, and not without limit', () => {
+    const seen = new SeenRequests(10);
+    for (let i = 0; i < 11; i++) {
+      seen.isFirst(String(i));
+    }
+    expect(seen.isFirst('1')).toBe(false);
+    for (let i = 11; i < 30; i++) {
+      seen.isFirst(String(i));
+    }
+    expect(seen.isFirst('1')).toBe(true);
+  });
+});
+
+describe('RateLimitedLog', () => {
+  it('writes one line an interval and kind, and says how many it left out', () => {
+    const lines: string[] = [];
+    const log = new RateLimitedLog((line) => lines.push(line), 1e9);
+    log.log('one', 'A');
+    log.log('one', 'A');
+    log.log('other', 'B');
+    expect(lines).toEqual(['one', 'other']);
+
+    const eager = new RateLimitedLog((line) => lines.push(line), 0);
+    eager.log('three');
+    eager.log('four');
+    expect(lines.slice(2)).toEqual(['three', 'four']);
+  });
+});
+
+describe('MalformedLog', () => {
+  it('tells of a channel once, and counts all', () => {
+    const lines: string[] = [];
+    const log = new MalformedLog((line) => lines.push(line));
+    log.report('orders', 12);
+    log.report('orders', 13);
+    log.report('users', 14);
+    expect(log.count).toBe(3);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('12 bytes');
+    expect(lines[0]).toContain('"orders"');
+  });
+});
+
+describe('errorForAsker', () => {
+  it('never tells the text of an Error', () => {
+    const masked: unknown[] = [];
+    const error = new Error('password is 1234');
+    expect(errorForAsker(error, (one) => masked.push(one))).toEqual({
+      status: 'error',
+      message: 'Internal server error',
+    });
+    expect(masked).toEqual([error]);
+  });
+
+  it('tells what an RpcException says, and what filters have made', () => {
+    const unmasked = (): never => {
+      throw new Error('nothing to mask');
+    };
+    const exception = Object.assign(new Error(), { getError: () => 'sold out' });
+    expect(errorForAsker(exception, unmasked)).toEqual({ status: 'error', message: 'sold out' });
+    expect(errorForAsker({ code: 7 }, unmasked)).toEqual({ code: 7 });
+  });
+
+  it('does not let a falsy error pass for success', () => {
+    expect(errorForAsker(undefined, () => undefined)).toMatchObject({ status: 'error' });
+  });
+});
