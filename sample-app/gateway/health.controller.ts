@@ -12,6 +12,8 @@ export class HealthController {
   @Get()
   @HealthCheck()
   check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.cluster.isHealthy('cluster', { channels: ['order.create', 'order.created'] })]);
+    return this.health.check([
+      () => this.cluster.isHealthy('cluster', { channels: ['order.create', 'order.created'] }),
+    ]);
   }
 }

@@ -10,6 +10,6 @@ export class NotificationsController {
 
   @Get()
   list(): Observable<Notification[]> {
-    return this.client.send<Notification[]>('notifications.list', null);
+    return this.client.send<Notification[]>('notifications.list', {});
   }
 }

@@ -1,0 +1,40 @@
+/** What a demo has found out: prints each check when it is made, and counts. */
+export class Account {
+  private passed = 0;
+  private failed = 0;
+  private readonly started = performance.now();
+
+  /** @param check does it, and says what came out; it throws when that is not what was promised */
+  async check(promise: string, check: () => Promise<string>): Promise<void> {
+    try {
+      const found = await check();
+      this.passed += 1;
+      console.log(`  ok    ${promise}\n        ${found}`);
+    } catch (error) {
+      this.failed += 1;
+      console.log(`  FAIL  ${promise}\n        ${(error as Error).message}`);
+    }
+  }
+
+  get hasFailures(): boolean {
+    return this.failed > 0;
+  }
+
+  get summary(): string {
+    const seconds = ((performance.now() - this.started) / 1_000).toFixed(1);
+    return `${this.passed} checks passed, ${this.failed} failed, in ${seconds} s`;
+  }
+}
+
+/** @throws Error saying what was wanted and what was found, when they differ. */
+export function expectEqual(found: unknown, wanted: unknown, what: string): void {
+  const [is, should] = [JSON.stringify(found), JSON.stringify(wanted)];
+  if (is !== should) throw new Error(`${what}: ${is}, not ${should}`);
+}
+
+/** The least, middle and greatest of some durations, in words. */
+export function spread(durations: readonly number[]): string {
+  const sorted = [...durations].sort((a, b) => a - b);
+  const at = (share: number) => (sorted[Math.round((sorted.length - 1) * share)] ?? 0).toFixed(1);
+  return `${at(0)} / ${at(0.5)} / ${at(1)} ms (least, middle, most)`;
+}
