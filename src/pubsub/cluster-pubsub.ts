@@ -68,6 +68,12 @@ export interface GetMessageOptions {
 }
 
 /**
+ * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
+ * that hangs must not keep what could go to its successor.
+ */
+const ATTEMPT_TIMEOUT = 2_000;
+
+/**
  * Publish/subscribe on a Redis Cluster.
  *
  * Every channel is subscribed and published at the master that owns its slot, so that the count of {@link publish} is
@@ -109,7 +115,11 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
     const seeds = readSeeds(connection);
-    const factory = new ConnectionFactory(seeds.clusterOptions, seeds.credentials, limits.connectTimeout);
+    const factory = new ConnectionFactory(
+      seeds.clusterOptions,
+      seeds.credentials,
+      Math.min(limits.connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
+    );
     this.#encoding = options.encoding ?? 'utf8';
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages ?? false;
     this.#connectTimeout = limits.connectTimeout;

@@ -37,11 +37,12 @@ export class NodeConnections {
     return opening;
   }
 
-  /** Closes the connections to all nodes but these. */
+  /** Closes the connections to all nodes but these, once what is in flight there has been answered. */
   keepOnly(nodes: ReadonlySet<NodeKey>): void {
     for (const [node, connection] of this.#open) {
       if (!nodes.has(node)) {
-        connection.close();
+        this.#open.delete(node);
+        void connection.drain();
       }
     }
   }
@@ -65,7 +66,9 @@ export class NodeConnections {
     const connection = new CommandConnection(node, opened, this.commandTimeout);
     this.#open.set(node, connection);
     connection.onClose(() => {
-      this.#open.delete(node);
+      if (this.#open.get(node) === connection) {
+        this.#open.delete(node);
+      }
     });
     return connection;
   }

@@ -4,11 +4,12 @@ import {
   AuthenticationError,
   ClusterPubSubError,
   ClusterUnreachableError,
+  InvalidArgumentError,
   NotAClusterError,
 } from './errors.js';
 import { firstSuccess } from './first-success.js';
 import type { Moved } from './message.js';
-import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
+import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
@@ -16,9 +17,9 @@ import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js
 import {
   countMoved,
   EMPTY_VIEW,
-  mapAddress,
   ownerIn,
   readClusterSlots,
+  readMoved,
   sameNodes,
   withOwner,
   type TopologyView,
@@ -38,6 +39,7 @@ const DEFAULT_REFRESH_INTERVAL = 5_000;
 export class Topology {
   #view: TopologyView = EMPTY_VIEW;
   #refreshing: Promise<void> | undefined;
+  #nextRefresh: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
   readonly #natMap: NatMap | undefined;
@@ -86,24 +88,38 @@ export class Topology {
         await this.refresh();
         break;
       } catch (error) {
-        const final = error instanceof NotAClusterError || error instanceof AuthenticationError;
-        if (final || signal.aborted || Date.now() >= deadline) {
+        if (isFinal(error) || signal.aborted || Date.now() >= deadline) {
           throw error;
         }
         await pause(Math.min(backoffDelay(attempt, 50), Math.max(0, deadline - Date.now())), signal);
       }
+    }
+    if (signal.aborted) {
+      return;
     }
     this.#timer ??= setInterval(() => {
       this.refreshSoon();
     }, this.seeds.clusterOptions.slotsRefreshInterval ?? DEFAULT_REFRESH_INTERVAL).unref();
   }
 
-  /** Brings the view up to date; rejects when no node answers. */
+  /**
+   * Brings the view up to date; rejects when no node answers. Calls that meet share one question, but never one that
+   * was asked before the call: what the caller has just seen may be newer than its answer.
+   */
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#refresh().finally(() => {
+        this.#refreshing = undefined;
+      });
+      return this.#refreshing;
+    }
+    this.#nextRefresh ??= this.#refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextRefresh = undefined;
+        return this.refresh();
+      });
+    return this.#nextRefresh;
   }
 
   /** {@link refresh} for those who cannot do anything about a failure; the next sign of staleness tries again. */
@@ -118,14 +134,9 @@ export class Topology {
 
   /** Takes in what a `MOVED slot host:port` answer of `node` says. */
   noteMoved(error: RedisReplyError, node: NodeKey): void {
-    const [, slot, address] = error.message.split(' ');
-    if (slot !== undefined && address !== undefined) {
-      // An empty host means the host of the node that answered.
-      const told = address.startsWith(':') ? parseNodeKey(node).host + address : address;
-      const owner = mapAddress(nodeKey(parseNodeKey(told)), this.#natMap);
-      if (this.ownerOf(Number(slot)) !== owner) {
-        this.#adopt(withOwner(this.#view, Number(slot), owner));
-      }
+    const moved = readMoved(error.message, node, this.#natMap);
+    if (moved !== undefined && this.ownerOf(moved.slot) !== moved.owner) {
+      this.#adopt(withOwner(this.#view, moved.slot, moved.owner));
     }
     this.refreshSoon();
   }
@@ -155,12 +166,7 @@ export class Topology {
   }
 
   #askOneOf(candidates: readonly NodeKey[]): Promise<TopologyView> {
-    return firstSuccess(
-      candidates,
-      (node) => this.#ask(node),
-      PATIENCE,
-      () => new ClusterUnreachableError('The startup nodes name no address.'),
-    );
+    return firstSuccess(candidates, (node) => this.#ask(node), PATIENCE, mostTelling);
   }
 
   async #ask(node: NodeKey): Promise<TopologyView> {
@@ -189,6 +195,21 @@ export class Topology {
       listener(event);
     }
   }
+}
+
+/** What does not mend itself while one waits. */
+function isFinal(error: unknown): boolean {
+  return (
+    error instanceof NotAClusterError ||
+    error instanceof AuthenticationError ||
+    error instanceof InvalidArgumentError
+  );
+}
+
+/** A wrong password says more than that some other node is down. */
+function mostTelling(errors: readonly unknown[]): Error {
+  const error = errors.find(isFinal) ?? errors[0];
+  return error instanceof Error ? error : new ClusterUnreachableError('The startup nodes name no address.');
 }
 
 function describe(error: unknown, node: NodeKey): unknown {
