@@ -4,13 +4,23 @@ export class Account {
   private failed = 0;
   private readonly started = performance.now();
 
-  /** @param check does it, and says what came out; it throws when that is not what was promised */
+  /** @param signal aborted when nobody wants to know any more */
+  constructor(private readonly signal: AbortSignal) {}
+
+  /**
+   * @param check does it, and says what came out; it throws when that is not what was promised
+   * @throws the reason of the signal once it is aborted
+   */
   async check(promise: string, check: () => Promise<string>): Promise<void> {
     try {
+      this.signal.throwIfAborted();
       const found = await check();
+      this.signal.throwIfAborted();
       this.passed += 1;
       console.log(`  ok    ${promise}\n        ${found}`);
     } catch (error) {
+      // What fails because all is being closed has not failed.
+      this.signal.throwIfAborted();
       this.failed += 1;
       console.log(`  FAIL  ${promise}\n        ${(error as Error).message}`);
     }

@@ -25,7 +25,7 @@ export async function runDemo({ once: onlyOnce }: { once: boolean }): Promise<nu
   const stage = new Stage();
   const { signal } = stop;
   try {
-    const passed = await unlessAborted(signal, stage.play());
+    const passed = await unlessAborted(signal, stage.play(signal));
     clearTimeout(timer);
     if (!onlyOnce) {
       console.log(`\nThe shop is open at ${stage.url} (Ctrl-C closes it).`);
@@ -50,11 +50,16 @@ class Stage {
   private shop: Promise<Shop> | undefined;
   url = '';
 
-  /** Resolves with whether everything was as promised. */
-  async play(): Promise<boolean> {
+  /**
+   * Resolves with whether everything was as promised.
+   *
+   * @throws the reason of the signal soon after it is aborted; then `clear()` is due.
+   */
+  async play(signal: AbortSignal): Promise<boolean> {
     const clusterStarted = performance.now();
     this.cluster = startLocalCluster({ masters: 3, replicas: 1 });
     const cluster = await this.cluster;
+    signal.throwIfAborted();
     const ports = async (nodes: Promise<readonly { port: number }[]>) =>
       (await nodes).map(({ port }) => port).join(', ');
     console.log(`\nA Redis Cluster on 127.0.0.1, formed in ${since(clusterStarted)}:`);
@@ -66,13 +71,14 @@ class Stage {
     const folder = fileURLToPath(new URL('..', import.meta.url));
     this.shop = Shop.open({ nodes: cluster.nodes, prefix, folder });
     const shop = await this.shop;
+    signal.throwIfAborted();
     this.url = shop.url;
     console.log(`\nThe shop, three processes, ready in ${since(shopStarted)}:`);
     console.log(`  gateway        pid ${shop.pidOf('gateway')}, ${shop.url}`);
     console.log(`  orders         pid ${shop.pidOf('orders')}`);
     console.log(`  notifications  pid ${shop.pidOf('notifications')}\n`);
 
-    const account = new Account();
+    const account = new Account(signal);
     await runScenario(shop, account);
     if (account.hasFailures) console.log(`\nWhat the services printed:\n${shop.lastWords}`);
     console.log(`\n${account.summary}`);
