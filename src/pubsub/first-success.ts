@@ -1,28 +1,27 @@
-import type { ClusterPubSubError } from './errors.js';
-
 /**
  * Tries `candidates` one after the other and gives the first success. The next one is started when the one before has
  * failed, or has not answered within `patience` ms: one node that hangs does not delay the answer of another.
  *
- * Rejects with the error of the first candidate that failed when all have.
+ * When all have failed it rejects with what `failure` makes of their errors, in the order they came.
  */
 export function firstSuccess<C, T>(
   candidates: readonly C[],
   attempt: (candidate: C) => Promise<T>,
   patience: number,
-  nobody: () => ClusterPubSubError,
+  failure: (errors: readonly unknown[]) => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const rest = candidates.values();
+    const errors: unknown[] = [];
     let running = 0;
-    let firstError: Error | undefined;
+    let succeeded = false;
     let timer: NodeJS.Timeout | undefined;
     const startNext = (): void => {
       clearTimeout(timer);
       const next = rest.next();
       if (next.done === true) {
         if (running === 0) {
-          reject(firstError ?? nobody());
+          reject(failure(errors));
         }
         return;
       }
@@ -30,13 +29,16 @@ export function firstSuccess<C, T>(
       timer = setTimeout(startNext, patience);
       attempt(next.value).then(
         (value) => {
+          succeeded = true;
           clearTimeout(timer);
           resolve(value);
         },
         (error: unknown) => {
           running -= 1;
-          firstError ??= error instanceof Error ? error : new Error(String(error));
-          startNext();
+          errors.push(error);
+          if (!succeeded) {
+            startNext();
+          }
         },
       );
     };

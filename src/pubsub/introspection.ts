@@ -1,10 +1,14 @@
 import { displayName } from './channel-key.js';
 import { ClusterUnreachableError, CommandRefusedError } from './errors.js';
+import { firstSuccess } from './first-success.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { ChannelName, Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
+
+/** How long to wait for one node before the next is asked too, in ms. */
+const PATIENCE = 200;
 
 /**
  * Which answer of a question to all nodes is wanted.
@@ -62,22 +66,26 @@ export class Introspection {
   }
 
   /** Whether the cluster knows a command. Where the ACL forbids the question, it is taken to. */
-  async supports(command: string): Promise<boolean> {
-    const node =
-      this.topology.masters.find((master) => this.connections.current(master)) ?? this.topology.masters[0];
-    if (node === undefined) {
-      return true;
-    }
-    const connection = await this.connections.connect(node);
-    try {
-      const reply = await connection.call('COMMAND', 'INFO', command);
-      return !Array.isArray(reply) || reply[0] !== null;
-    } catch (error) {
-      if (error instanceof RedisReplyError) {
-        return true;
-      }
-      throw error;
-    }
+  supports(command: string): Promise<boolean> {
+    const { masters, replicas } = this.topology;
+    // Any node knows; one that is down must not hide what the others can tell.
+    return firstSuccess(
+      [...new Set([...this.connections.nodes, ...masters, ...replicas])],
+      async (node) => {
+        const connection = await this.connections.connect(node);
+        try {
+          const reply = await connection.call('COMMAND', 'INFO', command);
+          return !Array.isArray(reply) || reply[0] !== null;
+        } catch (error) {
+          if (error instanceof RedisReplyError) {
+            return true;
+          }
+          throw noAnswer('COMMAND INFO', error);
+        }
+      },
+      PATIENCE,
+      ([error]) => (error instanceof Error ? error : noAnswer('COMMAND INFO', 'no node is known')),
+    );
   }
 
   /** A replica that cannot be reached has no subscribers to count; a master that cannot be reached fails the question. */
@@ -104,13 +112,17 @@ export class Introspection {
     try {
       return await connection.call('PUBSUB', ...args);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
       const command = `PUBSUB ${String(args[0])}`;
       throw error instanceof RedisReplyError
-        ? new CommandRefusedError(command, node, message, { cause: error })
-        : new ClusterUnreachableError(`${command} got no answer: ${message}`, { cause: error });
+        ? new CommandRefusedError(command, node, error.message, { cause: error })
+        : noAnswer(command, error);
     }
   }
+}
+
+function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
 }
 
 function mapValues<T>(replies: ReadonlyMap<NodeKey, Reply>, read: (reply: Reply) => T): Map<NodeKey, T> {

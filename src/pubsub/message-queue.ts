@@ -1,5 +1,8 @@
 import { Fifo } from './fifo.js';
 
+/** What `setTimeout` can wait, in ms (24.8 days); with more it would not wait at all. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
 export type ReaderKind = 'iteration' | 'single';
 
@@ -52,7 +55,7 @@ export class MessageQueue<T> {
 
   /**
    * The oldest message that is wanted; unwanted ones before it are dropped. Waits at most `timeout` ms for it (0: not
-   * at all; Infinity: until {@link release}), then gives undefined.
+   * at all; more than 24 days: until {@link release}), then gives undefined.
    */
   read(kind: ReaderKind, wants: (item: T) => boolean, timeout: number): Promise<T | undefined> {
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
@@ -74,7 +77,7 @@ export class MessageQueue<T> {
         },
       };
       this.#readers.add(reader);
-      if (timeout !== Infinity) {
+      if (timeout <= LONGEST_TIMER) {
         timer = setTimeout(() => {
           this.#readers.delete(reader);
           resolve(undefined);

@@ -2,7 +2,7 @@ import type { Cluster, ClusterNode, ClusterOptions, RedisOptions } from 'ioredis
 import { resolveSrv } from 'node:dns';
 import type { SrvRecord } from 'node:dns';
 import { ClusterUnreachableError, InvalidArgumentError } from './errors.js';
-import { nodeKey, type NodeKey } from './node-address.js';
+import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
 import type { ClusterConnectionOptions } from './options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -25,6 +25,9 @@ interface StartupNode extends Pick<RedisOptions, 'username' | 'password' | 'tls'
 /** Reads `nodes` + `clusterOptions`, or the same from a caller's ioredis `Cluster`. */
 export function readSeeds(source: ClusterConnectionOptions): Seeds {
   const { cluster } = source;
+  if (source.nodes !== undefined && !Array.isArray(source.nodes)) {
+    throw new InvalidArgumentError('`nodes` is a list: [{ host, port }, …].');
+  }
   const clusterOptions = source.clusterOptions ?? cluster?.options ?? {};
   const nodes = (cluster === undefined ? (source.nodes ?? []) : startupNodesOf(cluster)).map(
     parseStartupNode,
@@ -34,6 +37,7 @@ export function readSeeds(source: ClusterConnectionOptions): Seeds {
       'No startup nodes: give `nodes: [{ host, port }]` or `cluster`, an ioredis Cluster.',
     );
   }
+  nodes.forEach((node) => parseNodeKey(nodeKey(node)));
   const { username, password, tls } = nodes.find((node) => node.password !== undefined || node.tls) ?? {};
   return {
     clusterOptions,
@@ -67,22 +71,26 @@ function parseStartupNode(node: ClusterNode): StartupNode {
     return { host: DEFAULT_HOST, port: node };
   }
   if (typeof node === 'string') {
-    return parseNodeUrl(node);
+    // ioredis reads digits alone as a port.
+    return /^\d+$/.test(node) ? { host: DEFAULT_HOST, port: Number(node) } : parseNodeUrl(node);
   }
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, ...rest } = node as Partial<StartupNode>;
   return { ...rest, host, port };
 }
 
 function parseNodeUrl(text: string): StartupNode {
-  let url: URL;
   try {
-    url = new URL(text.includes('://') ? text : `redis://${text}`);
+    return readNodeUrl(new URL(text.includes('://') ? text : `redis://${text}`));
   } catch (error) {
     // The text may hold a password: it is not repeated.
     throw new InvalidArgumentError('A startup node is not a valid address; expected "redis://host:port".', {
       cause: error instanceof Error ? error.name : undefined,
     });
   }
+}
+
+/** @throws URIError for a `%` that escapes nothing */
+function readNodeUrl(url: URL): StartupNode {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT_HOST,
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),

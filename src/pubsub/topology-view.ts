@@ -53,6 +53,20 @@ function readNode(node: Reply, asked: NodeKey, natMap: NatMap | undefined): Node
   return mapAddress(nodeKey({ host, port: port as number }), natMap);
 }
 
+/** Reads the answer `MOVED slot host:port` of `asked`; an empty host stands for the host of the one who answered. */
+export function readMoved(
+  text: string,
+  asked: NodeKey,
+  natMap: NatMap | undefined,
+): { readonly slot: number; readonly owner: NodeKey } | undefined {
+  const [, slot, host, port] = /^MOVED (\d+) (.*):(\d+)$/.exec(text) ?? [];
+  if (slot === undefined || port === undefined) {
+    return undefined;
+  }
+  const address = { host: host || parseNodeKey(asked).host, port: Number(port) };
+  return { slot: Number(slot), owner: mapAddress(nodeKey(address), natMap) };
+}
+
 /** The address to use for the one that Redis tells, where the two differ (containers, tunnels). */
 export function mapAddress(told: NodeKey, natMap: NatMap | undefined): NodeKey {
   const mapped = typeof natMap === 'function' ? natMap(told) : natMap?.[told];
