@@ -27,7 +27,26 @@ export function bytesOfKey(key: ChannelKey): Buffer {
 
 /** The hash slot (0–16383) of a channel, by the rule of keys: what stands in `{…}` counts, where it is not empty. */
 export function slotOf(name: ChannelName): number {
-  return calculateSlot(name);
+  // What is hashed is what is sent: a lone surrogate goes out as U+FFFD, which cluster-key-slot does not know.
+  const sent = typeof name !== 'string' || ASCII.test(name) ? name : Buffer.from(name, 'utf8');
+  const open = sent.indexOf('{');
+  if (open !== -1 && sent.indexOf('}', open) === open + 1) {
+    // After an empty `{}` Redis hashes the whole name, cluster-key-slot (1.1.2) looks for another tag.
+    return crc16(Buffer.from(sent)) % 16_384;
+  }
+  return calculateSlot(sent);
+}
+
+/** CRC-16/XMODEM, the one of Redis Cluster. */
+function crc16(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit += 1) {
+      crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021;
+    }
+  }
+  return crc & 0xffff;
 }
 
 export function displayName(name: ChannelName): string {
