@@ -9,13 +9,14 @@ type AnyMessage = DataMessage<PubSubEncoding>;
 /** A message as its reader asked for it: as strings, or as the bytes that came. */
 export function dataMessage(
   encoding: PubSubEncoding,
-  { kind, text, bytes }: Subscription,
+  subscription: Subscription,
   channel: Buffer,
   data: Buffer,
 ): AnyMessage {
+  const { kind, text } = subscription;
   const isPattern = kind.name === 'pattern';
   return encoding === 'buffer'
-    ? { type: kind.message, pattern: isPattern ? bytes : null, channel, data }
+    ? { type: kind.message, pattern: isPattern ? subscription.bytes : null, channel, data }
     : {
         type: kind.message,
         pattern: isPattern ? text : null,

@@ -95,9 +95,18 @@ export class RespSocket {
   }
 
   #checkProgress(): void {
-    const silent = Date.now() - this.#lastProgress;
-    if (silent > this.commandTimeout && this.user.waiting()) {
-      this.end(`no answer for ${String(silent)} ms`);
+    if (!this.#isSilent()) {
+      return;
     }
+    // An application that kept the event loop busy has not read the answer yet: timers run before sockets are read.
+    setImmediate(() => {
+      if (this.#endedBy === undefined && this.#isSilent()) {
+        this.end(`no answer for ${String(Date.now() - this.#lastProgress)} ms`);
+      }
+    });
+  }
+
+  #isSilent(): boolean {
+    return this.user.waiting() && Date.now() - this.#lastProgress > this.commandTimeout;
   }
 }

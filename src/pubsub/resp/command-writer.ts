@@ -1,8 +1,11 @@
 import type { Writable } from 'node:stream';
 import type { Payload } from '../options.js';
 
+/** How much text is gathered before it is written within the tick: a string cannot grow without end. */
+const FULL = 1 << 20;
+
 /**
- * Gathers the commands of one tick and hands them to the socket in one write.
+ * Gathers the commands of one tick and hands them to the socket in one write, or in a few when there is much.
  *
  * A system call per command is most of what a publish costs a client (measured: 6.3 µs a publish written one by one,
  * 2.2 µs gathered).
@@ -12,6 +15,7 @@ export class CommandWriter {
   #chunks: (string | Uint8Array)[] = [];
   #scheduled = false;
   readonly #flushNow = (): void => {
+    this.#scheduled = false;
     this.flush();
   };
 
@@ -22,14 +26,15 @@ export class CommandWriter {
     for (const arg of args) {
       this.#append(arg);
     }
-    if (!this.#scheduled) {
+    if (this.#text.length >= FULL) {
+      this.flush();
+    } else if (!this.#scheduled) {
       this.#scheduled = true;
       process.nextTick(this.#flushNow);
     }
   }
 
   flush(): void {
-    this.#scheduled = false;
     const { socket } = this;
     if (socket.destroyed || socket.writableEnded) {
       this.#text = '';

@@ -126,6 +126,9 @@ export class RespDecoder {
         this.#offset = at + 2;
         return negative ? -value : value;
       }
+      if (byte < 0x30 || byte > 0x39) {
+        throw new Error(`Not a RESP reply: byte 0x${byte.toString(16)} in a number`);
+      }
       value = value * 10 + (byte - 0x30);
     }
     return INCOMPLETE;
