@@ -79,7 +79,10 @@ export class SubscriberSession {
   }
 
   add(subscription: Subscription): void {
-    if (this.#confirmed.get(idOf(subscription)) !== subscription) {
+    this.#settleDrop(subscription); // wanted here again
+    if (this.#confirmed.get(idOf(subscription)) === subscription) {
+      this.events.confirmed(this, subscription);
+    } else {
       this.#toAdd.add(subscription);
       this.#run();
     }
