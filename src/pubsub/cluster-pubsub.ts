@@ -95,6 +95,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #connectTimeout: number;
   readonly #table = new SubscriptionTable();
   readonly #queue: MessageQueue<PubSubMessage<E>>;
+  readonly #factory: ConnectionFactory;
   readonly #connections: NodeConnections;
   readonly #topology: Topology;
   readonly #publisher: Publisher;
@@ -105,6 +106,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   #closing: Promise<void> | undefined;
   #supportsSharded = true;
   #status: PubSubStatus = 'idle';
+  /** How many publishes wait for the first connection. */
+  #held = 0;
 
   /**
    * @param source an ioredis `Cluster` of yours (read, never closed), or where the cluster is
@@ -120,13 +123,14 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       seeds.credentials,
       Math.min(limits.connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
     );
-    this.#encoding = options.encoding ?? 'utf8';
+    this.#factory = factory;
+    this.#encoding = readEncoding(options.encoding);
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages ?? false;
     this.#connectTimeout = limits.connectTimeout;
     this.#queue = new MessageQueue(limits.bufferLimit, (message) => {
       const gap = overflowGap(message);
       if (gap !== undefined) {
-        this.emit('gap', gap);
+        this.#tell('gap', gap);
       }
     });
     this.#connections = new NodeConnections(factory, limits.commandTimeout);
@@ -137,8 +141,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       message: (subscription, channel, data, node) => {
         this.#deliver(subscription, channel, data, node);
       },
-      lost: (loss) => this.emit('lost', loss),
-      gap: (gap) => this.emit('gap', gap),
+      lost: (loss) => {
+        this.#tell('lost', loss);
+      },
+      gap: (gap) => {
+        this.#tell('gap', gap);
+      },
       error: (error) => {
         this.#emitError(error);
       },
@@ -148,7 +156,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     });
     this.#topology.onChange((moved) => {
       if (this.#status !== 'connecting') {
-        this.emit('moved', moved);
+        this.#tell('moved', moved);
       }
     });
   }
@@ -204,15 +212,15 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
-  unsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+  async unsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.channel, flattenNames(channels));
   }
 
-  punsubscribe(...patterns: readonly NamesArgument[]): Promise<void> {
+  async punsubscribe(...patterns: readonly NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.pattern, flattenNames(patterns));
   }
 
-  sunsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+  async sunsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.shard, flattenNames(channels));
   }
 
@@ -385,6 +393,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     }
     this.#queue.clear();
     this.#queue.release('iteration', 'single');
+    this.#factory.close();
     await this.#connections.close();
     await this.#connecting?.catch(() => undefined);
   }
@@ -392,6 +401,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   async #subscribe(kind: SubscriptionKind, args: readonly SubscribeArgument<E>[]): Promise<void> {
     const requests = readSubscribeArguments(args);
     await this.connect();
+    if (this.closed) {
+      throw new ClosedError();
+    }
     if (kind.name === 'shard' && !this.#supportsSharded) {
       throw new ShardedUnsupportedError();
     }
@@ -402,18 +414,17 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         this.#table.add(subscription);
       }
       subscription.handler = handler;
-      return { subscription, count: this.#table.count(kind.name) };
+      return subscription;
     });
     // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
     const results = await Promise.allSettled(
-      wanted.map(({ subscription }) => this.#reconciler.want(subscription)),
+      wanted.map((subscription) =>
+        this.#reconciler.want(subscription, () => {
+          this.#confirm(kind.subscribed, subscription.name, this.#table.confirm(subscription));
+        }),
+      ),
     );
-    results.forEach((result, index) => {
-      const one = wanted[index];
-      if (result.status === 'fulfilled' && one !== undefined) {
-        this.#confirm(kind.subscribed, one.subscription.name, one.count);
-      }
-    });
+    this.#endIterations();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       throw failed.reason;
@@ -439,6 +450,11 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         this.#confirm(kind.unsubscribed, name, count);
       }),
     );
+    this.#endIterations();
+  }
+
+  /** Lets `listen()` end when there is nothing more to come. */
+  #endIterations(): void {
     if (!this.subscribed) {
       this.#queue.release('iteration');
     }
@@ -456,8 +472,14 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
       );
     }
-    if (this.#status === 'idle' || this.#status === 'connecting' || this.closed) {
-      await this.connect();
+    // One that is called as soon as we are connected goes after those that waited for it.
+    if (this.#status === 'idle' || this.#status === 'connecting' || this.closed || this.#held > 0) {
+      this.#held += 1;
+      try {
+        await this.connect();
+      } finally {
+        this.#held -= 1;
+      }
     }
     return this.#publisher.publish(command, channel, data, options);
   }
@@ -467,7 +489,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     args: readonly (ChannelName | IntrospectionOptions)[],
   ): Promise<Answer<boolean, Map<string, number>>> {
     const last = args.at(-1);
-    const options = typeof last === 'object' && !Buffer.isBuffer(last) ? last : undefined;
+    const options =
+      typeof last === 'object' && !Buffer.isBuffer(last) && !Array.isArray(last) ? last : undefined;
     const channels = (options === undefined ? args : args.slice(0, -1)).map(checkName);
     await this.connect();
     return answer(await this.#introspection.numsub(command, channels), sumByChannel, options);
@@ -506,13 +529,31 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   #setStatus(status: PubSubStatus): void {
     if (this.#status !== status && this.#status !== 'closed') {
       this.#status = status;
-      this.emit('status', status);
+      this.#tell('status', status);
     }
   }
 
   #emitError(error: ClusterPubSubError): void {
     if (this.listenerCount('error') > 0) {
-      this.emit('error', error);
+      this.#tell('error', error);
     }
   }
+
+  /** Tells listeners. One that throws is an uncaught exception; it neither ends a connection nor stops us halfway. */
+  #tell<K extends keyof ClusterPubSubEvents>(event: K, ...args: ClusterPubSubEvents[K]): void {
+    try {
+      (this as EventEmitter).emit(event, ...args);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function readEncoding(encoding: unknown): PubSubEncoding {
+  if (encoding === undefined || encoding === 'utf8' || encoding === 'buffer') {
+    return encoding ?? 'utf8';
+  }
+  throw new InvalidArgumentError('encoding is "utf8" or "buffer".');
 }

@@ -1,7 +1,6 @@
 import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
-import type { ClusterPubSubError } from './errors.js';
-import { AuthenticationError, ClusterUnreachableError } from './errors.js';
+import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from './errors.js';
 import type { NodeAddress } from './node-address.js';
 
 /** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
@@ -24,6 +23,7 @@ const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:usern
 export class ConnectionFactory {
   readonly #redisOptions: RedisOptions;
   readonly #dnsLookup: ClusterOptions['dnsLookup'];
+  readonly #attempts = new Set<(reason: string) => void>();
 
   constructor(
     clusterOptions: ClusterOptions,
@@ -53,37 +53,41 @@ export class ConnectionFactory {
    */
   async open(address: NodeAddress, timeout = this.connectTimeout): Promise<OpenSocket> {
     const node = `${address.host}:${String(address.port)}`;
-    const host = await this.#lookup(address.host);
-    const redis = new Redis({ ...this.#redisOptions, host, port: address.port, connectTimeout: timeout });
+    let redis: Redis | undefined;
     let cause: unknown;
-    redis.on('error', (error: Error) => {
-      cause ??= error;
-    });
-    // connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
-    const deadline = setTimeout(() => {
-      cause ??= new Error(`no answer within ${String(timeout)} ms`);
-      redis.disconnect();
-      redis.stream.destroy();
-    }, timeout);
+    let tooLate: (reason: Error) => void = () => undefined;
+    const end = new Promise<never>((_, reject) => (tooLate = reject));
+    const giveUp = (reason: string): void => {
+      cause ??= new Error(reason);
+      tooLate(new Error(reason));
+      redis?.disconnect();
+      streamOf(redis)?.destroy();
+    };
+    // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
+    const deadline = setTimeout(giveUp, timeout, `no answer within ${String(timeout)} ms`);
+    this.#attempts.add(giveUp);
     try {
-      await redis.connect();
-      await redis.ping();
+      const host = await Promise.race([this.#lookup(address.host), end]);
+      redis = new Redis({ ...this.#redisOptions, host, port: address.port, connectTimeout: timeout });
+      redis.on('error', (error: Error) => {
+        cause ??= error;
+      });
+      await Promise.race([redis.connect().then(() => redis?.ping()), end]);
     } catch (error) {
-      redis.disconnect();
+      redis?.disconnect();
       throw describe(node, cause ?? error);
     } finally {
       clearTimeout(deadline);
+      this.#attempts.delete(giveUp);
     }
-    const socket = redis.stream;
-    socket.removeAllListeners('data');
-    socket.setKeepAlive(true, 10_000);
-    return {
-      socket,
-      close: () => {
-        redis.disconnect();
-        socket.destroy();
-      },
-    };
+    return takeOver(redis);
+  }
+
+  /** Ends every attempt that is under way: none of them is wanted any more. */
+  close(): void {
+    for (const giveUp of this.#attempts) {
+      giveUp('closed by us');
+    }
   }
 
   #lookup(host: string): Promise<string> {
@@ -103,7 +107,32 @@ export class ConnectionFactory {
   }
 }
 
+/** The types say that it is always there; it is not until `connect()` has got as far. */
+function streamOf(redis: Redis | undefined): Socket | undefined {
+  return redis?.stream;
+}
+
+function takeOver(redis: Redis): OpenSocket {
+  const socket = redis.stream;
+  socket.removeAllListeners('data');
+  socket.setKeepAlive(true, 10_000);
+  return {
+    socket,
+    close: () => {
+      redis.disconnect();
+      socket.destroy();
+    },
+  };
+}
+
 function describe(node: string, cause: unknown): ClusterPubSubError {
+  if (cause instanceof ClusterPubSubError) {
+    return cause;
+  }
+  if (cause instanceof Error) {
+    // ioredis hangs the command on its errors, and AUTH and HELLO carry the password.
+    Reflect.deleteProperty(cause, 'command');
+  }
   const message = cause instanceof Error ? cause.message : String(cause);
   return AUTHENTICATION_FAILURE.test(message)
     ? new AuthenticationError(node, message, { cause })

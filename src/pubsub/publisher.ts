@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from './backoff.js';
 import { displayName, slotOf } from './channel-key.js';
 import type { CommandConnection } from './command-connection.js';
@@ -59,6 +60,9 @@ const MAX_ZEROS = 3;
 /** How often one message follows `MOVED`; two nodes may disagree for a moment while a slot moves. */
 const MAX_REDIRECTS = 16;
 
+/** How long to wait for a node that hangs before its messages are looked after, in ms. */
+const LONGEST_WAIT = 250;
+
 /** Errors of Redis that pass: the command was not run, and may work in a moment. */
 const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
 
@@ -78,6 +82,7 @@ export class Publisher {
     private readonly connections: NodeConnections,
     private readonly limits: { readonly commandTimeout: number; readonly maxQueuedMessages: number },
   ) {
+    setMaxListeners(0, this.#stop.signal); // one for each node that is waited for
     topology.onChange(() => {
       this.#reroute();
     });
@@ -202,9 +207,9 @@ export class Publisher {
     for (let attempt = 0; queue.length > 0; attempt += 1) {
       // A node that is connected answered with an error that passes: it needs a moment.
       if (attempt > 0 || node === undefined || this.connections.current(node) !== undefined) {
-        await pause(backoffDelay(attempt), this.#stop.signal);
+        await pause(Math.min(backoffDelay(attempt), timeLeft(queue)), this.#stop.signal);
       }
-      const failed = await this.#connect(node);
+      const failed = await this.#connect(node, queue);
       this.#expire(queue, node, failed ?? new Error('the cluster was not able to take it'));
       if (failed === undefined) {
         break;
@@ -217,16 +222,25 @@ export class Publisher {
     }
   }
 
-  async #connect(node: NodeKey | undefined): Promise<unknown> {
+  /**
+   * Resolves to undefined, or to why it failed. A node that hangs takes longer to give up on than its messages may
+   * wait, so they are looked after meanwhile, and the cluster is asked whether another node has taken its place.
+   */
+  #connect(node: NodeKey | undefined, queue: Fifo<Publication>): Promise<unknown> {
     if (node === undefined) {
-      return new Error('no node owns the slot');
+      return Promise.resolve(new Error('no node owns the slot'));
     }
-    try {
-      await this.connections.connect(node);
-      return undefined;
-    } catch (error) {
-      return error;
-    }
+    return new Promise((resolve) => {
+      const patience = Math.min(LONGEST_WAIT, timeLeft(queue));
+      const timer = setTimeout(resolve, patience, new Error(`${node} does not answer`));
+      const settle = (error?: unknown): void => {
+        clearTimeout(timer);
+        resolve(error);
+      };
+      this.connections.connect(node).then(() => {
+        settle();
+      }, settle);
+    });
   }
 
   #expire(queue: Fifo<Publication>, node: NodeKey | undefined, cause: unknown): void {
@@ -249,6 +263,11 @@ export class Publisher {
       }
     }
   }
+}
+
+/** How long the first of them may still wait, in ms. */
+function timeLeft(queue: Fifo<Publication>): number {
+  return Math.max(0, (queue.peek()?.deadline ?? 0) - Date.now());
 }
 
 function failure(

@@ -89,13 +89,24 @@ export class Reconciler {
     };
   }
 
-  /** Resolves when Redis has confirmed it; rejects when Redis refuses it, or has not confirmed it in time. */
-  async want(subscription: Subscription): Promise<void> {
+  /**
+   * Resolves when Redis has confirmed it; rejects when Redis refuses it, or has not confirmed it in time.
+   *
+   * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not promise.
+   */
+  async want(subscription: Subscription, onConfirmed: () => void): Promise<void> {
     if (subscription.standing.size > 0) {
+      onConfirmed();
       return;
     }
     const confirmation = deferred<undefined>();
-    subscription.waiters.push(confirmation);
+    subscription.waiters.push({
+      ...confirmation,
+      resolve: (value) => {
+        onConfirmed();
+        confirmation.resolve(value);
+      },
+    });
     const { connectTimeout } = this.limits;
     const deadline = setTimeout(() => {
       const error = new ClusterUnreachableError(
@@ -185,9 +196,10 @@ export class Reconciler {
       return; // released while its confirmation was on the way; the session drops it
     }
     subscription.standing.add(node);
-    if (subscription.assigned === node) {
+    const { assigned } = subscription;
+    if (assigned !== undefined && subscription.standing.has(assigned)) {
       for (const other of subscription.standing) {
-        if (other !== node) {
+        if (other !== assigned) {
           subscription.standing.delete(other);
           void this.#sessions.get(other)?.drop(subscription);
         }

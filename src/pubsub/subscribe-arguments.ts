@@ -44,7 +44,7 @@ export function readSubscribeArguments<E extends PubSubEncoding>(
 }
 
 export function flattenNames(args: readonly NamesArgument[]): readonly ChannelName[] {
-  return args.flatMap((arg) => (isName(arg) ? [checkName(arg)] : arg.map(checkName)));
+  return args.flatMap((arg) => (isList(arg) ? arg.map(checkName) : [checkName(arg)]));
 }
 
 export function checkName(name: unknown): ChannelName {

@@ -45,6 +45,9 @@ export class SubscriptionTable {
     shard: new Map(),
   };
 
+  /** Those that Redis has confirmed: what its running counts are about. Shard channels are counted apart. */
+  readonly #confirmed = { classic: new Set<Subscription>(), shard: new Set<Subscription>() };
+
   get(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
     return this.#byKind[kind].get(key);
   }
@@ -53,8 +56,15 @@ export class SubscriptionTable {
     this.#byKind[subscription.kind.name].set(subscription.key, subscription);
   }
 
-  delete({ kind, key }: Subscription): void {
+  delete(subscription: Subscription): void {
+    const { kind, key } = subscription;
     this.#byKind[kind.name].delete(key);
+    this.#confirmedWith(kind.name).delete(subscription);
+  }
+
+  /** Notes that Redis has confirmed it, and gives the running count with it. */
+  confirm(subscription: Subscription): number {
+    return this.#confirmedWith(subscription.kind.name).add(subscription).size;
   }
 
   of(kind: SubscriptionKindName): readonly Subscription[] {
@@ -69,8 +79,12 @@ export class SubscriptionTable {
     return Object.values(this.#byKind).reduce((sum, map) => sum + map.size, 0);
   }
 
-  /** The running count that Redis tells in a confirmation: shard channels are counted apart from the rest. */
+  /** The running count that a confirmation tells. */
   count(kind: SubscriptionKindName): number {
-    return kind === 'shard' ? this.#byKind.shard.size : this.#byKind.channel.size + this.#byKind.pattern.size;
+    return this.#confirmedWith(kind).size;
+  }
+
+  #confirmedWith(kind: SubscriptionKindName): Set<Subscription> {
+    return kind === 'shard' ? this.#confirmed.shard : this.#confirmed.classic;
   }
 }
