@@ -27,6 +27,11 @@ export class ChannelNames {
     return `${this.prefix}${RESERVED}req:${route}`;
   }
 
+  /** The channel of the pattern of a request, given the classic channel that it came by. */
+  ofRequest(requestChannel: string): string {
+    return this.prefix + requestChannel.slice(this.request('').length);
+  }
+
   /** The reply inbox of a client; the braces pin it to the slot of `tag`, and so to a shard of choice. */
   inbox(clientId: string, tag: string): string {
     return `${this.prefix}${RESERVED}in:${clientId}:{${tag}}`;

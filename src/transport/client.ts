@@ -50,7 +50,7 @@ interface Session {
  *
  * @publicApi
  */
-export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvents, ClusterPubSubStatus> {
+export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvents> {
   protected readonly logger = new Logger(ClusterPubSubClient.name);
   private readonly options: ResolvedOptions;
   private readonly names: ChannelNames;
@@ -69,6 +69,11 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
+  }
+
+  /** How the connection is doing, now and from now on; each change once. */
+  override get status(): Observable<ClusterPubSubStatus> {
+    return super.status as Observable<ClusterPubSubStatus>;
   }
 
   /** How many replies could not be read, and were dropped. */
@@ -194,7 +199,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private open(): Session {
-    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer', ignoreSubscribeMessages: true });
+    const engine = new ClusterPubSub(this.options.connection, {
+      encoding: 'buffer',
+      ignoreSubscribeMessages: true,
+    });
     this.events.bind(engine);
     const requests: Requests = new Requests(engine, this.names, newClientId(), (message, inbox) =>
       readReply(message, inbox, requests, this.deserializer, this.malformedLog),

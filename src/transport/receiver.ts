@@ -1,7 +1,7 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/message.js';
 import type { ActiveWork } from './active-work.js';
-import { isReserved } from './channels.js';
+import { type ChannelNames, isReserved } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { ClusterPubSubContext } from './context.js';
 import { EventRun } from './event-run.js';
@@ -21,6 +21,7 @@ export interface ReceiverParts {
   readonly hooks: ProcessingHooks;
   readonly work: ActiveWork;
   readonly malformed: MalformedLog;
+  readonly names: ChannelNames;
   /** The channels on which exact request handlers listen. */
   readonly requestChannels: ReadonlySet<string>;
   /** A problem of a handler, or of a reply. */
@@ -33,6 +34,16 @@ interface IncomingPacket {
   readonly id?: unknown;
   readonly pattern?: unknown;
   readonly data?: unknown;
+}
+
+/** What is known of a message besides its packet. */
+interface Arrival {
+  readonly lane: ServerLane;
+  readonly channel: string;
+  readonly node: string;
+  readonly fields: WireFields;
+  /** In bytes. */
+  readonly size: number;
 }
 
 /**
@@ -67,11 +78,14 @@ export class Receiver {
     if (!this.accepting) {
       return;
     }
-    const channel = lane.kind === 'pattern' ? message.channel.toString() : lane.name;
-    const malformed = (): void => this.parts.malformed.report(channel, message.data.length);
+    const { names, deserializer } = this.parts;
+    const name = lane.kind === 'pattern' ? message.channel.toString() : lane.name;
+    // Handlers are told the channel of the pattern, whichever way a request came.
+    const channel = lane.requestsOnly ? names.ofRequest(name) : name;
+    const size = message.data.length;
     const frame = decodeFrame(message.data);
     if (frame === undefined) {
-      malformed();
+      this.parts.malformed.report(channel, size);
       return;
     }
     const { fields, packet } = frame;
@@ -79,102 +93,85 @@ export class Receiver {
       this.#cancel(keyOf(fields.r, fields.x));
       return;
     }
-    if (lane.kind === 'pattern' && fields.r === undefined && isNotForWildcards(channel, packet)) {
+    if (lane.kind === 'pattern' && fields.r === undefined && isNotForWildcards(name, packet)) {
       return;
     }
-    const dispatch = (incoming: unknown): void => {
-      if (typeof incoming === 'object' && incoming !== null) {
-        this.#dispatch(lane, channel, node, fields, incoming);
-      } else {
-        malformed();
-      }
-    };
-    let incoming: unknown;
+    const arrival: Arrival = { lane, channel, node, fields, size };
+    let deserialized: unknown;
     try {
-      incoming = this.parts.deserializer.deserialize(packet, { channel });
+      deserialized = deserializer.deserialize(packet, { channel });
     } catch {
-      malformed();
+      this.parts.malformed.report(channel, size);
       return;
     }
-    if (isPromiseLike(incoming)) {
-      incoming.then(dispatch, malformed);
+    if (isPromiseLike(deserialized)) {
+      deserialized.then(
+        (later) => this.#dispatch(arrival, later),
+        () => this.parts.malformed.report(channel, size),
+      );
     } else {
-      dispatch(incoming);
+      this.#dispatch(arrival, deserialized);
     }
   }
 
-  #dispatch(
-    lane: ServerLane,
-    channel: string,
-    node: string,
-    fields: WireFields,
-    packet: IncomingPacket,
-  ): void {
+  #dispatch(arrival: Arrival, deserialized: unknown): void {
     if (!this.accepting) {
       return;
     }
-    const { id, pattern } = packet;
-    if (fields.r !== undefined) {
-      this.#requestOfOurs(lane, channel, node, fields, fields.r, packet);
-    } else if (id !== undefined && pattern !== undefined) {
-      this.#requestOfStock(lane, channel, node, fields, packet);
+    if (typeof deserialized !== 'object' || deserialized === null) {
+      this.parts.malformed.report(arrival.channel, arrival.size);
+      return;
+    }
+    const packet: IncomingPacket = deserialized;
+    if (arrival.fields.r !== undefined) {
+      this.#requestOfOurs(arrival, arrival.fields.r, packet);
+    } else if (packet.id !== undefined && packet.pattern !== undefined) {
+      this.#requestOfStock(arrival, packet);
     } else {
-      this.#event(lane, channel, node, fields, packet);
+      this.#event(arrival, packet);
     }
   }
 
-  #requestOfOurs(
-    lane: ServerLane,
-    channel: string,
-    node: string,
-    fields: WireFields,
-    replyTo: string,
-    packet: IncomingPacket,
-  ): void {
+  #requestOfOurs(arrival: Arrival, replyTo: string, packet: IncomingPacket): void {
+    const { lane, fields } = arrival;
     const to: ReplyAddress = { kind: fields.c === 1 ? 'channel' : 'shard', channel: replyTo, stock: false };
     const key = keyOf(replyTo, packet.id);
-    const { request } = lane;
-    if (request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
-      // Counted as a receiver by Redis, so that the asker would wait for us. Once for each subscription, as it counts.
+    if (lane.request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
+      // Redis has counted us, so that the asker would wait for us. Said once for each subscription, as it counts.
       if (this.#seen.isFirst(`${lane.name} ${key}`)) {
         this.#decline(lane, to, packet.id, { n: 1 });
       }
     } else if (this.#seen.isFirst(key)) {
-      const running = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
-      this.#requests.set(key, running);
-      this.parts.work.add(running);
-      running.start(request, packet.data, contextOf(lane, channel, node, fields, packet));
+      const request = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
+      this.#requests.set(key, request);
+      this.parts.work.add(request);
+      request.start(lane.request, packet.data, contextOf(arrival, packet));
     }
   }
 
   /** Of Nest's own Redis client, which waits on the channel with `.reply` after it. */
-  #requestOfStock(
-    lane: ServerLane,
-    channel: string,
-    node: string,
-    fields: WireFields,
-    packet: IncomingPacket,
-  ): void {
+  #requestOfStock(arrival: Arrival, packet: IncomingPacket): void {
+    const { lane, channel } = arrival;
     const to: ReplyAddress = { kind: 'channel', channel: `${channel}.reply`, stock: true };
-    const { request } = lane;
-    if (request !== undefined) {
-      // The exact handler gets it as well, by its own subscription.
+    if (lane.request !== undefined) {
+      // Where there is an exact handler too, it gets the request by its own subscription.
       if (lane.kind !== 'pattern' || !this.parts.requestChannels.has(channel)) {
         const key = keyOf(to.channel, packet.id);
-        const running = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
-        this.parts.work.add(running);
-        running.start(request, packet.data, contextOf(lane, channel, node, fields, packet));
+        const request = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
+        this.parts.work.add(request);
+        request.start(lane.request, packet.data, contextOf(arrival, packet));
       }
     } else if (lane.kind === 'channel') {
       this.#decline(lane, to, packet.id);
     }
   }
 
-  #event(lane: ServerLane, channel: string, node: string, fields: WireFields, packet: IncomingPacket): void {
+  #event(arrival: Arrival, packet: IncomingPacket): void {
+    const { lane } = arrival;
     for (const handler of lane.events) {
       const run = new EventRun(lane.route, this.#ofEvents);
       this.parts.work.add(run);
-      run.start(handler, packet.data, contextOf(lane, channel, node, fields, packet));
+      run.start(handler, packet.data, contextOf(arrival, packet));
     }
     if (lane.events.length === 0 && !lane.warned) {
       lane.warned = true;
@@ -215,13 +212,7 @@ function keyOf(replyTo: string | undefined, id: unknown): string {
   return `${replyTo ?? ''} ${String(id)}`;
 }
 
-function contextOf(
-  lane: ServerLane,
-  channel: string,
-  node: string,
-  fields: WireFields,
-  packet: IncomingPacket,
-): ClusterPubSubContext {
+function contextOf({ channel, lane, node, fields }: Arrival, packet: IncomingPacket): ClusterPubSubContext {
   return new ClusterPubSubContext([channel, lane.route, node, fields.h, packet]);
 }
 

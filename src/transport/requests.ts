@@ -43,6 +43,11 @@ export class Requests implements InboxOwner {
     this.#inboxes = new Inboxes(engine, names, clientId, this);
   }
 
+  /** How many wait for an answer. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
   /** Opens a request; its time runs from now. Nothing is published before {@link send}. */
   open(route: string, timeout: number, callback: (packet: WritePacket) => void): RequestCall {
     const id = (this.#nextId++).toString(36);

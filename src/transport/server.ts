@@ -7,6 +7,7 @@ import {
   Server,
   type Transport,
 } from '@nestjs/microservices';
+import type { Observable } from 'rxjs';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/errors.js';
 import { ActiveWork } from './active-work.js';
@@ -65,7 +66,7 @@ interface Session {
  * @publicApi
  */
 export class ClusterPubSubServer
-  extends Server<ClusterPubSubTransportEvents, ClusterPubSubStatus>
+  extends Server<ClusterPubSubTransportEvents>
   implements CustomTransportStrategy
 {
   override transportId: Transport | symbol = CLUSTER_PUBSUB_TRANSPORT;
@@ -91,6 +92,11 @@ export class ClusterPubSubServer
     // We log failing event handlers, on Nest 11 as on 12; Nest 12 is not to do so a second time. Nest 11 has no such
     // field, which is why it is not declared.
     Object.assign(this, { propagatesEventHandlerErrors: true });
+  }
+
+  /** How the connection is doing, now and from now on; each change once. */
+  override get status(): Observable<ClusterPubSubStatus> {
+    return super.status as Observable<ClusterPubSubStatus>;
   }
 
   /** How many messages could not be read, and were dropped. */
@@ -178,7 +184,10 @@ export class ClusterPubSubServer
     if (this.session !== undefined) {
       throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
     }
-    const engine = new ClusterPubSub(this.options.connection, { encoding: 'buffer', ignoreSubscribeMessages: true });
+    const engine = new ClusterPubSub(this.options.connection, {
+      encoding: 'buffer',
+      ignoreSubscribeMessages: true,
+    });
     const session: Session = { engine, work: new ActiveWork(), receiver: undefined };
     this.session = session;
     this.events.bind(engine);
@@ -208,6 +217,7 @@ export class ClusterPubSubServer
       replies: new Replies(engine, this.serializer, this.options.maxPayload),
       hooks: this.processingHooks(),
       work,
+      names: this.names,
       malformed: this.malformedLog,
       requestChannels,
       log: (route, problem, error) => this.logProblem(route, problem, error),
