@@ -42,6 +42,8 @@ export class ConnectionFactory {
       autoResubscribe: false,
       // Its timer would outlive the moment we take the socket over, and end a healthy connection.
       socketTimeout: undefined,
+      // disconnect() waits so long for a 'close' that a refused connection has had already: the process would stay up.
+      disconnectTimeout: 0,
     };
   }
 
