@@ -1,0 +1,155 @@
+// npm run test:package: packs the package, installs the tarball into fresh applications (test/package) and runs them
+// on real clusters. Ends with one line: N passed, N failed.
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureBuilt } from './ensure-built.mjs';
+import { setup } from './setup.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const npmInstall = ['install', '--prefer-offline', '--no-audit', '--no-fund'];
+/** How long one step may take, in ms; installing from a slow registry takes longest. */
+const stepTimeout = 300_000;
+
+const applications = [
+  { folder: 'nest12-esm', terminus: '@nestjs/terminus@^12.0.0', hasTests: false },
+  { folder: 'nest11-cjs', terminus: '@nestjs/terminus@^11.0.0', hasTests: true },
+];
+
+const count = { passed: 0, failed: 0 };
+let running;
+process.exitCode = await main();
+
+async function main() {
+  const folder = mkdtempSync(join(tmpdir(), 'ncps-package-'));
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      endGroup(running);
+      rmSync(folder, { recursive: true, force: true });
+      process.exit(130);
+    });
+  }
+  try {
+    setup();
+    ensureBuilt();
+    const tarball = await step('the tarball holds what is published, and nothing else', () => pack(folder));
+    if (tarball !== undefined) {
+      for (const application of applications) await testApplication(application, folder, tarball);
+    }
+  } catch (error) {
+    console.error(error.message);
+    count.failed += 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+  console.log(`${count.passed} passed, ${count.failed} failed`);
+  return count.failed > 0 ? 1 : 0;
+}
+
+function pack(folder) {
+  // Built already: the prepack script would build once more.
+  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const { status, stdout } = spawnSync('npm', args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error('npm pack failed; see above.');
+  const [{ filename, files }] = JSON.parse(stdout);
+  const found = new Set(files.map(({ path }) => path.replace(/^dist\/.*/, 'dist')));
+  const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'];
+  if ([...found].sort().join() !== wanted.join()) {
+    throw new Error(`It holds ${[...found].sort().join(', ')}; it should hold ${wanted.join(', ')}.`);
+  }
+  return join(folder, filename);
+}
+
+/** Each step needs the one before it: the first failure ends the application's test. */
+async function testApplication({ folder, terminus, hasTests }, parent, tarball) {
+  const cwd = join(parent, folder);
+  cpSync(join(root, 'test/package', folder), cwd, {
+    recursive: true,
+    filter: (path) => !/[\\/](node_modules|dist|package-lock\.json)$/.test(path),
+  });
+  const run = (command, ...args) => execute(cwd, command, args);
+  const tsc = (...args) => run(process.execPath, 'node_modules/typescript/bin/tsc', ...args);
+  const steps = [
+    ['installs', () => run('npm', ...npmInstall, tarball).then(() => versions(cwd))],
+    ['type checks and compiles', () => tsc()],
+    ['runs, without Terminus', () => run(process.execPath, 'dist/src/main.js')],
+  ];
+  if (hasTests) {
+    steps.push(['passes its Jest tests', () => run(process.execPath, 'node_modules/jest/bin/jest.js')]);
+  }
+  steps.push(
+    ['installs Terminus', () => run('npm', ...npmInstall, terminus)],
+    ['compiles with Terminus', () => tsc('-p', 'tsconfig.terminus.json')],
+    ['runs with Terminus', () => run(process.execPath, 'dist/terminus/main.js')],
+  );
+  for (const [promise, work] of steps) {
+    const result = await step(`${folder} ${promise}`, work);
+    if (result === undefined) return;
+    if (promise === 'installs') console.log(`      ${result}`);
+  }
+}
+
+function versions(cwd) {
+  const names = ['@nestjs/core', '@nestjs/microservices', 'ioredis', 'typescript'];
+  const read = (name) => JSON.parse(readFileSync(join(cwd, 'node_modules', name, 'package.json'), 'utf8'));
+  return names.map((name) => `${name} ${read(name).version}`).join(', ');
+}
+
+/** Resolves with what the work came to, or undefined when it failed. */
+async function step(promise, work) {
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1_000).toFixed(1)} s`;
+  try {
+    const result = await work();
+    count.passed += 1;
+    console.log(`ok    ${promise} (${seconds()})`);
+    return result;
+  } catch (error) {
+    count.failed += 1;
+    console.log(`FAIL  ${promise} (${seconds()})\n${error.message}`);
+    return undefined;
+  }
+}
+
+/** Resolves with what the command printed; rejects with that when it fails or takes too long. */
+function execute(cwd, command, args) {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env };
+    // What npm and a test runner tell their scripts is about this project, not about the fresh one.
+    for (const name of Object.keys(env))
+      if (/^(npm_(package|lifecycle)_|NODE_OPTIONS$)/.test(name)) delete env[name];
+    // A group of its own, so that a timeout ends what the command has started, too.
+    const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    running = child;
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    }
+    const timer = setTimeout(() => {
+      output += `\nNot done within ${stepTimeout / 1_000} s.`;
+      endGroup(child);
+    }, stepTimeout);
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      running = undefined;
+      if (code === 0) resolve(output);
+      else reject(new Error(output));
+    });
+  });
+}
+
+function endGroup(child) {
+  if (child?.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
