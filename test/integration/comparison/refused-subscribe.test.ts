@@ -1,0 +1,60 @@
+// README, "Why": SUBSCRIBE is refused (ACL).
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../src/testing/index.js';
+import { ClusterPubSubServer } from '../../../src/transport/index.js';
+import { listen } from '../transport/harness.js';
+
+const stockServer = fileURLToPath(new URL('stock-server.mjs', import.meta.url));
+const credentials = { username: 'limited', password: 'secret' };
+const pattern = 'forbidden';
+let cluster: LocalCluster;
+let node: LocalNode;
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ masters: 1, replicas: 0 });
+  [node] = cluster.nodes as [LocalNode];
+  const redis = new Redis(node);
+  await redis.call(
+    'ACL',
+    'SETUSER',
+    'limited',
+    'on',
+    '>secret',
+    '+@all',
+    'allkeys',
+    'resetchannels',
+    '&allowed',
+  );
+  redis.disconnect();
+});
+afterAll(() => cluster.stop());
+
+describe('a server whose SUBSCRIBE is refused', () => {
+  it('says that it listens, then dies of an unhandled rejection, with Transport.REDIS', async () => {
+    const options = JSON.stringify({ ...node, ...credentials });
+    const run = promisify(execFile)(process.execPath, [stockServer, options, pattern]);
+    await expect(run).rejects.toMatchObject({
+      code: 1,
+      stdout: 'listening\n',
+      stderr: expect.stringContaining('NOPERM'),
+    });
+  });
+
+  it('fails to listen and names the channel with ours', async () => {
+    const server = new ClusterPubSubServer({
+      nodes: [node],
+      prefix: 'shop:',
+      clusterOptions: { redisOptions: credentials },
+    });
+    server.addHandler(pattern, async () => 1);
+    await expect(listen(server)).rejects.toMatchObject({
+      code: 'SUBSCRIPTION_REFUSED',
+      channel: 'shop:forbidden',
+      message: expect.stringContaining('shop:forbidden'),
+    });
+  });
+});
