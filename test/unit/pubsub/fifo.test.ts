@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import { Fifo } from '../../../src/pubsub/fifo.js';
+
+describe('Fifo', () => {
+  it('gives items back in the order they came, however pushes and shifts mix', () => {
+    const fifo = new Fifo<number>();
+    const out: number[] = [];
+    let next = 0;
+    for (let round = 0; round < 500; round += 1) {
+      for (let pushes = round % 17; pushes > 0; pushes -= 1) fifo.push(next++);
+      for (let shifts = round % 13; shifts > 0 && fifo.length > 0; shifts -= 1) out.push(fifo.shift()!);
+    }
+    out.push(...fifo.drain());
+    expect(out).toEqual(Array.from({ length: next }, (_, index) => index));
+  });
+
+  it('is empty when all has been taken out, and takes more', () => {
+    const fifo = new Fifo<string>();
+    expect(fifo.shift()).toBeUndefined();
+    expect(fifo.peek()).toBeUndefined();
+    fifo.push('a');
+    expect(fifo.shift()).toBe('a');
+    expect(fifo.length).toBe(0);
+    expect(fifo.shift()).toBeUndefined();
+    fifo.push('b');
+    expect(fifo.peek()).toBe('b');
+    expect(fifo.length).toBe(1);
+  });
+
+  it('keeps count over the point where it makes room', () => {
+    const fifo = new Fifo<number>();
+    for (let index = 0; index < 5_000; index += 1) fifo.push(index);
+    for (let index = 0; index < 4_000; index += 1) expect(fifo.shift()).toBe(index);
+    expect(fifo.length).toBe(1_000);
+    expect(fifo.peek()).toBe(4_000);
+    expect(fifo.drain()).toHaveLength(1_000);
+    expect(fifo.length).toBe(0);
+  });
+});

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { deferred, type Deferred } from '../../../src/pubsub/deferred.js';
+import { firstSuccess } from '../../../src/pubsub/first-success.js';
+
+const PATIENCE = 200;
+
+describe('firstSuccess', () => {
+  let attempts: Map<string, Deferred<string>>;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    attempts = new Map();
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  const tryOut = (candidates: readonly string[]): Promise<string> =>
+    firstSuccess(
+      candidates,
+      (candidate) => {
+        const attempt = deferred<string>();
+        attempts.set(candidate, attempt);
+        return attempt.promise;
+      },
+      PATIENCE,
+      (errors) => new Error(errors.length === 0 ? 'nobody' : errors.map(String).join('; ')),
+    );
+  const tried = (): string[] => [...attempts.keys()];
+
+  it('asks nobody else when the first answers', async () => {
+    const result = tryOut(['a', 'b']);
+    attempts.get('a')!.resolve('from a');
+    expect(await result).toBe('from a');
+    await jest.advanceTimersByTimeAsync(10 * PATIENCE);
+    expect(tried()).toEqual(['a']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('asks the next as soon as one fails', async () => {
+    const result = tryOut(['a', 'b']);
+    attempts.get('a')!.reject(new Error('a is down'));
+    await jest.advanceTimersByTimeAsync(0);
+    attempts.get('b')!.resolve('from b');
+    expect(await result).toBe('from b');
+  });
+
+  it('asks the next too when one does not answer in time, and still takes its answer', async () => {
+    const result = tryOut(['a', 'b', 'c']);
+    await jest.advanceTimersByTimeAsync(PATIENCE);
+    expect(tried()).toEqual(['a', 'b']);
+    attempts.get('a')!.resolve('late a');
+    expect(await result).toBe('late a');
+  });
+
+  it('asks nobody any more once it has an answer, though others fail later', async () => {
+    const result = tryOut(['a', 'b', 'c']);
+    await jest.advanceTimersByTimeAsync(PATIENCE);
+    attempts.get('b')!.resolve('from b');
+    await result;
+    attempts.get('a')!.reject(new Error('a is down'));
+    await jest.advanceTimersByTimeAsync(10 * PATIENCE);
+    expect(tried()).toEqual(['a', 'b']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('tells of all failures when all have failed, and not before', async () => {
+    const result = tryOut(['a', 'b']);
+    const outcome = expect(result).rejects.toThrow('Error: b is down; Error: a is down');
+    await jest.advanceTimersByTimeAsync(PATIENCE);
+    attempts.get('b')!.reject(new Error('b is down'));
+    await jest.advanceTimersByTimeAsync(0);
+    attempts.get('a')!.reject(new Error('a is down'));
+    await outcome;
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('fails at once when there is nobody to ask', async () => {
+    await expect(tryOut([])).rejects.toThrow('nobody');
+  });
+});

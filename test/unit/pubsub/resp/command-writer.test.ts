@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import { Writable } from 'node:stream';
+import { CommandWriter } from '../../../../src/pubsub/resp/command-writer.js';
+
+describe('CommandWriter', () => {
+  it('writes a command as an array of bulk strings', async () => {
+    const { socket, written } = recorder();
+    new CommandWriter(socket).write(['PUBLISH', 'news', 'hello']);
+    await endOfTick();
+    expect(Buffer.concat(written).toString()).toBe('*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$5\r\nhello\r\n');
+  });
+
+  it('gives lengths in bytes, not in characters', async () => {
+    const { socket, written } = recorder();
+    new CommandWriter(socket).write(['ECHO', 'žluťoučký 🐎']);
+    await endOfTick();
+    expect(Buffer.concat(written).toString()).toBe('*2\r\n$4\r\nECHO\r\n$18\r\nžluťoučký 🐎\r\n');
+  });
+
+  it('sends a lone surrogate as the three bytes it announces', async () => {
+    const { socket, written } = recorder();
+    new CommandWriter(socket).write(['a\ud800']);
+    await endOfTick();
+    expect(Buffer.concat(written)).toEqual(Buffer.from('*1\r\n$4\r\na\ufffd\r\n'));
+  });
+
+  it('sends bytes as they are, between text in any order', async () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    const bytes = Buffer.from([0xff, 0x00, 0x0d, 0x0a]);
+    writer.write(['SET', bytes, 'text']);
+    writer.write([bytes, new Uint8Array([1, 2])]);
+    writer.write(['', Buffer.alloc(0)]);
+    await endOfTick();
+    expect(Buffer.concat(written).toString('latin1')).toBe(
+      '*3\r\n$3\r\nSET\r\n$4\r\n\xff\x00\r\n\r\n$4\r\ntext\r\n' +
+        '*2\r\n$4\r\n\xff\x00\r\n\r\n$2\r\n\x01\x02\r\n' +
+        '*2\r\n$0\r\n\r\n$0\r\n\r\n',
+    );
+  });
+
+  it('hands all text commands of a tick to the socket in one write', async () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    for (let index = 0; index < 1_000; index += 1) writer.write(['PUBLISH', 'c', String(index)]);
+    expect(written).toHaveLength(0);
+    await endOfTick();
+    expect(written).toHaveLength(1);
+    writer.write(['PING']);
+    await endOfTick();
+    expect(written).toHaveLength(2);
+  });
+
+  it('hands commands with bytes to the socket in one go too', async () => {
+    const { socket, batches } = recorder();
+    const writer = new CommandWriter(socket);
+    for (let index = 0; index < 100; index += 1) writer.write(['PUBLISH', 'c', Buffer.from([index])]);
+    await endOfTick();
+    expect(batches()).toBe(1);
+  });
+
+  it('does not gather more text than a string can hold', async () => {
+    let bytes = 0;
+    const socket = new Writable({
+      decodeStrings: false,
+      write: (chunk: string, _encoding, done) => {
+        bytes += chunk.length;
+        done();
+      },
+    });
+    const writer = new CommandWriter(socket);
+    const large = 'x'.repeat(1 << 20);
+    for (let index = 0; index < 600; index += 1) writer.write(['PUBLISH', 'c', large]);
+    await endOfTick();
+    expect(bytes).toBe(600 * `*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$1048576\r\n${large}\r\n`.length);
+  });
+
+  it('writes nothing to a socket that has ended', async () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    writer.write(['PING']);
+    socket.destroy();
+    await endOfTick();
+    expect(written).toEqual([]);
+  });
+
+  it('flushes at once when asked to', () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    writer.write(['QUIT']);
+    writer.flush();
+    expect(Buffer.concat(written).toString()).toBe('*1\r\n$4\r\nQUIT\r\n');
+  });
+});
+
+/** A socket that notes what it is given, and in how many batches it went on to the system. */
+function recorder() {
+  const written: Buffer[] = [];
+  let batches = 0;
+  const socket = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      batches += 1;
+      written.push(chunk);
+      done();
+    },
+    writev(chunks, done) {
+      batches += 1;
+      written.push(...chunks.map(({ chunk }) => chunk as Buffer));
+      done();
+    },
+  });
+  return { socket, written, batches: () => batches };
+}
+
+function endOfTick(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
