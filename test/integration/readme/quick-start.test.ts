@@ -1,0 +1,41 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../support/free-port.js';
+import { blockAfter } from '../../support/readme.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { UserProgram } from '../../support/user-program.js';
+
+let program: UserProgram | undefined;
+afterEach(() => program?.remove());
+
+describe("the README's quick start", () => {
+  it('serves, asks, hears the event, and ends when it is asked to', async () => {
+    const port = await freePort();
+    program = new UserProgram(quickStart(port));
+    await program.printed('Nest application successfully started');
+
+    const response = await fetch(`http://127.0.0.1:${port}/sum`);
+    expect([response.status, await response.text()]).toEqual([200, '6']);
+    await program.printed('event { at: ');
+
+    program.signal('SIGTERM');
+    // Nest ends a process by the signal that it got, once everything is closed.
+    expect(await program.end()).toBe('SIGTERM');
+    expect(program.stderr).toBe('');
+  });
+});
+
+/** The block as it stands, but for the two ports and a prefix of our own. */
+function quickStart(httpPort: number): string {
+  const [node] = sharedCluster() as [{ port: number }];
+  const edits = [
+    ['port: 7000', `port: ${node.port}`],
+    ["'quickstart:'", `'quickstart-${httpPort}:'`],
+    ['app.listen(3000)', `app.listen(${httpPort})`],
+  ] as const;
+  let code = blockAfter('quick-start');
+  for (const [from, to] of edits) {
+    expect(code.split(from)).toHaveLength(2);
+    code = code.replace(from, to);
+  }
+  return code;
+}
