@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { Script } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { get, openStream, post } from '../../../sample-app/demo/http.js';
@@ -101,11 +102,13 @@ describe('the sample shop, each service a process of its own', () => {
     expect(seen.sort()).toEqual(['notification', 'notification', 'notification', 'order']);
   });
 
-  it('serves a page that fetches nothing from elsewhere', async () => {
+  it('serves a page whose script compiles and that fetches nothing from elsewhere', async () => {
     const response = await fetch(shop.url);
     const page = await response.text();
     expect(response.headers.get('content-type')).toContain('text/html');
-    expect(page).toContain("new EventSource('/live')");
+    const script = /<script>(.*)<\/script>/s.exec(page)?.[1] ?? '';
+    expect(script).toContain("new EventSource('/live')");
+    expect(() => new Script(script)).not.toThrow();
     expect(page).not.toMatch(/https?:|src=|href=/);
   });
 
