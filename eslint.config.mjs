@@ -50,7 +50,7 @@ const noWayUp = {
 };
 
 export default defineConfig(
-  globalIgnores(['**/dist', 'coverage', 'test/package']),
+  globalIgnores(['**/dist', 'dist.*', 'coverage', 'test/package']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

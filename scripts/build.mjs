@@ -1,14 +1,20 @@
-// Builds dist/esm and dist/cjs from one source.
+// Builds dist/esm and dist/cjs from one source, beside the old dist, which they replace when both are whole: who runs
+// from dist meanwhile (the demo, a test) never meets half of it.
 import { spawn } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { pid } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
 
-function compile(config) {
+const fresh = `dist.new-${pid}`;
+const old = `dist.old-${pid}`;
+
+function compile(config, folder) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [tsc, '-p', config], { cwd: root, stdio: 'inherit' });
+    const args = [tsc, '-p', config, '--outDir', `${fresh}/${folder}`];
+    const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
     child.once('error', reject);
     child.once('exit', (code) => {
       if (code === 0) resolve();
@@ -17,12 +23,23 @@ function compile(config) {
   });
 }
 
-rmSync(`${root}/dist`, { recursive: true, force: true });
+function replaceDist() {
+  try {
+    renameSync(`${root}/dist`, `${root}/${old}`);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+  renameSync(`${root}/${fresh}`, `${root}/dist`);
+}
+
 try {
-  await Promise.all([compile('tsconfig.build.json'), compile('tsconfig.build.cjs.json')]);
+  await Promise.all([compile('tsconfig.build.json', 'esm'), compile('tsconfig.build.cjs.json', 'cjs')]);
   // The package is "type": "module"; this marks the one folder that is not.
-  writeFileSync(`${root}/dist/cjs/package.json`, '{ "type": "commonjs" }\n');
+  writeFileSync(`${root}/${fresh}/cjs/package.json`, '{ "type": "commonjs" }\n');
+  replaceDist();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
+} finally {
+  for (const folder of [fresh, old]) rmSync(`${root}/${folder}`, { recursive: true, force: true });
 }
