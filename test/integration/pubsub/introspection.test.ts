@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { ClusterNode } from 'ioredis';
+import type { ClusterPubSub } from '../../../src/pubsub/index.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { engines, plainConnections, unique, uniques } from './harness.js';
+
+describe('questions to all nodes', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let pubsub: ClusterPubSub;
+
+  beforeEach(() => {
+    pubsub = open();
+  });
+
+  it('find the channels of all masters, sorted, each once', async () => {
+    const channels = uniques(20);
+    await pubsub.subscribe(channels);
+    await open().subscribe(channels[0]!);
+    const pattern = `${channels[0]!.slice(0, -1)}*`;
+    expect(await pubsub.pubsubChannels(pattern)).toEqual([...channels].sort());
+    expect(await pubsub.pubsubChannels()).toEqual(expect.arrayContaining(channels));
+    expect(await pubsub.pubsubShardChannels(pattern)).toEqual([]);
+  });
+
+  it('find the shard channels apart from the others', async () => {
+    const channels = uniques(20);
+    await pubsub.ssubscribe(channels);
+    const pattern = `${channels[0]!.slice(0, -1)}*`;
+    expect(await pubsub.pubsubShardChannels(pattern)).toEqual([...channels].sort());
+    expect(await pubsub.pubsubChannels(pattern)).toEqual([]);
+  });
+
+  it('sum the subscribers of each channel, foreign ones at a replica too', async () => {
+    const [popular, lonely] = [unique('popular'), unique('lonely')];
+    await pubsub.subscribe(popular);
+    await open().subscribe(popular);
+    const replica = await aReplica();
+    await plain(replica).subscribe(popular);
+    expect(await pubsub.pubsubNumsub(popular, lonely)).toEqual(
+      new Map([
+        [popular, 3],
+        [lonely, 0],
+      ]),
+    );
+    expect(await pubsub.pubsubNumsub()).toEqual(new Map());
+  });
+
+  it('give the answer of each node when asked for', async () => {
+    const channel = unique();
+    await pubsub.subscribe(channel);
+    const perNode = await pubsub.pubsubNumsub(channel, { aggregate: false });
+    expect([...perNode.keys()].sort()).toEqual(addresses().sort());
+    for (const [node, counts] of perNode) {
+      expect(counts.get(channel)).toBe(node === pubsub.nodeOf(channel) ? 1 : 0);
+    }
+    const channels = await pubsub.pubsubChannels(channel, { aggregate: false });
+    expect(channels.get(pubsub.nodeOf(channel)!)).toEqual([channel]);
+    expect([...channels.values()].flat()).toEqual([channel]);
+  });
+
+  it('count the subscribers of shard channels', async () => {
+    const channel = unique();
+    await pubsub.ssubscribe(channel);
+    await open().ssubscribe(channel);
+    expect(await pubsub.pubsubShardNumsub(channel)).toEqual(new Map([[channel, 2]]));
+    const perNode = await pubsub.pubsubShardNumsub(channel, { aggregate: false });
+    expect(perNode.get(pubsub.nodeOf(channel)!)?.get(channel)).toBe(2);
+  });
+
+  it('count the patterns', async () => {
+    const perNode = await pubsub.pubsubNumpat({ aggregate: false });
+    expect([...perNode.keys()].sort()).toEqual(addresses().sort());
+    const patterns = uniques(5);
+    await pubsub.psubscribe(patterns);
+    expect(await pubsub.pubsubNumpat()).toBeGreaterThanOrEqual(5);
+  });
+
+  it('take names as they are, with special characters', async () => {
+    const name = `line\n žluť ${unique()}`;
+    await pubsub.subscribe(name);
+    expect(await pubsub.pubsubNumsub(name)).toEqual(new Map([[name, 1]]));
+    expect(await pubsub.pubsubChannels(name)).toEqual([name]);
+  });
+
+  it.each([[5], [['a', 'b']], [null]])('refuse %j as a name', async (name) => {
+    await expect(pubsub.pubsubNumsub(name as unknown as string)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
+  async function aReplica(): Promise<number> {
+    await pubsub.connect();
+    for (const port of ports()) {
+      if ((await plain(port).info('replication')).includes('role:slave')) return port;
+    }
+    throw new Error('The shared cluster has no replica.');
+  }
+});
+
+function ports(): number[] {
+  return sharedCluster().map((node: ClusterNode) => (node as { port: number }).port);
+}
+
+function addresses(): string[] {
+  return ports().map((port) => `127.0.0.1:${port}`);
+}
