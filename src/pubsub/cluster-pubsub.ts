@@ -489,8 +489,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     args: readonly (ChannelName | IntrospectionOptions)[],
   ): Promise<Answer<boolean, Map<string, number>>> {
     const last = args.at(-1);
-    const options =
-      typeof last === 'object' && !Buffer.isBuffer(last) && !Array.isArray(last) ? last : undefined;
+    const options = isOptions(last) ? last : undefined;
     const channels = (options === undefined ? args : args.slice(0, -1)).map(checkName);
     await this.connect();
     return answer(await this.#introspection.numsub(command, channels), sumByChannel, options);
@@ -556,4 +555,8 @@ function readEncoding(encoding: unknown): PubSubEncoding {
     return encoding ?? 'utf8';
   }
   throw new InvalidArgumentError('encoding is "utf8" or "buffer".');
+}
+
+function isOptions(arg: ChannelName | IntrospectionOptions | null | undefined): arg is IntrospectionOptions {
+  return typeof arg === 'object' && arg !== null && !Buffer.isBuffer(arg) && !Array.isArray(arg);
 }
