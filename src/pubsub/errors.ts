@@ -54,7 +54,7 @@ export class AuthenticationError extends ClusterPubSubError {
   constructor(node: string, reason: string, options?: ErrorOptions) {
     super(
       'AUTHENTICATION_FAILED',
-      `Redis at ${node} refused the connection: ${reason}. Check clusterOptions.redisOptions.username and ` +
+      `Redis at ${node} refused the connection: ${reason.replace(/\.$/, '')}. Check clusterOptions.redisOptions.username and ` +
         `.password, and the ACL of that user.`,
       options,
     );
