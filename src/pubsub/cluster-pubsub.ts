@@ -376,6 +376,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       if (this.closed) {
         throw new ClosedError(undefined, { cause: error });
       }
+      // A server that is no cluster has answered on a connection; one who gave up must not be kept alive by it.
+      this.#connections.keepOnly(new Set());
       this.#setStatus('idle');
       throw error;
     }
