@@ -1,6 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import { ClusterUnreachableError } from '../pubsub/errors.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 
@@ -87,7 +88,7 @@ async function withTimeout<T>(work: Promise<T>, timeout: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`The cluster did not answer within ${String(timeout)} ms.`));
+      reject(new ClusterUnreachableError(`The cluster did not answer within ${String(timeout)} ms.`));
     }, timeout);
   });
   try {
