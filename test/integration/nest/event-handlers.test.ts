@@ -44,7 +44,7 @@ class SecondController {
     return `counted ${order}`;
   }
 
-  @EventPattern('order.dropped')
+  @EventPattern<string>('order.dropped')
   faulty(@Payload() order: string): never {
     ran.push(`faulty ${order}`);
     throw new Error('this one always fails');

@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { concat, lastValueFrom, NEVER, of } from 'rxjs';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { Harness, outcome, Signal } from '../transport/harness.js';
+
+const harness = new Harness(sharedCluster());
+
+afterEach(() => harness.close());
+
+async function silentServer(): Promise<{ asked: Promise<void> }> {
+  const asked = new Signal();
+  const handlers = {
+    ask: () => {
+      asked.resolve();
+      return NEVER;
+    },
+    begin: () => concat(of('begun'), NEVER),
+    echo: (data: unknown) => data,
+  };
+  await harness.server(handlers, { shutdownGracePeriod: 0 });
+  return { asked: asked.promise };
+}
+
+describe('close() of a client', () => {
+  it('fails at once what waits for an answer', async () => {
+    const { asked } = await silentServer();
+    const client = harness.client();
+    const answers = Array.from({ length: 5 }, () => outcome(client.send('ask', {})));
+    await asked;
+    const closed = client.close();
+    for (const { error } of await Promise.all(answers)) {
+      expect(error).toMatchObject({ name: 'ClosedError', code: 'CLOSED' });
+    }
+    await closed;
+  });
+
+  it('fails a stream that has begun, after the values it gave', async () => {
+    await silentServer();
+    const client = harness.client();
+    const begun = new Signal();
+    const failed = new Signal<unknown>();
+    client.send('begin', {}).subscribe({ next: () => begun.resolve(), error: failed.resolve });
+    await begun.promise;
+    await client.close();
+    expect(await failed.promise).toMatchObject({ code: 'CLOSED' });
+  });
+
+  it('fails what waits for the connection', async () => {
+    const client = harness.client();
+    const answers = [outcome(client.send('echo', 1)), outcome(client.emit('told', 1))];
+    await Promise.resolve();
+    await client.close();
+    for (const { error } of await Promise.all(answers)) {
+      expect(error).toMatchObject({ code: 'CLOSED' });
+    }
+  });
+
+  it('is safe at any time and more than once', async () => {
+    const client = harness.client();
+    await client.close();
+    await client.connect();
+    await Promise.all([client.close(), client.close()]);
+    await client.close();
+  });
+
+  it('is not the end: the next request connects anew', async () => {
+    await silentServer();
+    const client = harness.client();
+    expect(await lastValueFrom(client.send('echo', 'before'))).toBe('before');
+    await client.close();
+    expect(await lastValueFrom(client.send('echo', 'after'))).toBe('after');
+  });
+});
