@@ -20,12 +20,13 @@ export class UserProgram {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
   readonly #ended: Promise<unknown>;
 
-  constructor(source: string) {
+  constructor(source: string, variables: NodeJS.ProcessEnv = {}) {
     symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'));
     this.#write('package.json', JSON.stringify({ type: 'module' }));
     this.#write('tsconfig.json', JSON.stringify(tsconfig));
     this.#write('main.ts', source);
-    const env: NodeJS.ProcessEnv = { ...process.env, TSX_TSCONFIG_PATH: join(this.#folder, 'tsconfig.json') };
+    const tsx = { TSX_TSCONFIG_PATH: join(this.#folder, 'tsconfig.json') };
+    const env: NodeJS.ProcessEnv = { ...process.env, ...variables, ...tsx };
     // Jest's own.
     delete env.NODE_OPTIONS;
     this.#child = spawn(process.execPath, ['--import', 'tsx', 'main.ts'], {

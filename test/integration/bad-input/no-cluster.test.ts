@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type LocalCluster,
+  type LocalRedis,
+  startLocalCluster,
+  startLocalRedis,
+} from '../../../src/testing/index.js';
+import { freePort } from '../../support/free-port.js';
+import { UserProgram } from '../../support/user-program.js';
+
+const attempts = readFileSync(fileURLToPath(new URL('attempts.ts', import.meta.url)), 'utf8');
+const host = '127.0.0.1';
+/** In ms; and how much more an attempt may take on a busy machine. */
+const [connectTimeout, slack] = [500, 3_000];
+
+let standalone: LocalRedis;
+let silent: LocalRedis;
+let cluster: LocalCluster;
+let program: UserProgram | undefined;
+
+beforeAll(async () => {
+  [standalone, silent, cluster] = await Promise.all([
+    startLocalRedis(),
+    startLocalRedis(),
+    startLocalCluster({ masters: 1, replicas: 0, password: 'right-secret' }),
+  ]);
+  await silent.pause();
+});
+afterEach(() => program?.remove());
+afterAll(() => Promise.all([standalone.stop(), silent.stop(), cluster.stop()]));
+
+interface Situation {
+  readonly code: string;
+  /** What the error says besides the address of the node. */
+  readonly says: RegExp;
+  readonly port: () => number | Promise<number>;
+  readonly redisOptions?: object;
+}
+
+const situations: Record<string, Situation> = {
+  'nobody listens': { code: 'CLUSTER_UNREACHABLE', says: /ECONNREFUSED/, port: freePort },
+  'somebody takes connections and says nothing': {
+    code: 'CLUSTER_UNREACHABLE',
+    says: /no answer within 500 ms/,
+    port: () => silent.port,
+  },
+  'a Redis is no cluster': {
+    code: 'NOT_A_CLUSTER',
+    says: /cluster-enabled yes/,
+    port: () => standalone.port,
+  },
+  'the password is wrong': {
+    code: 'AUTHENTICATION_FAILED',
+    says: /WRONGPASS.*clusterOptions\.redisOptions/,
+    port: () => cluster.nodes[0]!.port,
+    redisOptions: { username: 'default', password: 'wrong-secret' },
+  },
+  'a password is missing': {
+    code: 'AUTHENTICATION_FAILED',
+    says: /NOAUTH.*clusterOptions\.redisOptions/,
+    port: () => cluster.nodes[0]!.port,
+  },
+};
+
+describe('where at the startup node', () => {
+  it.each(Object.entries(situations))(
+    '%s, every attempt fails in time and says why',
+    async (_, situation) => {
+      const port = await situation.port();
+      const { redisOptions } = situation;
+      const options = { nodes: [{ host, port }], connectTimeout, clusterOptions: { redisOptions } };
+      program = new UserProgram(attempts, { OPTIONS: JSON.stringify(options), NO_COLOR: '1' });
+
+      // Of itself, and without an unhandled rejection, which would make it 1.
+      expect(await program.end()).toBe(0);
+
+      const results = program.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Result);
+      expect(results.map(({ what }) => what)).toEqual([
+        'microservice',
+        'hybrid application',
+        'connect',
+        'send',
+        'emit',
+      ]);
+      for (const { code, message, ms } of results) {
+        expect({ code, message }).toEqual({
+          code: situation.code,
+          message: expect.stringMatching(situation.says),
+        });
+        expect(message).toContain(`${host}:${port}`);
+        expect(ms).toBeLessThan(connectTimeout + slack);
+      }
+      // What nobody waits for is told of in the log, and nothing else is.
+      expect(program.stderr.trim().split('\n')).toEqual([
+        expect.stringMatching(/ERROR.*was not published: /),
+      ]);
+      expect(program.stdout + program.stderr).not.toContain('secret');
+    },
+  );
+});
+
+interface Result {
+  readonly what: string;
+  readonly code: string;
+  readonly message: string;
+  readonly ms: number;
+}
