@@ -13,6 +13,10 @@ import { encodeSignal, type WireFields } from './wire.js';
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;
 const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
 
+/** In ms; doubled with each try. */
+const FIRST_CANCEL_RETRY = 100;
+const LAST_CANCEL_RETRY = 3_200;
+
 /** A reply, as the deserializer gave it. */
 export interface Reply {
   readonly id?: unknown;
@@ -142,7 +146,7 @@ export class Requests implements InboxOwner {
     const ready = [...waiting];
     waiting.clear();
     inbox.orphans = [];
-    orphans.forEach((call) => this.#cancel(call));
+    orphans.forEach((call) => this.#cancelOrphan(call, FIRST_CANCEL_RETRY));
     ready.forEach((call) => this.#publish(call));
   }
 
@@ -237,8 +241,27 @@ export class Requests implements InboxOwner {
   }
 
   #cancel(call: RequestCall): void {
-    // Best effort: where it does not arrive, the server stops at the first reply that nobody takes.
-    this.#write(this.#laneOf(call), encodeSignal({ x: call.id, r: call.inbox.name })).catch(() => undefined);
+    // Best effort: where it does not arrive, its handler is gone, or will be when a reply finds nobody.
+    this.#writeCancel(call).catch(() => undefined);
+  }
+
+  /**
+   * What cost us our inbox has cost the server its subscription, for they sit with the same master: the first cancel
+   * may find nobody, although the handler still runs.
+   */
+  #cancelOrphan(call: RequestCall, retryAfter: number): void {
+    this.#writeCancel(call).then(
+      (receivers) => {
+        if (receivers === 0 && retryAfter <= LAST_CANCEL_RETRY) {
+          setTimeout(() => this.#cancelOrphan(call, retryAfter * 2), retryAfter).unref();
+        }
+      },
+      () => undefined,
+    );
+  }
+
+  #writeCancel(call: RequestCall): Promise<number> {
+    return this.#write(this.#laneOf(call), encodeSignal({ x: call.id, r: call.inbox.name }));
   }
 
   #laneOf(call: RequestCall): RequestLane {

@@ -1,10 +1,5 @@
 import { expect, it } from '@jest/globals';
-import {
-  ClientsModule,
-  type ClientProxy,
-  type MicroserviceOptions,
-  type Server,
-} from '@nestjs/microservices';
+import { ClientsModule, type ClientProxy, type MicroserviceOptions } from '@nestjs/microservices';
 import {
   ClusterPubSubClient,
   type ClusterPubSubOptions,
