@@ -1,0 +1,14 @@
+import { expect, it } from '@jest/globals';
+import * as ours from '../../src/index.js';
+import { readme } from '../support/readme.js';
+
+type ErrorClass = new (...args: string[]) => ours.ClusterPubSubError;
+
+it("the README's table of errors names every error class that is exported, each with its code", () => {
+  const table = /^\| class +\| code +\|.*?\n\n/ms.exec(readme)?.[0] ?? '';
+  const told = [...table.matchAll(/^\| `(\w+)` +\| `(\w+)` +\|/gm)].map(([, name, code]) => [name, code]);
+  const exported = Object.entries(ours)
+    .filter(([, value]) => typeof value === 'function' && value.prototype instanceof ours.ClusterPubSubError)
+    .map(([name, value]) => [name, new (value as unknown as ErrorClass)('a', 'b', 'c', 'd').code]);
+  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(exported));
+});
