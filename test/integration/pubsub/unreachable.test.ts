@@ -7,7 +7,7 @@ import { engines, unique } from './harness.js';
 
 const connectTimeout = 600;
 /** What a busy machine may take on top. */
-const slack = 1_000;
+const slack = 500;
 
 describe('what cannot be reached', () => {
   const open = engines();
