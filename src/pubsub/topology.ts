@@ -30,6 +30,8 @@ const PATIENCE = 200;
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
 const DEFAULT_REFRESH_INTERVAL = 5_000;
 
+const TIME_IS_UP = new Error('time is up');
+
 /**
  * The one view of slots and masters that everything in the engine routes by.
  *
@@ -83,13 +85,20 @@ export class Topology {
    */
   async connect(timeout: number, signal: AbortSignal): Promise<void> {
     const deadline = Date.now() + timeout;
+    let reason: unknown;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await this.refresh();
+        // A little longer than its last attempt, whose error says more than that time is up.
+        await within(deadline - Date.now() + PATIENCE, this.refresh());
         break;
       } catch (error) {
-        if (isFinal(error) || signal.aborted || Date.now() >= deadline) {
-          throw error;
+        reason =
+          error === TIME_IS_UP
+            ? (reason ??
+              new ClusterUnreachableError(`No node of the cluster answered within ${String(timeout)} ms.`))
+            : error;
+        if (isFinal(reason) || signal.aborted || Date.now() >= deadline) {
+          throw reason;
         }
         await pause(Math.min(backoffDelay(attempt, 50), Math.max(0, deadline - Date.now())), signal);
       }
@@ -194,6 +203,19 @@ export class Topology {
     for (const listener of this.#listeners) {
       listener(event);
     }
+  }
+}
+
+/** Rejects with {@link TIME_IS_UP} when `promise` has not settled after `ms`. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, ms, TIME_IS_UP);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
