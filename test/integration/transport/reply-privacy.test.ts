@@ -1,3 +1,6 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import { sharedCluster } from '../../support/shared-cluster.js';
@@ -6,35 +9,28 @@ import { Harness, Signal } from './harness.js';
 const CLIENTS = 8;
 const REQUESTS = 25;
 const harness = new Harness(sharedCluster());
-afterAll(() => harness.close());
+const askers: ChildProcess[] = [];
+afterAll(async () => {
+  askers.forEach((asker) => asker.kill('SIGKILL'));
+  await harness.close();
+});
 
-it('a reply reaches the asker alone, among 8 clients on one pattern', async () => {
+it('a reply reaches the asker alone, among 8 client processes on one pattern', async () => {
   await harness.server({ double: (n: number) => n * 2 });
-  const clients = Array.from({ length: CLIENTS }, () => harness.client());
-  // What arrives at the subscriber connections of each client, before anything is made of it.
-  const arrived = clients.map(() => 0);
-  await Promise.all(
-    clients.map(async (client, index) => {
-      await client.connect();
-      const { session } = client as unknown as {
-        session: { requests: { received: (message: unknown, inbox: unknown) => void } };
-      };
-      const { received } = session.requests;
-      session.requests.received = (message, inbox) => {
-        arrived[index] = (arrived[index] ?? 0) + 1;
-        received(message, inbox);
-      };
+  const program = fileURLToPath(new URL('programs/asker.ts', import.meta.url));
+  const args = [JSON.stringify([harness.options(), REQUESTS])];
+  for (let n = 0; n < CLIENTS; n++) {
+    askers.push(fork(program, args, { execArgv: ['--import', 'tsx'], stdio: 'inherit' }));
+  }
+  await Promise.all(askers.map((asker) => once(asker, 'message')));
+  const reports = await Promise.all(
+    askers.map(async (asker) => {
+      const report = once(asker, 'message');
+      asker.send('report');
+      return ((await report) as [unknown])[0];
     }),
   );
-  const answers = await Promise.all(
-    clients.flatMap((client, index) =>
-      Array.from({ length: REQUESTS }, (_, i) => lastValueFrom(client.send('double', index * 100 + i))),
-    ),
-  );
-  expect(answers).toEqual(
-    clients.flatMap((_, index) => Array.from({ length: REQUESTS }, (__, i) => (index * 100 + i) * 2)),
-  );
-  expect(arrived).toEqual(clients.map(() => REQUESTS));
+  expect(reports).toEqual(askers.map(() => ({ right: REQUESTS, messages: REQUESTS })));
 });
 
 it('nobody else sees a reply: not by the name of the pattern, nor by a wildcard', async () => {

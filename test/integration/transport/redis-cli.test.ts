@@ -1,0 +1,50 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterEach, expect, it } from '@jest/globals';
+import { lastValueFrom } from 'rxjs';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { Harness, Signal } from './harness.js';
+
+const run = promisify(execFile);
+const nodes = sharedCluster() as { host: string; port: number }[];
+const harness = new Harness(nodes);
+afterEach(() => harness.close());
+
+it('what redis-cli publishes at any node reaches exact and wildcard handlers, each once', async () => {
+  const got: string[] = [];
+  const all = new Signal();
+  const take =
+    (handler: string) =>
+    ({ id }: { id: number }): void => {
+      if (got.push(`${handler} ${String(id)}`) === 2 * nodes.length) all.resolve();
+    };
+  await harness.server({ 'event:order.created': take('exact'), 'event:order.*': take('wildcard') });
+  for (const [id, { port }] of nodes.entries()) {
+    const channel = `${harness.prefix}order.created`;
+    await run('redis-cli', ['-c', '-p', String(port), 'PUBLISH', channel, JSON.stringify({ id })]);
+  }
+  await all.promise;
+  const expected = nodes.flatMap((_, id) => [`exact ${String(id)}`, `wildcard ${String(id)}`]);
+  expect(got.sort()).toEqual(expected.sort());
+});
+
+it('what emit publishes reaches redis-cli SUBSCRIBE at any node, as JSON that stock Nest would send', async () => {
+  const channel = `${harness.prefix}order.created`;
+  const client = harness.client();
+  for (const { port } of nodes) {
+    const cli = spawn('redis-cli', ['-p', String(port), 'SUBSCRIBE', channel]);
+    try {
+      const lines = createInterface({ input: cli.stdout })[Symbol.asyncIterator]();
+      const next = async (): Promise<string> => ((await lines.next()) as { value: string }).value;
+      expect([await next(), await next(), await next()]).toEqual(['subscribe', channel, '1']);
+      await lastValueFrom(client.emit('order.created', { id: port }));
+      expect([await next(), await next()]).toEqual(['message', channel]);
+      expect(JSON.parse(await next())).toEqual({ pattern: 'order.created', data: { id: port } });
+    } finally {
+      cli.kill();
+      await once(cli, 'exit');
+    }
+  }
+});
