@@ -5,6 +5,7 @@ import { deferred } from './deferred.js';
 import {
   ClosedError,
   ClusterUnreachableError,
+  CommandRefusedError,
   ShardedUnsupportedError,
   SubscriptionError,
   type ClusterPubSubError,
@@ -69,6 +70,10 @@ export class Reconciler {
       },
       refused: (session, subscription, error) => {
         this.#refused(session, subscription, error);
+      },
+      unsubscribeRefused: ({ node }, [first], error) => {
+        const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
+        this.events.error(new CommandRefusedError(command, node, error.message, { cause: error }));
       },
       revoked: (session, subscription) => {
         this.#noLongerStanding(session.node, [subscription], 'slot-moved');

@@ -14,6 +14,12 @@ export interface SessionEvents {
   confirmed(session: SubscriberSession, subscription: Subscription): void;
   /** Redis has refused it at this node; it is not tried again unless asked for. */
   refused(session: SubscriberSession, subscription: Subscription, error: RedisReplyError): void;
+  /** Redis goes on sending what is no longer wanted, and counting us among the subscribers. */
+  unsubscribeRefused(
+    session: SubscriberSession,
+    subscriptions: readonly Subscription[],
+    error: RedisReplyError,
+  ): void;
   /** It stood at this node and does so no more, by Redis's own word. */
   revoked(session: SubscriberSession, subscription: Subscription): void;
   /** The connection is gone, and with it all that stood on it. */
@@ -243,8 +249,11 @@ export class SubscriberSession {
           standing.map(({ key }) => key),
         );
       }
-    } catch {
+    } catch (error) {
       // MOVED: the slot has left, and the subscription with it. A lost connection: likewise.
+      if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
+        this.events.unsubscribeRefused(this, standing, error);
+      }
     }
     for (const subscription of batch) {
       this.#settleDrop(subscription);

@@ -63,6 +63,18 @@ describe('what an ACL refuses', () => {
     expect(await pubsub.publish('later', '')).toBe(1);
   });
 
+  it('is told when it is the end of a subscription: Redis goes on counting us', async () => {
+    const pubsub = alice();
+    const told = new Promise((resolve) => pubsub.once('error', resolve));
+    await pubsub.subscribe('allowed:1');
+    await acl('alice', '-unsubscribe');
+    await pubsub.unsubscribe('allowed:1');
+    expect(await told).toMatchObject({
+      code: 'COMMAND_REFUSED',
+      message: expect.stringContaining('UNSUBSCRIBE'),
+    });
+  });
+
   it('ends an iteration that waited for nothing else', async () => {
     const pubsub = alice();
     await pubsub.connect();
