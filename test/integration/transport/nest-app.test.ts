@@ -264,8 +264,11 @@ describe('a hybrid Nest application', () => {
 
   it('gets the answers of two servers', async () => {
     const second = await startApp();
-    await http().get('/broadcast').expect(200, '2');
-    await second.close();
+    try {
+      await http().get('/broadcast').expect(200, '2');
+    } finally {
+      await second.close();
+    }
   });
 
   it('turns a client that cannot connect into an error with a code', async () => {
