@@ -176,7 +176,9 @@ describe('a hybrid application that closes', () => {
 describe('a microservice of its own', () => {
   it('closes as a hybrid application does', async () => {
     const module = await apps.module(serving).compile();
-    const app = module.createNestMicroservice({ strategy: new ClusterPubSubServer(apps.options()) });
+    const app = apps.closing(
+      module.createNestMicroservice({ strategy: new ClusterPubSubServer(apps.options()) }),
+    );
     await app.listen();
     const client = apps.closing(new ClusterPubSubClient(apps.options()));
     expect(await lastValueFrom(client.send('serve.echo', 1))).toBe(1);

@@ -13,7 +13,12 @@ const harness = new Harness(sharedCluster());
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-afterEach(() => harness.close());
+const watched: ClusterPubSubClient[] = [];
+
+afterEach(async () => {
+  await Promise.all(watched.splice(0).map((client) => client.close()));
+  await harness.close();
+});
 
 /** Tells when a request comes to be published, and what is kept of it. */
 class WatchedClient extends ClusterPubSubClient {
@@ -30,6 +35,7 @@ class WatchedClient extends ClusterPubSubClient {
 
 async function watchedClient(): Promise<WatchedClient> {
   const client = new WatchedClient(harness.options());
+  watched.push(client);
   await client.connect();
   return client;
 }
@@ -62,7 +68,6 @@ describe('an asker that leaves', () => {
     // The inbox stands by now, and whatever waited for it would be out before this one.
     await lastValueFrom(client.send('ask', 'stayed'));
     expect(asked).toEqual(['stayed']);
-    await client.close();
   });
 
   it('takes what was kept of its request along', async () => {
@@ -82,7 +87,6 @@ describe('an asker that leaves', () => {
       return client.callbacks.every((callback) => callback.deref() === undefined);
     }, 'nothing holds the callbacks any more');
     expect(client.callbacks).toHaveLength(21);
-    await client.close();
   });
 
   it('again and again leaves one inbox, and none when the client has closed', async () => {
