@@ -38,6 +38,7 @@ describe('a subscriber session', () => {
         message: () => undefined,
         confirmed: (_session, one) => note('confirmed', [one]),
         refused: (_session, one) => note('refused', [one]),
+        unsubscribeRefused: (_session, several) => note('unsubscribe refused', several),
         revoked: (_session, one) => note('revoked', [one]),
         lost: (_session, several) => note('lost', several),
         unreachable: () => note('unreachable', []),
@@ -169,8 +170,9 @@ describe('a subscriber session', () => {
     session.add(channel('a'));
     await once(told, 'unreachable');
     expect(session.state).toBe('backoff');
+    const confirmed = once(told, 'confirmed');
     await server.restart();
-    await once(told, 'confirmed');
+    await confirmed;
     expect(await counts('a')).toEqual([1]);
   });
 
