@@ -89,7 +89,7 @@ export class Topology {
     for (let attempt = 0; ; attempt += 1) {
       try {
         // A little longer than its last attempt, whose error says more than that time is up.
-        await within(deadline - Date.now() + PATIENCE, this.refresh());
+        await within(deadline - Date.now() + PATIENCE, signal, this.refresh());
         break;
       } catch (error) {
         reason =
@@ -206,16 +206,16 @@ export class Topology {
   }
 }
 
-/** Rejects with {@link TIME_IS_UP} when `promise` has not settled after `ms`. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(reject, ms, TIME_IS_UP);
+/** Rejects with {@link TIME_IS_UP} when `promise` has not settled after `ms`, or when `signal` aborts. */
+async function within<T>(ms: number, signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const settled = new AbortController();
+  const late = pause(ms, AbortSignal.any([signal, settled.signal])).then(() => {
+    throw TIME_IS_UP;
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    settled.abort();
   }
 }
 
