@@ -3,10 +3,11 @@ import { EventEmitter } from 'node:events';
 import { channelKey, slotOf } from './channel-key.js';
 import { ConnectionFactory } from './connection-factory.js';
 import type { ClusterPubSubError } from './errors.js';
-import { ClosedError, HandlerError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
+import { ClosedError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
 import {
   answer,
   Introspection,
+  readNumsubArguments,
   sum,
   sumByChannel,
   union,
@@ -14,17 +15,8 @@ import {
   type IntrospectionOptions,
 } from './introspection.js';
 import { readLimits } from './limits.js';
-import type {
-  ConfirmationMessage,
-  Gap,
-  Loss,
-  Moved,
-  PubSubMessage,
-  PubSubStatus,
-  SubscriptionKindName,
-} from './message.js';
-import { confirmationMessage, dataMessage, isConfirmation, overflowGap } from './message-shape.js';
-import { MessageQueue } from './message-queue.js';
+import { Mailbox, type GetMessageOptions } from './mailbox.js';
+import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
 import { NodeConnections } from './node-connections.js';
 import type {
   ChannelName,
@@ -59,14 +51,6 @@ export interface ClusterPubSubEvents {
   error: [error: ClusterPubSubError];
 }
 
-/** How {@link ClusterPubSub.getMessage} waits. */
-export interface GetMessageOptions {
-  /** How long to wait for a message, in ms (fractions count). 0 (default): not at all. `null` or Infinity: for ever. */
-  timeout?: number | null | undefined;
-  /** Leaves confirmations out of this call, though the option of the same name was not set. Default false. */
-  ignoreSubscribeMessages?: boolean | undefined;
-}
-
 /**
  * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
  * that hangs must not keep what could go to its successor.
@@ -90,11 +74,9 @@ const ATTEMPT_TIMEOUT = 2_000;
  * @publicApi
  */
 export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitter<ClusterPubSubEvents> {
-  readonly #encoding: PubSubEncoding;
-  readonly #ignoreSubscribeMessages: boolean;
   readonly #connectTimeout: number;
   readonly #table = new SubscriptionTable();
-  readonly #queue: MessageQueue<PubSubMessage<E>>;
+  readonly #mailbox: Mailbox<E>;
   readonly #factory: ConnectionFactory;
   readonly #connections: NodeConnections;
   readonly #topology: Topology;
@@ -124,22 +106,27 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       Math.min(limits.connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
     );
     this.#factory = factory;
-    this.#encoding = readEncoding(options.encoding);
-    this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages ?? false;
     this.#connectTimeout = limits.connectTimeout;
-    this.#queue = new MessageQueue(limits.bufferLimit, (message) => {
-      const gap = overflowGap(message);
-      if (gap !== undefined) {
-        this.#tell('gap', gap);
-      }
-    });
+    const { encoding, ignoreSubscribeMessages = false } = options;
+    const { bufferLimit } = limits;
+    this.#mailbox = new Mailbox(
+      { encoding, ignoreSubscribeMessages, bufferLimit },
+      {
+        gap: (gap) => {
+          this.#tell('gap', gap);
+        },
+        error: (error) => {
+          this.#emitError(error);
+        },
+      },
+    );
     this.#connections = new NodeConnections(factory, limits.commandTimeout);
     this.#topology = new Topology(this.#connections, seeds);
     this.#publisher = new Publisher(this.#topology, this.#connections, limits);
     this.#introspection = new Introspection(this.#topology, this.#connections);
     this.#reconciler = new Reconciler(this.#table, this.#topology, factory, limits, {
       message: (subscription, channel, data, node) => {
-        this.#deliver(subscription, channel, data, node);
+        this.#mailbox.deliver(subscription, channel, data, node);
       },
       lost: (loss) => {
         this.#tell('lost', loss);
@@ -248,28 +235,16 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * What arrives for subscriptions without a handler, one by one. Ends when nothing is subscribed any more, and on
    * {@link close}.
    */
-  async *listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    while (this.#queue.length > 0 || this.subscribed) {
-      const message = await this.#queue.read('iteration', () => true, this.subscribed ? Infinity : 0);
-      if (message !== undefined) {
-        yield message;
-      }
-    }
+  listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
+    return this.#mailbox.iterate(() => this.subscribed);
   }
 
   /** The next message for a subscription without a handler, or null when none comes within `timeout`. */
   async getMessage(options: GetMessageOptions = {}): Promise<PubSubMessage<E> | null> {
-    const timeout = options.timeout === null ? Infinity : (options.timeout ?? 0);
-    if (Number.isNaN(timeout) || timeout < 0) {
-      throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');
-    }
     if (this.closed) {
       throw new ClosedError();
     }
-    const { ignoreSubscribeMessages = false } = options;
-    const wants = (message: PubSubMessage<E>): boolean =>
-      !ignoreSubscribeMessages || !isConfirmation(message);
-    return (await this.#queue.read('single', wants, timeout)) ?? null;
+    return this.#mailbox.read(options);
   }
 
   /** The channels that are subscribed, as they were named. */
@@ -292,7 +267,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
   get dropped(): number {
-    return this.#queue.dropped;
+    return this.#mailbox.dropped;
   }
 
   /** The master (`host:port`) that owns the channel's slot, as far as is known now. */
@@ -354,7 +329,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   /** Ends every subscription and forgets what waits to be read; the object can be used again. */
   async reset(): Promise<void> {
     await Promise.all([this.unsubscribe(), this.punsubscribe(), this.sunsubscribe()]);
-    this.#queue.clear();
+    this.#mailbox.clear();
   }
 
   /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
@@ -393,8 +368,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     for (const subscription of this.#table.all) {
       this.#table.delete(subscription);
     }
-    this.#queue.clear();
-    this.#queue.release('iteration', 'single');
+    this.#mailbox.close();
     this.#factory.close();
     await this.#connections.close();
     await this.#connecting?.catch(() => undefined);
@@ -422,7 +396,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     const results = await Promise.allSettled(
       wanted.map((subscription) =>
         this.#reconciler.want(subscription, () => {
-          this.#confirm(kind.subscribed, subscription.name, this.#table.confirm(subscription));
+          this.#mailbox.confirm(kind.subscribed, subscription.name, this.#table.confirm(subscription));
         }),
       ),
     );
@@ -449,7 +423,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         if (subscription !== undefined) {
           await this.#reconciler.release(subscription);
         }
-        this.#confirm(kind.unsubscribed, name, count);
+        this.#mailbox.confirm(kind.unsubscribed, name, count);
       }),
     );
     this.#endIterations();
@@ -458,7 +432,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   /** Lets `listen()` end when there is nothing more to come. */
   #endIterations(): void {
     if (!this.subscribed) {
-      this.#queue.release('iteration');
+      this.#mailbox.wakeIterations();
     }
   }
 
@@ -490,37 +464,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     command: 'NUMSUB' | 'SHARDNUMSUB',
     args: readonly (ChannelName | IntrospectionOptions)[],
   ): Promise<Answer<boolean, Map<string, number>>> {
-    const last = args.at(-1);
-    const options = isOptions(last) ? last : undefined;
-    const channels = (options === undefined ? args : args.slice(0, -1)).map(checkName);
+    const { channels, options } = readNumsubArguments(args);
     await this.connect();
     return answer(await this.#introspection.numsub(command, channels), sumByChannel, options);
-  }
-
-  #deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
-    const message = dataMessage(this.#encoding, subscription, channel, data);
-    const { handler } = subscription;
-    if (handler === undefined) {
-      this.#queue.push(message);
-      return;
-    }
-    try {
-      const result = handler(message, node);
-      if (result instanceof Promise) {
-        result.catch((cause: unknown) => {
-          this.#emitError(new HandlerError(subscription.text, { cause }));
-        });
-      }
-    } catch (cause) {
-      this.#emitError(new HandlerError(subscription.text, { cause }));
-    }
-  }
-
-  #confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
-    if (this.#ignoreSubscribeMessages) {
-      return;
-    }
-    this.#queue.push(confirmationMessage(this.#encoding, type, name, count));
   }
 
   #names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {
@@ -550,15 +496,4 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       });
     }
   }
-}
-
-function readEncoding(encoding: unknown): PubSubEncoding {
-  if (encoding === undefined || encoding === 'utf8' || encoding === 'buffer') {
-    return encoding ?? 'utf8';
-  }
-  throw new InvalidArgumentError('encoding is "utf8" or "buffer".');
-}
-
-function isOptions(arg: ChannelName | IntrospectionOptions | null | undefined): arg is IntrospectionOptions {
-  return typeof arg === 'object' && arg !== null && !Buffer.isBuffer(arg) && !Array.isArray(arg);
 }

@@ -1,6 +1,7 @@
 export * from './cluster-pubsub.js';
 export * from './errors.js';
 export type { IntrospectionOptions } from './introspection.js';
+export type { GetMessageOptions } from './mailbox.js';
 export type * from './message.js';
 export type {
   ChannelName,

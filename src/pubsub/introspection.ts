@@ -5,6 +5,7 @@ import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { ChannelName, Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
+import { checkName } from './subscribe-arguments.js';
 import type { Topology } from './topology.js';
 
 /** How long to wait for one node before the next is asked too, in ms. */
@@ -123,6 +124,20 @@ export class Introspection {
 function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
+}
+
+/** Parts the channels from the options that may follow them. */
+export function readNumsubArguments(args: readonly (ChannelName | IntrospectionOptions)[]): {
+  readonly channels: readonly ChannelName[];
+  readonly options: IntrospectionOptions | undefined;
+} {
+  const last: unknown = args.at(-1);
+  const hasOptions =
+    typeof last === 'object' && last !== null && !Buffer.isBuffer(last) && !Array.isArray(last);
+  return {
+    channels: (hasOptions ? args.slice(0, -1) : args).map(checkName),
+    options: hasOptions ? last : undefined,
+  };
 }
 
 function mapValues<T>(replies: ReadonlyMap<NodeKey, Reply>, read: (reply: Reply) => T): Map<NodeKey, T> {

@@ -38,13 +38,15 @@ export class MessageQueue<T> {
   }
 
   push(item: T): void {
-    const [reader] = this.#readers;
-    if (reader !== undefined) {
+    for (const reader of this.#readers) {
       if (reader.wants(item)) {
         this.#readers.delete(reader);
         reader.take(item);
+        return;
       }
-      return;
+    }
+    if (this.#readers.size > 0) {
+      return; // those who read now do not want it
     }
     if (this.#items.length >= this.limit) {
       this.#dropped += 1;
