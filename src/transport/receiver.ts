@@ -44,6 +44,8 @@ interface Arrival {
   readonly fields: WireFields;
   /** In bytes. */
   readonly size: number;
+  /** What arrived is no packet of Nest's: some other program published it. */
+  readonly foreign: boolean;
 }
 
 /**
@@ -96,7 +98,7 @@ export class Receiver {
     if (lane.kind === 'pattern' && fields.r === undefined && isNotForWildcards(name, packet)) {
       return;
     }
-    const arrival: Arrival = { lane, channel, node, fields, size };
+    const arrival: Arrival = { lane, channel, node, fields, size, foreign: !isPacket(packet) };
     let deserialized: unknown;
     try {
       deserialized = deserializer.deserialize(packet, { channel });
@@ -173,7 +175,13 @@ export class Receiver {
       this.parts.work.add(run);
       run.start(handler, packet.data, contextOf(arrival, packet));
     }
-    if (lane.events.length === 0 && !lane.warned) {
+    if (lane.events.length > 0) {
+      return;
+    }
+    if (arrival.foreign) {
+      // To an event handler it would be data; a message handler cannot make anything of it.
+      this.parts.malformed.report(arrival.channel, arrival.size);
+    } else if (!lane.warned) {
       lane.warned = true;
       this.parts.warn(
         `An event came for "${lane.route}", which has a message handler only. More of them are dropped quietly.`,
@@ -214,6 +222,12 @@ function keyOf(replyTo: string | undefined, id: unknown): string {
 
 function contextOf({ channel, lane, node, fields }: Arrival, packet: IncomingPacket): ClusterPubSubContext {
   return new ClusterPubSubContext([channel, lane.route, node, fields.h, packet]);
+}
+
+/** By the rule of Nest's own request deserializer. */
+function isPacket(packet: unknown): boolean {
+  const { pattern, data } = (packet ?? {}) as { pattern?: unknown; data?: unknown };
+  return pattern !== undefined || data !== undefined;
 }
 
 /**
