@@ -1,10 +1,13 @@
 // npm test: sets up, runs Jest with the arguments given, and ends with one line: N passed, N failed.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setup } from './setup.mjs';
+
+/** How long Jest may take to end after it has written its results, in ms. */
+const HANGS_AFTER = 20_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -47,7 +50,18 @@ function runJest(resultFile) {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code !== 0));
+    endWhatHangs(child, resultFile);
   });
+}
+
+/** Jest waits for ever for what a test has left open. That is a failure, and a failure is to be told. */
+function endWhatHangs(child, resultFile) {
+  const looking = setInterval(() => {
+    if (!existsSync(resultFile) || Date.now() - statSync(resultFile).mtimeMs < HANGS_AFTER) return;
+    console.error(`Jest did not end ${HANGS_AFTER / 1_000} s after its last test: something was left open.`);
+    child.kill('SIGKILL');
+  }, 1_000);
+  child.once('exit', () => clearInterval(looking));
 }
 
 /** A suite that could not even start has no tests in Jest's count; it is a failure all the same. */
