@@ -26,8 +26,10 @@ async function main() {
     const jestFailed = await runJest(resultFile);
     const { passed, failed } = read(resultFile);
     if (passed + failed === 0) console.error('No test ran.');
-    console.log(`${passed} passed, ${failed} failed`);
-    return jestFailed || failed > 0 || passed === 0 ? 1 : 0;
+    // A run that failed without a failed test (it hung, or was killed) does not end with "0 failed".
+    const failures = failed === 0 && jestFailed ? 1 : failed;
+    console.log(`${passed} passed, ${failures} failed`);
+    return failures > 0 || passed === 0 ? 1 : 0;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
