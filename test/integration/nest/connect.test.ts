@@ -19,15 +19,27 @@ afterAll(() => cluster.stop());
 
 /** How many connections of that name the whole cluster has. */
 async function connectionsNamed(name: string): Promise<number> {
-  const lists = await Promise.all(
+  const lists = await ofEveryNode((redis) => redis.client('LIST') as Promise<string>);
+  return lists.split('\n').filter((line) => line.includes(` name=${name} `)).length;
+}
+
+/** How often the cluster was asked what it can do, which an engine does once when it connects. */
+async function introductions(): Promise<number> {
+  const stats = await ofEveryNode((redis) => redis.info('commandstats'));
+  const calls = [...stats.matchAll(/^cmdstat_command\|info:calls=(\d+)/gm)].map(([, count]) => Number(count));
+  return calls.reduce((a, b) => a + b, 0);
+}
+
+async function ofEveryNode(ask: (redis: Redis) => Promise<string>): Promise<string> {
+  const answers = await Promise.all(
     cluster.nodes.map(async ({ host, port }) => {
       const redis = new Redis({ host, port });
-      const list = (await redis.client('LIST')) as string;
+      const answer = await ask(redis);
       redis.disconnect();
-      return list.split('\n').filter((line) => line.includes(` name=${name} `)).length;
+      return answer;
     }),
   );
-  return lists.reduce((a, b) => a + b, 0);
+  return answers.join('\n');
 }
 
 function named(connectionName: string): Partial<ClusterPubSubOptions> {
@@ -41,12 +53,14 @@ describe('connect() of a client', () => {
     const connections = await connectionsNamed('single');
     expect(connections).toBeGreaterThan(0);
 
+    const before = await introductions();
     const many = harness.client(named('many'));
     await Promise.all(Array.from({ length: 50 }, () => many.connect()));
     const engine = many.unwrap();
     await Promise.all(Array.from({ length: 50 }, () => many.connect()));
     expect(many.unwrap()).toBe(engine);
     expect(await connectionsNamed('many')).toBe(connections);
+    expect(await introductions()).toBe(before + 1);
   });
 
   it('fails for all that called it, and the next call tries again', async () => {

@@ -15,6 +15,7 @@ import {
   ClusterPubSubServer,
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
+import { eventually } from '../../support/eventually.js';
 import { NestApps } from '../../support/nest-apps.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { outcome, Signal } from '../transport/harness.js';
@@ -113,6 +114,22 @@ describe('a hybrid application that closes', () => {
     mayFinish.resolve();
     expect(await answer).toBe('late, but there');
     await closed;
+  });
+
+  it('takes nothing new meanwhile: who asks then is told at once that nobody serves', async () => {
+    const { app } = await apps.start(serving);
+    const client = apps.closing(new ClusterPubSubClient(apps.options()));
+    const answer = lastValueFrom(client.send('serve.slow', {}));
+    await started.promise;
+    const closed = app.close();
+    const channel = `${apps.prefix}serve.echo`;
+    await eventually(async () => !(await subscribed()).includes(channel), 'its subscriptions have ended');
+    const { error } = await outcome(client.send('serve.echo', 1));
+    expect(error).toMatchObject({ code: 'NO_SUBSCRIBERS' });
+    mayFinish.resolve();
+    expect(await answer).toBe('late, but there');
+    await closed;
+    expect(log).toEqual(['finished']);
   });
 
   it('handles nothing afterwards, and leaves no subscription behind', async () => {
