@@ -11,19 +11,22 @@ import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/c
  * @publicApi
  */
 export interface ClusterPubSubHealthOptions {
-  /** Patterns (without the prefix) whose subscribers are counted. Default: none. */
+  /**
+   * Patterns (without the prefix of the module's options) whose subscribers are counted; beside a `pubsub` of your
+   * own, channels as they are named on the cluster. Default: none.
+   */
   channels?: readonly string[] | undefined;
   /** How long the cluster may take to answer, in ms. Default 1,000. */
   timeout?: number | undefined;
   /** The engine to ask with, instead of the one that the unnamed `ClusterPubSubModule.forRoot` provides. */
-  pubsub?: ClusterPubSub | undefined;
+  pubsub?: ClusterPubSub | ClusterPubSub<'buffer'> | undefined;
 }
 
 /**
  * Tells Terminus whether every master of the cluster answers, and who is subscribed.
  *
  * `numsub` and `shardNumsub` count the clients subscribed to each watched channel by name, over all nodes;
- * subscribers by pattern are in `patterns` only. It never throws: a failure is `down` with the reason.
+ * `patterns` is how many different patterns are subscribed, not by how many clients. It never throws: a failure is `down` with the reason.
  *
  * @example
  * ```ts
@@ -51,33 +54,38 @@ export class ClusterPubSubHealthIndicator {
       });
     }
     try {
-      return indicator.up(await withTimeout(this.#look(pubsub, channels), timeout));
+      // The options known here are those of the module's own engine.
+      const prefix = pubsub === this.pubsub ? (this.options?.prefix ?? '') : '';
+      return indicator.up(await withTimeout(look(pubsub, channels, prefix), timeout));
     } catch (error) {
       const { message, code } = error as Error & { code?: string };
       return indicator.down({ message, ...(code !== undefined && { code }) });
     }
   }
+}
 
-  async #look(pubsub: ClusterPubSub, patterns: readonly string[]): Promise<Record<string, unknown>> {
-    await pubsub.connect();
-    const prefix = this.options?.prefix ?? '';
-    const channels = patterns.map((pattern) => prefix + pattern);
-    const [active, numpat, numsub, shard] = await Promise.all([
-      pubsub.pubsubChannels(),
-      pubsub.pubsubNumpat(),
-      pubsub.pubsubNumsub(...channels),
-      pubsub.supportsSharded
-        ? Promise.all([pubsub.pubsubShardChannels(), pubsub.pubsubShardNumsub(...channels)])
-        : undefined,
-    ]);
-    return {
-      activeChannels: active.length,
-      patterns: numpat,
-      ...(shard && { activeShardChannels: shard[0].length }),
-      numsub: byPattern(numsub, prefix),
-      ...(shard && { shardNumsub: byPattern(shard[1], prefix) }),
-    };
-  }
+async function look(
+  pubsub: ClusterPubSub | ClusterPubSub<'buffer'>,
+  patterns: readonly string[],
+  prefix: string,
+): Promise<Record<string, unknown>> {
+  await pubsub.connect();
+  const channels = patterns.map((pattern) => prefix + pattern);
+  const [active, numpat, numsub, shard] = await Promise.all([
+    pubsub.pubsubChannels(),
+    pubsub.pubsubNumpat(),
+    pubsub.pubsubNumsub(...channels),
+    pubsub.supportsSharded
+      ? Promise.all([pubsub.pubsubShardChannels(), pubsub.pubsubShardNumsub(...channels)])
+      : undefined,
+  ]);
+  return {
+    activeChannels: active.length,
+    patterns: numpat,
+    ...(shard && { activeShardChannels: shard[0].length }),
+    numsub: byPattern(numsub, prefix),
+    ...(shard && { shardNumsub: byPattern(shard[1], prefix) }),
+  };
 }
 
 function byPattern(counts: ReadonlyMap<string, number>, prefix: string): Record<string, number> {
