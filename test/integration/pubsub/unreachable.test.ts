@@ -165,7 +165,7 @@ describe('a master that hangs', () => {
 
   it('costs its own channels alone, and no message waits longer than the command timeout', async () => {
     const commandTimeout = 400;
-    const pubsub = open({}, { nodes: cluster.nodes, commandTimeout, connectTimeout: 1_000 });
+    const pubsub = open({}, { nodes: cluster.nodes, commandTimeout, connectTimeout: 2_000 });
     await pubsub.connect();
     const [hanging] = await cluster.masters();
     const names = Array.from({ length: 30 }, () => unique());
