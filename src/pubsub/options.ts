@@ -48,5 +48,5 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
 
 /** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
 export type ChannelName = string | Buffer;
-/** What can be published: a string is sent as its UTF-8 bytes. */
+/** What can be published: a string is sent as its UTF-8 bytes. Bytes are not copied: leave them as they are until the count is there. */
 export type Payload = string | Buffer | Uint8Array;

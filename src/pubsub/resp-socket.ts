@@ -31,6 +31,7 @@ export interface RespSocketUser {
 export class RespSocket {
   readonly #writer: CommandWriter;
   readonly #watch: NodeJS.Timeout;
+  /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
   #endedBy: ConnectionLostError | undefined;
 
@@ -46,7 +47,7 @@ export class RespSocket {
       user.reply(reply);
     });
     socket.on('data', (chunk: Buffer) => {
-      this.#lastProgress = Date.now();
+      this.#lastProgress = performance.now();
       try {
         decoder.write(chunk);
       } catch (error) {
@@ -73,7 +74,7 @@ export class RespSocket {
 
   write(args: readonly Payload[]): void {
     if (!this.user.waiting()) {
-      this.#lastProgress = Date.now();
+      this.#lastProgress = performance.now();
     }
     this.#writer.write(args);
   }
@@ -101,12 +102,12 @@ export class RespSocket {
     // An application that kept the event loop busy has not read the answer yet: timers run before sockets are read.
     setImmediate(() => {
       if (this.#endedBy === undefined && this.#isSilent()) {
-        this.end(`no answer for ${String(Date.now() - this.#lastProgress)} ms`);
+        this.end(`no answer for ${String(Math.round(performance.now() - this.#lastProgress))} ms`);
       }
     });
   }
 
   #isSilent(): boolean {
-    return this.user.waiting() && Date.now() - this.#lastProgress > this.commandTimeout;
+    return this.user.waiting() && performance.now() - this.#lastProgress > this.commandTimeout;
   }
 }
