@@ -13,6 +13,12 @@ import { addressOf, type NodeReference } from './node-address.js';
  */
 export type FailoverMode = 'planned' | 'force' | 'takeover';
 
+/**
+ * Redis gives a planned failover up after 5 s without a word, as when the other masters do not vote: they vote once per
+ * shard in two node timeouts, so soon after another failover of it (`cluster.c`, CLUSTER_MF_TIMEOUT and voted_time).
+ */
+const attemptTimeout = 5_200;
+
 /** Makes `replica` the master of its shard; resolves when every one of `nodes` has taken note. */
 export async function failover(
   control: ControlConnections,
@@ -28,10 +34,27 @@ export async function failover(
       `${addressOf(replica)} is no replica, so it cannot take over.`,
     );
   }
-  await control.call(replica, 'CLUSTER', 'FAILOVER', ...(mode === 'planned' ? [] : [mode.toUpperCase()]));
-  await waitForAgreement(control, nodes, `${addressOf(replica)} takes over`, timeout, (view) =>
-    view.some(({ port, role, slots }) => port === replica.port && role === 'master' && slots.length > 0)
-      ? true
-      : 'does not see it as a master yet',
-  );
+  const command = ['CLUSTER', 'FAILOVER', ...(mode === 'planned' ? [] : [mode.toUpperCase()])] as const;
+  await control.call(replica, ...command);
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    const left = deadline - performance.now();
+    try {
+      await waitForAgreement(
+        control,
+        nodes,
+        `${addressOf(replica)} takes over`,
+        Math.min(left, attemptTimeout),
+        (view) =>
+          view.some(
+            ({ port, role, slots }) => port === replica.port && role === 'master' && slots.length > 0,
+          ) || 'does not see it as a master yet',
+      );
+      return;
+    } catch (error) {
+      if (left <= attemptTimeout) throw error;
+    }
+    // Refused where it has become the master meanwhile, and only the others do not agree yet.
+    await control.call(replica, ...command).catch(() => undefined);
+  }
 }
