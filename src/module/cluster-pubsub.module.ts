@@ -19,7 +19,7 @@ import { ConfigurableModuleClass } from './cluster-pubsub.module-definition.js';
  *   name: 'audit',
  *   imports: [ConfigModule],
  *   inject: [ConfigService],
- *   useFactory: (config: ConfigService) => ({ nodes: config.getOrThrow('AUDIT_NODES') }),
+ *   useFactory: (config: ConfigService) => ({ nodes: config.getOrThrow<string>('AUDIT_NODES').split(',') }),
  * });
  * // injected with @InjectClusterPubSubClient('audit')
  * ```

@@ -411,6 +411,11 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     if (this.closed) {
       throw new ClosedError();
     }
+    try {
+      await this.#connecting; // behind the subscriptions that wait for it: calls take effect in their order
+    } catch {
+      // Nothing stands then; what was wanted before is still to be forgotten.
+    }
     const known = this.#table.of(kind.name);
     const leaving = names.length === 0 ? known.map(({ name }) => name) : names;
     await Promise.all(

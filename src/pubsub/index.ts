@@ -1,6 +1,6 @@
 export * from './cluster-pubsub.js';
 export * from './errors.js';
-export type { IntrospectionOptions } from './introspection.js';
+export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions } from './mailbox.js';
 export type * from './message.js';
 export type {
@@ -11,4 +11,4 @@ export type {
   PubSubOptions,
 } from './options.js';
 export type { PublishOptions } from './publisher.js';
-export type { HandlerMap, SubscribeArgument } from './subscribe-arguments.js';
+export type { HandlerMap, NamesArgument, SubscribeArgument } from './subscribe-arguments.js';

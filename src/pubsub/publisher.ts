@@ -50,12 +50,17 @@ interface Publication {
   deadline: number;
   zeros: number;
   redirects: number;
+  /** How often Redis has refused it with an error that passes. */
+  refusals: number;
   resolve(count: number): void;
   reject(error: ClusterPubSubError): void;
 }
 
 /** How often a count of 0 is asked again at another node. */
 const MAX_ZEROS = 3;
+
+/** How long after a change of the topology a count of 0 is asked again, times how often it was 0, in ms. */
+const SUBSCRIBERS_FOLLOW = 100;
 
 /** How often one message follows `MOVED`; two nodes may disagree for a moment while a slot moves. */
 const MAX_REDIRECTS = 16;
@@ -105,6 +110,7 @@ export class Publisher {
         deadline: 0,
         zeros: 0,
         redirects: 0,
+        refusals: 0,
         resolve,
         reject,
       });
@@ -158,14 +164,19 @@ export class Publisher {
       return;
     }
     publication.zeros += 1;
+    const again = (): void => this.#dispatch(publication);
     const settle = (): void => {
-      if (this.#target(publication) === node) {
-        publication.resolve(0);
-      } else {
+      if (this.#target(publication) !== node) {
         this.#dispatch(publication);
+      } else if (this.topology.justChanged) {
+        // Subscribers follow a slot to its new master as we do, and may be a few ms behind.
+        void pause(SUBSCRIBERS_FOLLOW * publication.zeros, this.#stop.signal).then(again);
+      } else {
+        publication.resolve(0);
       }
     };
-    this.topology.verify(node).then(settle, () => this.topology.refresh().then(settle, settle));
+    // Without its word the count is no count: the message goes out once more, to whoever owns the slot by then.
+    this.topology.verify(node).then(settle, () => this.topology.refresh().then(again, again));
   }
 
   #refused(node: NodeKey, publication: Publication, error: RedisReplyError): void {
@@ -174,6 +185,7 @@ export class Publisher {
       this.topology.noteMoved(error, node);
       this.#dispatch(publication);
     } else if (PASSING.has(error.kind)) {
+      publication.refusals += 1;
       this.topology.refreshSoon();
       this.#enqueue(this.#target(publication), publication);
     } else if (publication.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
@@ -207,7 +219,8 @@ export class Publisher {
     for (let attempt = 0; queue.length > 0; attempt += 1) {
       // A node that is connected answered with an error that passes: it needs a moment.
       if (attempt > 0 || node === undefined || this.connections.current(node) !== undefined) {
-        await pause(Math.min(backoffDelay(attempt), timeLeft(queue)), this.#stop.signal);
+        const wait = backoffDelay(attempt + (queue.peek()?.refusals ?? 0));
+        await pause(Math.min(wait, timeLeft(queue)), this.#stop.signal);
       }
       const failed = await this.#connect(node, queue);
       this.#expire(queue, node, failed ?? new Error('the cluster was not able to take it'));

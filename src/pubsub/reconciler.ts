@@ -85,8 +85,8 @@ export class Reconciler {
         this.#unreachable(session, error);
       },
       idle: (session) => {
-        // A node that carries nothing needs no connection.
-        if (session.empty && this.#sessions.get(session.node) === session) {
+        // A node that carries nothing, and is to be asked for nothing in a moment, needs no connection.
+        if (session.empty && !this.#retriesAt(session.node) && this.#sessions.get(session.node) === session) {
           this.#sessions.delete(session.node);
           session.close();
         }
@@ -197,17 +197,16 @@ export class Reconciler {
   }
 
   #confirmed({ node }: SubscriberSession, subscription: Subscription): void {
-    if (!subscription.wanted) {
-      return; // released while its confirmation was on the way; the session drops it
-    }
-    subscription.standing.add(node);
     const { assigned } = subscription;
-    if (assigned !== undefined && subscription.standing.has(assigned)) {
-      for (const other of subscription.standing) {
-        if (other !== assigned) {
-          subscription.standing.delete(other);
-          void this.#sessions.get(other)?.drop(subscription);
-        }
+    if (!subscription.wanted || node !== assigned) {
+      return; // released, or taken elsewhere, while its confirmation was on the way; the session drops it
+    }
+    subscription.refusals = 0;
+    subscription.standing.add(node);
+    for (const other of subscription.standing) {
+      if (other !== node) {
+        subscription.standing.delete(other);
+        void this.#sessions.get(other)?.drop(subscription);
       }
     }
     this.#silentNodes.delete(node);
@@ -227,7 +226,8 @@ export class Reconciler {
     }
     if (PASSING.has(error.kind)) {
       this.topology.refreshSoon();
-      this.#retry(subscription, 0);
+      this.#retry(subscription, subscription.refusals);
+      subscription.refusals += 1;
       return;
     }
     const refusal = /unknown command/i.test(error.message)
@@ -314,6 +314,10 @@ export class Reconciler {
       this.#assign(subscription);
     }, backoffDelay(attempt));
     this.#retries.set(subscription, timer);
+  }
+
+  #retriesAt(node: NodeKey): boolean {
+    return [...this.#retries.keys()].some(({ assigned }) => assigned === node);
   }
 
   /** Stops wanting it, and tells those who wait why. */

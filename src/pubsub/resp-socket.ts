@@ -79,7 +79,7 @@ export class RespSocket {
     this.#writer.write(args);
   }
 
-  /** Sends what is still to be sent, then ends the connection. */
+  /** Hands what was written to the socket, then ends the connection: what the kernel has not taken by then is gone. */
   close(): void {
     this.#writer.flush();
     this.end('closed by us');

@@ -75,6 +75,10 @@ function parseStartupNode(node: ClusterNode): StartupNode {
     return /^\d+$/.test(node) ? { host: DEFAULT_HOST, port: Number(node) } : parseNodeUrl(node);
   }
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, ...rest } = node as Partial<StartupNode>;
+  if (/[/@]/.test(host)) {
+    // A URL, perhaps with a password in it: it is not repeated, here or in any later error.
+    throw new InvalidArgumentError('The host of a startup node is a URL. Give the URL itself as the node.');
+  }
   return { ...rest, host, port };
 }
 

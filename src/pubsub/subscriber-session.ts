@@ -150,6 +150,9 @@ export class SubscriberSession {
         await pause(backoffDelay(attempt, 25, MAX_BACKOFF), this.#stop.signal);
         continue;
       }
+      if (this.#stop.signal.aborted) {
+        break; // closed in the microtask between the two
+      }
       attempt = 0;
       this.#move('syncing');
       await this.#sync(connection);
@@ -223,9 +226,9 @@ export class SubscriberSession {
     error: unknown,
   ): Promise<void> {
     if (!(error instanceof RedisReplyError)) {
-      // The connection went: all of it is to be done again, on the next one.
+      // The connection went: all that still belongs here is to be done again, on the next one.
       for (const subscription of batch) {
-        if (subscription.wanted) {
+        if (subscription.wanted && subscription.assigned === this.node) {
           this.#toAdd.add(subscription);
         }
       }

@@ -21,6 +21,8 @@ export class Subscription {
   /** Those who wait for its first confirmation. */
   readonly waiters: Deferred<undefined>[] = [];
   wanted = true;
+  /** How often Redis has refused it since it last stood, with an error that passes. */
+  refusals = 0;
 
   constructor(
     readonly kind: SubscriptionKind,

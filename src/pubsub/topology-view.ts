@@ -77,6 +77,15 @@ export function ownerIn(view: TopologyView, slot: number): NodeKey | undefined {
   return view.masters[view.owners[slot] ?? -1];
 }
 
+/** How many slots have an owner. */
+export function countOwned({ owners }: TopologyView): number {
+  return owners.reduce((count, owner) => (owner === -1 ? count : count + 1), 0);
+}
+
+export function isWhole(view: TopologyView): boolean {
+  return !view.owners.includes(-1);
+}
+
 /** How many slots have another owner in `next` than in `previous`. */
 export function countMoved(previous: TopologyView, next: TopologyView): number {
   let moved = 0;

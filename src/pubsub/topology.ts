@@ -13,10 +13,13 @@ import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
+import { SharedQuestion } from './shared-question.js';
 import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js';
 import {
   countMoved,
+  countOwned,
   EMPTY_VIEW,
+  isWhole,
   ownerIn,
   readClusterSlots,
   readMoved,
@@ -30,6 +33,9 @@ const PATIENCE = 200;
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
 const DEFAULT_REFRESH_INTERVAL = 5_000;
 
+/** How long after a change the cluster and its clients may disagree about owners, in ms. */
+const SETTLES_IN = 1_000;
+
 const TIME_IS_UP = new Error('time is up');
 
 /**
@@ -40,8 +46,9 @@ const TIME_IS_UP = new Error('time is up');
  */
 export class Topology {
   #view: TopologyView = EMPTY_VIEW;
-  #refreshing: Promise<void> | undefined;
-  #nextRefresh: Promise<void> | undefined;
+  readonly #refreshing = new SharedQuestion(() => this.#refresh());
+  readonly #verifying = new Map<NodeKey, SharedQuestion>();
+  #changedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
   readonly #natMap: NatMap | undefined;
@@ -51,6 +58,11 @@ export class Topology {
     private readonly seeds: Seeds,
   ) {
     this.#natMap = seeds.clusterOptions.natMap;
+  }
+
+  /** Slots have changed their master a moment ago: not everybody may know yet. */
+  get justChanged(): boolean {
+    return performance.now() - this.#changedAt < SETTLES_IN;
   }
 
   get masters(): readonly NodeKey[] {
@@ -116,19 +128,7 @@ export class Topology {
    * was asked before the call: what the caller has just seen may be newer than its answer.
    */
   refresh(): Promise<void> {
-    if (this.#refreshing === undefined) {
-      this.#refreshing = this.#refresh().finally(() => {
-        this.#refreshing = undefined;
-      });
-      return this.#refreshing;
-    }
-    this.#nextRefresh ??= this.#refreshing
-      .catch(() => undefined)
-      .then(() => {
-        this.#nextRefresh = undefined;
-        return this.refresh();
-      });
-    return this.#nextRefresh;
+    return this.#refreshing.answer();
   }
 
   /** {@link refresh} for those who cannot do anything about a failure; the next sign of staleness tries again. */
@@ -137,8 +137,15 @@ export class Topology {
   }
 
   /** Asks this very node who owns what, and believes it: a demoted master is the first to know. */
-  async verify(node: NodeKey): Promise<void> {
-    this.#adopt(await this.#ask(node));
+  verify(node: NodeKey): Promise<void> {
+    let question = this.#verifying.get(node);
+    if (question === undefined) {
+      question = new SharedQuestion(async () => {
+        this.#adopt(await this.#ask(node));
+      });
+      this.#verifying.set(node, question);
+    }
+    return question.answer();
   }
 
   /** Takes in what a `MOVED slot host:port` answer of `node` says. */
@@ -171,7 +178,16 @@ export class Topology {
       }
       view = await this.#askOneOf(startup);
     }
-    this.#adopt(view);
+    this.#adopt(isWhole(view) ? view : await this.#fullest(view, candidates));
+  }
+
+  /** A node that was reset, or cut off and made to forget, knows its own slots only: the others know better. */
+  async #fullest(view: TopologyView, candidates: readonly NodeKey[]): Promise<TopologyView> {
+    const everybody = new Set([...candidates, ...(await this.seeds.addresses())]);
+    const others = await Promise.allSettled([...everybody].map((node) => this.#ask(node)));
+    return others
+      .flatMap((other) => (other.status === 'fulfilled' ? [other.value] : []))
+      .reduce((best, other) => (countOwned(other) > countOwned(best) ? other : best), view);
   }
 
   #askOneOf(candidates: readonly NodeKey[]): Promise<TopologyView> {
@@ -198,7 +214,12 @@ export class Topology {
       return;
     }
     this.#view = view;
+    // The first view is no change.
+    if (moved > 0 && previous !== EMPTY_VIEW) {
+      this.#changedAt = performance.now();
+    }
     this.connections.keepOnly(new Set([...view.masters, ...view.replicas]));
+    this.#verifying.clear();
     const event: Moved = { slots: moved, masters: view.masters };
     for (const listener of this.#listeners) {
       listener(event);
