@@ -4,9 +4,23 @@
  */
 const RESERVED = '_cps:';
 
+const INBOX = `${RESERVED}in:`;
+
+/** Far more than any prefix needs. */
+const LONGEST_INBOX = 512;
+
 /** @internal */
 export function isReserved(channel: string): boolean {
   return channel.includes(RESERVED);
+}
+
+/**
+ * Whether it can be the reply inbox of a client, of whatever prefix: wildcards see requests of other applications too.
+ *
+ * @internal
+ */
+export function isInbox(channel: string): boolean {
+  return channel.length <= LONGEST_INBOX && channel.includes(INBOX);
 }
 
 /**
@@ -34,7 +48,7 @@ export class ChannelNames {
 
   /** The reply inbox of a client; the braces pin it to the slot of `tag`, and so to a shard of choice. */
   inbox(clientId: string, tag: string): string {
-    return `${this.prefix}${RESERVED}in:${clientId}:{${tag}}`;
+    return `${this.prefix}${INBOX}${clientId}:{${tag}}`;
   }
 
   pattern(glob: string): string {

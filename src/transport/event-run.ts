@@ -18,6 +18,7 @@ export interface EventSurroundings {
  */
 export class EventRun implements Work {
   #subscription: Subscription | undefined;
+  #aborted = false;
 
   constructor(
     private readonly route: string,
@@ -39,6 +40,7 @@ export class EventRun implements Work {
   }
 
   abort(): void {
+    this.#aborted = true;
     this.#subscription?.unsubscribe();
     this.surroundings.over(this);
   }
@@ -47,7 +49,7 @@ export class EventRun implements Work {
     const finished = (): void => this.#finish(context);
     try {
       const result: unknown = await handler(data, context);
-      if (isObservable(result)) {
+      if (isObservable(result) && !this.#isAborted()) {
         this.#subscription = result.subscribe({
           error: (error: unknown) => {
             // Nest's filter has logged what it masked; the rest it would leave to us (Nest 11: to nobody).
@@ -72,6 +74,11 @@ export class EventRun implements Work {
       this.#log('The processing end hook failed', error);
     }
     this.surroundings.over(this);
+  }
+
+  /** A method, for TypeScript takes a field for unchanged across awaits. */
+  #isAborted(): boolean {
+    return this.#aborted;
   }
 
   #log(problem: string, error: unknown): void {

@@ -71,6 +71,9 @@ export class Inboxes {
   }
 
   #nameAt(node: string): string {
+    if (node === '') {
+      return this.names.inbox(this.clientId, '0'); // nobody owns the slot just now: no tag would meet it
+    }
     for (const name of this.#byName.keys()) {
       if (this.engine.nodeOf(name) === node) {
         return name;

@@ -1,6 +1,9 @@
 /** Wildcards bring channels without limit; beyond so many, malformed messages are only counted. */
 const CHANNELS_REMEMBERED = 1000;
 
+/** A sender may name a channel as it likes, with line breaks and at any length. */
+const NAME_SHOWN = 200;
+
 /**
  * Counts messages that could not be read, and tells of each channel once: with its name and the size of the message,
  * never with its content.
@@ -19,12 +22,13 @@ export class MalformedLog {
 
   report(channel: string, size: number): void {
     this.#count++;
-    if (this.#channels.has(channel) || this.#channels.size >= CHANNELS_REMEMBERED) {
+    const name = JSON.stringify(channel.slice(0, NAME_SHOWN));
+    if (this.#channels.has(name) || this.#channels.size >= CHANNELS_REMEMBERED) {
       return;
     }
-    this.#channels.add(channel);
+    this.#channels.add(name);
     this.write(
-      `Dropped a malformed message of ${String(size)} bytes on "${channel}". More of them on this channel are ` +
+      `Dropped a malformed message of ${String(size)} bytes on ${name}. More of them on this channel are ` +
         `counted, not logged.`,
     );
   }

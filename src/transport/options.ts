@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { InvalidArgumentError } from '../pubsub/errors.js';
+import { readLimits } from '../pubsub/limits.js';
 import type { ClusterConnectionOptions } from '../pubsub/options.js';
+import { readSeeds } from '../pubsub/seeds.js';
 
 /** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
 export type PubSubMode = 'classic' | 'sharded';
@@ -65,8 +67,12 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   atLeast('connectTimeout', connectTimeout, 1);
   atLeast('commandTimeout', commandTimeout, 1);
   atLeast('maxQueuedMessages', maxQueuedMessages, 1);
+  const connection = { nodes, cluster, clusterOptions, connectTimeout, commandTimeout, maxQueuedMessages };
+  // The engine reads them anew when it is made, which is too late to tell of a mistake.
+  readLimits(connection);
+  readSeeds(connection);
   return {
-    connection: { nodes, cluster, clusterOptions, connectTimeout, commandTimeout, maxQueuedMessages },
+    connection,
     mode: modeOf(given.mode ?? 'classic'),
     prefix: prefixOf(given.prefix ?? ''),
     requestTimeout: atLeast('requestTimeout', given.requestTimeout, 0) ?? 30_000,

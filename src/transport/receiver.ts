@@ -1,7 +1,7 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/message.js';
 import type { ActiveWork } from './active-work.js';
-import { type ChannelNames, isReserved } from './channels.js';
+import { type ChannelNames, isInbox, isReserved } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { ClusterPubSubContext } from './context.js';
 import { EventRun } from './event-run.js';
@@ -13,6 +13,9 @@ import { SeenRequests } from './seen-requests.js';
 import type { ServerLane } from './server-lanes.js';
 import { ServerRequest } from './server-request.js';
 import { decodeFrame, type WireFields } from './wire.js';
+
+/** Ours have a handful of characters, stock Nest's 21. */
+const LONGEST_ID = 128;
 
 /** What the receiver of a server works with. */
 export interface ReceiverParts {
@@ -92,7 +95,9 @@ export class Receiver {
     }
     const { fields, packet } = frame;
     if (fields.x !== undefined) {
-      this.#cancel(keyOf(fields.r, fields.x));
+      if (fields.r !== undefined && isInbox(fields.r) && isId(fields.x)) {
+        this.#cancel(keyOf(fields.r, fields.x));
+      }
       return;
     }
     if (lane.kind === 'pattern' && fields.r === undefined && isNotForWildcards(name, packet)) {
@@ -125,12 +130,17 @@ export class Receiver {
       return;
     }
     const packet: IncomingPacket = deserialized;
-    if (arrival.fields.r !== undefined) {
-      this.#requestOfOurs(arrival, arrival.fields.r, packet);
-    } else if (packet.id !== undefined && packet.pattern !== undefined) {
-      this.#requestOfStock(arrival, packet);
-    } else {
+    const { r: replyTo } = arrival.fields;
+    const isRequest = replyTo !== undefined || (packet.id !== undefined && packet.pattern !== undefined);
+    if (!isRequest) {
       this.#event(arrival, packet);
+    } else if (!isId(packet.id) || (replyTo !== undefined && !isInbox(replyTo))) {
+      // It would have us publish wherever its sender likes, or remember whatever it likes.
+      this.parts.malformed.report(arrival.channel, arrival.size);
+    } else if (replyTo !== undefined) {
+      this.#requestOfOurs(arrival, replyTo, packet);
+    } else {
+      this.#requestOfStock(arrival, packet);
     }
   }
 
@@ -206,14 +216,19 @@ export class Receiver {
     try {
       const frame = replies.encode(to, lane.route, packet, fields);
       if (isPromiseLike(frame)) {
-        frame.then((encoded) => replies.publish(to, encoded)).then(undefined, failed);
+        frame.then((encoded) => replies.publish(to, encoded, false)).then(undefined, failed);
       } else {
-        replies.publish(to, frame).catch(failed);
+        replies.publish(to, frame, false).catch(failed);
       }
     } catch (error) {
       failed(error);
     }
   }
+}
+
+/** What may be remembered, and turned into a string without surprises. */
+function isId(id: unknown): id is string | number {
+  return typeof id === 'number' || (typeof id === 'string' && id.length <= LONGEST_ID);
 }
 
 function keyOf(replyTo: string | undefined, id: unknown): string {

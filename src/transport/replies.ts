@@ -45,11 +45,15 @@ export class Replies {
     return isPromiseLike(serialized) ? serialized.then(finish) : finish(serialized);
   }
 
-  /** Resolves to how many took it: a zero may be a mistake, see {@link isGone}. */
-  publish(to: ReplyAddress, frame: string | Buffer): Promise<number> {
+  /**
+   * Resolves to how many took it. A zero may be a mistake, see {@link isGone}; not so of a `final` reply, of which the
+   * asker drops a second copy, so that it may be sent again.
+   */
+  publish(to: ReplyAddress, frame: string | Buffer, final: boolean): Promise<number> {
+    const options = { verifyZero: final && !to.stock };
     return to.kind === 'shard'
-      ? this.engine.spublish(to.channel, frame)
-      : this.engine.publish(to.channel, frame);
+      ? this.engine.spublish(to.channel, frame, options)
+      : this.engine.publish(to.channel, frame, options);
   }
 
   /**

@@ -69,13 +69,14 @@ export class ReplyQueue {
         const frame = this.replies.encode(this.to, this.route, { ...packet, id: this.id });
         if (isPromiseLike(frame)) {
           // What follows waits for it, for the order's sake.
+          const final = packet.isDisposed === true;
           frame
-            .then((encoded) => this.#publish(encoded))
+            .then((encoded) => this.#publish(encoded, final))
             .then(undefined, (error: unknown) => this.owner.failed(error, 'encoding'))
             .then(() => this.flush());
           return;
         }
-        this.#publish(frame);
+        this.#publish(frame, packet.isDisposed === true);
       } catch (error) {
         this.owner.failed(error, 'encoding');
       }
@@ -84,9 +85,9 @@ export class ReplyQueue {
     this.#tellWhenDrained();
   }
 
-  #publish(frame: string | Buffer): void {
+  #publish(frame: string | Buffer, final: boolean): void {
     this.#unconfirmed++;
-    this.replies.publish(this.to, frame).then(
+    this.replies.publish(this.to, frame, final).then(
       (receivers) => {
         this.#unconfirmed--;
         this.owner.sent(receivers);

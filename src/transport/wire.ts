@@ -168,6 +168,9 @@ function decodeBinary(data: Buffer): Frame | undefined {
   if (field === 'packet') {
     return { fields: frame.fields, packet: bytes };
   }
+  if (typeof frame.packet !== 'object' || frame.packet === null) {
+    return undefined;
+  }
   (frame.packet as Record<string, unknown>)[field] = bytes;
   return frame;
 }
