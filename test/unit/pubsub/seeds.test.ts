@@ -43,6 +43,8 @@ describe('readSeeds', () => {
     ['an impossible port', [{ host: 'redis', port: 70_000, password: 'secret' }]],
     ['a port that is no number', [{ host: 'redis', port: Number.NaN, password: 'secret' }]],
     ['an empty host', [{ host: '', port: 7000, password: 'secret' }]],
+    ['a URL for a host', [{ host: 'redis://alice:secret@redis', port: 7000 }]],
+    ['credentials in a host', [{ host: 'alice:secret@redis', port: 7000 }]],
   ])('refuses %s, and repeats no password', (_what, nodes) => {
     const error = thrownBy(() => readSeeds({ nodes: nodes as ClusterNode[] }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -20,6 +20,10 @@ describe('resolveOptions', () => {
   it.each([
     ['no cluster at all', {}, 'nodes'],
     ['an empty list of nodes', { nodes: [] }, 'nodes'],
+    ['a text for the list of nodes', { nodes: 'h1:7000,h2:7000' as never }, 'nodes'],
+    ['an impossible port', { nodes: [{ host: 'h1', port: 99_999 }] }, 'port'],
+    ['a URL for a host', { nodes: [{ host: 'redis://h1', port: 7000 }] }, 'URL'],
+    ['a timeout longer than a timer takes', { nodes, connectTimeout: 1e12 }, 'connectTimeout'],
     ['a negative timeout', { nodes, requestTimeout: -1 }, 'requestTimeout'],
     ['a timeout that is no number', { nodes, requestTimeout: NaN }, 'requestTimeout'],
     ['a text for a number', { nodes, maxPayload: '1mb' as never }, 'maxPayload'],

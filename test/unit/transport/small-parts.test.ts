@@ -53,6 +53,23 @@ describe('MalformedLog', () => {
     expect(lines[0]).toContain('12 bytes');
     expect(lines[0]).toContain('"orders"');
   });
+
+  it('keeps to one line of bearable length, however the channel is named', () => {
+    const lines: string[] = [];
+    const log = new MalformedLog((line) => lines.push(line));
+    log.report('orders\r\n[Nest] ERROR all is lost', 12);
+    log.report('x'.repeat(1_000_000), 13);
+    log.report(`${'x'.repeat(1_000_000)} and no end`, 14);
+    expect(lines).toEqual([
+      expect.stringContaining('"orders\\r\\n[Nest] ERROR all is lost"'),
+      expect.stringContaining('13 bytes'),
+    ]);
+    for (const line of lines) {
+      expect(line).not.toMatch(/[\r\n]/);
+      expect(line.length).toBeLessThan(500);
+    }
+    expect(log.count).toBe(3);
+  });
 });
 
 describe('errorForAsker', () => {

@@ -93,6 +93,8 @@ describe('decodeFrame', () => {
     ['a head longer than the frame', Buffer.from([0, 0, 0, 1, 0, 123])],
     ['a head that is not JSON', Buffer.from([0, 0, 0, 0, 2, 123, 123])],
     ['a head that says nothing of its bytes', Buffer.from('\0\0\0\0\x02{}')],
+    ['bytes for a field of nothing', binary('{"_cps":{"w":1,"bin":"data"}}')],
+    ['bytes for a field of a text', binary('{"_cps":{"w":1,"bin":"data"},"packet":"text"}')],
     ['fields that are no object', Buffer.from('{"_cps":1}')],
     ['fields that are a list', Buffer.from('{"_cps":[]}')],
     ['a reply channel that is no string', Buffer.from('{"_cps":{"r":1}}')],
@@ -109,3 +111,8 @@ describe('oversize', () => {
     expect(oversize(Buffer.alloc(11), 10)).toBe(11);
   });
 });
+
+/** A binary frame with this head. */
+function binary(head: string): Buffer {
+  return Buffer.concat([Buffer.from([0, 0, 0, 0, head.length]), Buffer.from(head), Buffer.from('bytes')]);
+}

@@ -1,0 +1,113 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
+import { nodeKey, type NodeKey } from '../../../src/pubsub/node-address.js';
+import { Reconciler } from '../../../src/pubsub/reconciler.js';
+import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription.js';
+import { KINDS } from '../../../src/pubsub/subscription-kind.js';
+import type { Topology } from '../../../src/pubsub/topology.js';
+import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../src/testing/index.js';
+import { eventually } from '../../support/eventually.js';
+import { plainConnections } from './harness.js';
+
+/** Nodes and connections are real; the view is ours, for it has to change while one SUBSCRIBE is on its way. */
+describe('a subscription whose slot moves while its node hangs', () => {
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+  let source: LocalNode;
+  let target: LocalNode;
+  let view: View;
+  let table: SubscriptionTable;
+  let reconciler: Reconciler;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
+    [source, target] = cluster.nodes as [LocalNode, LocalNode];
+  });
+
+  afterAll(() => cluster.stop());
+
+  beforeEach(() => {
+    view = new View(nodeKey(source));
+    table = new SubscriptionTable();
+    reconciler = new Reconciler(
+      table,
+      view as unknown as Topology,
+      new ConnectionFactory({}, {}, 20_000),
+      { commandTimeout: 20_000, connectTimeout: 20_000 },
+      {
+        message: () => undefined,
+        lost: () => undefined,
+        gap: () => undefined,
+        error: () => undefined,
+        settled: () => undefined,
+      },
+    );
+  });
+
+  afterEach(() => reconciler.close());
+
+  it('is not taken for standing when the old node confirms it late, but when the new one does', async () => {
+    const [stays, moves] = [wanted('stays'), wanted('moves')];
+    await reconciler.want(stays, () => undefined);
+    await stateOfSource('idle');
+    await cluster.pause(source);
+    await cluster.pause(target);
+    let confirmed = false;
+    const subscribing = reconciler.want(moves, () => (confirmed = true));
+    await stateOfSource('syncing');
+
+    view.move(moves, nodeKey(target));
+    await cluster.resume(source);
+    await stateOfSource('idle'); // it has confirmed, and been left again
+
+    expect(confirmed).toBe(false);
+    expect(moves.standing.size).toBe(0);
+    expect(await count(source, 'moves')).toBe(0);
+
+    await cluster.resume(target);
+    await subscribing;
+    expect([...moves.standing]).toEqual([nodeKey(target)]);
+    expect(await count(target, 'moves')).toBe(1);
+    expect(await count(source, 'stays')).toBe(1);
+  });
+
+  function wanted(name: string): Subscription {
+    const subscription = new Subscription(KINDS.channel, name);
+    table.add(subscription);
+    return subscription;
+  }
+
+  function stateOfSource(state: string): Promise<void> {
+    const session = () => reconciler.sessions.get(nodeKey(source));
+    return eventually(() => session()?.state === state, `the session at the old node is ${state}`);
+  }
+
+  async function count(node: LocalNode, name: string): Promise<number> {
+    return ((await plain(node.port).pubsub('NUMSUB', name)) as [string, number])[1];
+  }
+});
+
+/** Of a topology, what a reconciler asks it. */
+class View {
+  readonly #moved = new Map<number, NodeKey>();
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(private readonly home: NodeKey) {}
+
+  homeOf(_kind: unknown, slot: number): NodeKey {
+    return this.#moved.get(slot) ?? this.home;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  refreshSoon(): void {
+    // It is as fresh as the test wants it.
+  }
+
+  move({ slot }: Subscription, node: NodeKey): void {
+    this.#moved.set(slot, node);
+    for (const listener of this.#listeners) listener();
+  }
+}
