@@ -44,7 +44,10 @@ describe('a subscription whose slot moves while its node hangs', () => {
     );
   });
 
-  afterEach(() => reconciler.close());
+  afterEach(async () => {
+    reconciler.close();
+    for (const node of [source, target]) await cluster.resume(node);
+  });
 
   it('is not taken for standing when the old node confirms it late, but when the new one does', async () => {
     const [stays, moves] = [wanted('stays'), wanted('moves')];
@@ -69,6 +72,24 @@ describe('a subscription whose slot moves while its node hangs', () => {
     expect([...moves.standing]).toEqual([nodeKey(target)]);
     expect(await count(target, 'moves')).toBe(1);
     expect(await count(source, 'stays')).toBe(1);
+  });
+
+  it('is not asked for there any more when that node dies with the SUBSCRIBE unanswered', async () => {
+    const [first, second] = [wanted('first'), wanted('second')];
+    await reconciler.want(first, () => undefined);
+    await stateOfSource('idle');
+    await cluster.pause(source);
+    const subscribing = reconciler.want(second, () => undefined);
+    await stateOfSource('syncing');
+
+    view.move(first, nodeKey(target));
+    view.move(second, nodeKey(target));
+    await subscribing;
+    await cluster.kill(source);
+
+    await eventually(() => !reconciler.sessions.has(nodeKey(source)), 'the dead node is left alone');
+    expect([...first.standing, ...second.standing]).toEqual([nodeKey(target), nodeKey(target)]);
+    expect([...reconciler.sessions.keys()]).toEqual([nodeKey(target)]);
   });
 
   function wanted(name: string): Subscription {
