@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
 import type { NodeKey } from '../../../src/pubsub/node-address.js';
-import { SubscriberSession } from '../../../src/pubsub/subscriber-session.js';
+import { type SessionEvents, SubscriberSession } from '../../../src/pubsub/subscriber-session.js';
 import { Subscription } from '../../../src/pubsub/subscription.js';
 import { KINDS } from '../../../src/pubsub/subscription-kind.js';
 import { startLocalRedis, type LocalRedis } from '../../../src/testing/index.js';
@@ -186,11 +186,46 @@ describe('a subscriber session', () => {
     expect(await counts('a')).toEqual([0]);
   });
 
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    'ends quietly when it is closed just as its connection opens (%i microtasks later)',
+    async (microtasks) => {
+      const opened = new EventEmitter();
+      const factory = new (class extends ConnectionFactory {
+        override async open(...args: Parameters<ConnectionFactory['open']>) {
+          const socket = await super.open(...args);
+          opened.emit('open', socket.socket);
+          return socket;
+        }
+      })({}, {}, 1_000);
+      const closing = new SubscriberSession(session.node, factory, 1_000, ignored);
+      const open = once(opened, 'open').then(async ([socket]: EventEmitter[]) => {
+        for (let i = 0; i < microtasks; i += 1) await Promise.resolve();
+        closing.close();
+        return socket;
+      });
+      closing.add(channel('a'));
+      await once((await open)!, 'close');
+      expect(closing.state).toBe('closed');
+      expect(await counts('a')).toEqual([0]);
+    },
+  );
+
   async function counts(...names: string[]): Promise<number[]> {
     const flat = (await redis.pubsub('NUMSUB', ...names)) as (string | number)[];
     return names.map((name) => Number(flat[flat.indexOf(name) + 1]));
   }
 });
+
+const ignored: SessionEvents = {
+  message: () => undefined,
+  confirmed: () => undefined,
+  refused: () => undefined,
+  unsubscribeRefused: () => undefined,
+  revoked: () => undefined,
+  lost: () => undefined,
+  unreachable: () => undefined,
+  idle: () => undefined,
+};
 
 function channel(name: string): Subscription {
   return new Subscription(KINDS.channel, name);
