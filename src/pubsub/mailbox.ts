@@ -1,8 +1,9 @@
 import { HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
 import type { ConfirmationMessage, Gap, PubSubMessage } from './message.js';
 import { MessageQueue } from './message-queue.js';
-import { confirmationMessage, dataMessage, isConfirmation, overflowGap } from './message-shape.js';
+import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
+import { OverflowReport } from './overflow-report.js';
 import type { Subscription } from './subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */
@@ -32,11 +33,11 @@ export class Mailbox<E extends PubSubEncoding> {
   ) {
     this.#encoding = readEncoding(options.encoding);
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages;
+    const overflow = new OverflowReport((gap) => {
+      events.gap(gap);
+    });
     this.#queue = new MessageQueue(options.bufferLimit, (message) => {
-      const gap = overflowGap(message);
-      if (gap !== undefined) {
-        events.gap(gap);
-      }
+      overflow.dropped(message);
     });
   }
 

@@ -1,8 +1,7 @@
 import { displayName } from './channel-key.js';
-import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
+import type { ConfirmationMessage, DataMessage, PubSubMessage } from './message.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
 import type { Subscription } from './subscription.js';
-import { KINDS } from './subscription-kind.js';
 
 type AnyMessage = DataMessage<PubSubEncoding>;
 
@@ -39,22 +38,4 @@ export function isConfirmation<E extends PubSubEncoding>(
   message: PubSubMessage<E>,
 ): message is ConfirmationMessage<E> {
   return typeof message.data === 'number';
-}
-
-/** What to report of a message that nobody read in time; a confirmation is no loss. */
-export function overflowGap(message: PubSubMessage<PubSubEncoding>): Gap | undefined {
-  if (isConfirmation(message)) {
-    return undefined;
-  }
-  const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
-  const now = new Date();
-  return {
-    kind: kind.name,
-    names: [message.pattern ?? message.channel],
-    node: undefined,
-    since: now,
-    until: now,
-    missed: 1,
-    reason: 'buffer-overflow',
-  };
 }

@@ -41,7 +41,7 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
   encoding?: E | undefined;
   /**
    * How many messages without a handler wait for `listen()` or `getMessage()`. When full, the oldest is dropped,
-   * counted in `dropped`, and reported as a `gap` with reason `buffer-overflow`. Default 10,000.
+   * counted in `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many. Default 10,000.
    */
   bufferLimit?: number | undefined;
 }

@@ -141,7 +141,8 @@ export class Topology {
     let question = this.#verifying.get(node);
     if (question === undefined) {
       question = new SharedQuestion(async () => {
-        this.#adopt(await this.#ask(node));
+        const view = await this.#ask(node);
+        this.#adopt(isWhole(view) ? view : await this.#fullest(view, [...this.masters, ...this.replicas]));
       });
       this.#verifying.set(node, question);
     }

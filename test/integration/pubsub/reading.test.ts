@@ -116,13 +116,14 @@ describe('listen', () => {
 describe('a buffer that is full', () => {
   const open = engines();
 
-  it('drops the oldest messages, counts them, and reports each as a gap', async () => {
+  it('drops the oldest messages, counts them, and reports all of them by gaps', async () => {
     const channel = unique();
     const pubsub = open({ ignoreSubscribeMessages: true, bufferLimit: 3 });
     const gaps: Gap[] = [];
     const overflowed = new Promise<void>((resolve) => {
       pubsub.on('gap', (gap) => {
-        if (gaps.push(gap) === 3) resolve();
+        gaps.push(gap);
+        if (gaps.reduce((sum, { missed = 0 }) => sum + missed, 0) === 3) resolve();
       });
     });
     await pubsub.subscribe(channel);
@@ -137,7 +138,6 @@ describe('a buffer that is full', () => {
     expect(gaps[0]).toMatchObject({
       kind: 'channel',
       names: [channel],
-      missed: 1,
       reason: 'buffer-overflow',
     });
   });

@@ -1,0 +1,58 @@
+import type { Gap, PubSubMessage, SubscriptionKindName } from './message.js';
+import { isConfirmation } from './message-shape.js';
+import type { ChannelName, PubSubEncoding } from './options.js';
+import { KINDS } from './subscription-kind.js';
+
+interface Overflow {
+  readonly since: Date;
+  readonly names: Map<string, ChannelName>;
+  missed: number;
+}
+
+/**
+ * Gathers what a full buffer drops in one turn of the event loop into one gap a kind: a reader that has stopped reading
+ * would otherwise cost an event a message.
+ */
+export class OverflowReport {
+  readonly #overflows = new Map<SubscriptionKindName, Overflow>();
+
+  constructor(private readonly report: (gap: Gap) => void) {}
+
+  /** A confirmation is no loss. */
+  dropped(message: PubSubMessage<PubSubEncoding>): void {
+    if (isConfirmation(message)) {
+      return;
+    }
+    if (this.#overflows.size === 0) {
+      setImmediate(() => {
+        this.#flush();
+      });
+    }
+    const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
+    let overflow = this.#overflows.get(kind.name);
+    if (overflow === undefined) {
+      overflow = { since: new Date(), names: new Map(), missed: 0 };
+      this.#overflows.set(kind.name, overflow);
+    }
+    const name = message.pattern ?? message.channel;
+    overflow.names.set(name.toString('latin1'), name);
+    overflow.missed += 1;
+  }
+
+  #flush(): void {
+    const until = new Date();
+    const overflows = [...this.#overflows];
+    this.#overflows.clear();
+    for (const [kind, { since, names, missed }] of overflows) {
+      this.report({
+        kind,
+        names: [...names.values()],
+        node: undefined,
+        since,
+        until,
+        missed,
+        reason: 'buffer-overflow',
+      });
+    }
+  }
+}
