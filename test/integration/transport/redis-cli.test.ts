@@ -31,17 +31,19 @@ it('what redis-cli publishes at any node reaches exact and wildcard handlers, ea
 });
 
 it('what emit publishes reaches redis-cli SUBSCRIBE at any node, as JSON that stock Nest would send', async () => {
-  const channel = `${harness.prefix}order.created`;
   const client = harness.client();
   for (const { port } of nodes) {
+    // One for each node: what is on its way over the cluster bus would be heard by the next subscriber too.
+    const pattern = `order.created.${String(port)}`;
+    const channel = harness.prefix + pattern;
     const cli = spawn('redis-cli', ['-p', String(port), 'SUBSCRIBE', channel]);
     try {
       const lines = createInterface({ input: cli.stdout })[Symbol.asyncIterator]();
       const next = async (): Promise<string> => ((await lines.next()) as { value: string }).value;
       expect([await next(), await next(), await next()]).toEqual(['subscribe', channel, '1']);
-      await lastValueFrom(client.emit('order.created', { id: port }));
+      await lastValueFrom(client.emit(pattern, { id: port }));
       expect([await next(), await next()]).toEqual(['message', channel]);
-      expect(JSON.parse(await next())).toEqual({ pattern: 'order.created', data: { id: port } });
+      expect(JSON.parse(await next())).toEqual({ pattern, data: { id: port } });
     } finally {
       cli.kill();
       await once(cli, 'exit');
