@@ -6,6 +6,7 @@ export type * from './message.js';
 export type {
   ChannelName,
   ClusterConnectionOptions,
+  OverflowPolicy,
   Payload,
   PubSubEncoding,
   PubSubOptions,

@@ -72,7 +72,21 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
-export type GapReason = 'connection-lost' | 'slot-moved' | 'buffer-overflow';
+/**
+ * - `connection-lost`: the connection ended, or the node died
+ * - `connection-silent`: the node, or the way to it, had stopped delivering, and a probe did not come back
+ * - `slow-consumer`: the node ended the connection while much was still to be read, as `client-output-buffer-limit` does
+ * - `slot-moved`: the slot left the node, and the subscription could not follow in time
+ * - `sequence`: a later message of the same publisher arrived, `missed` before it did not
+ * - `buffer-overflow`: the application did not read `listen()` or `getMessage()` in time
+ */
+export type GapReason =
+  | 'connection-lost'
+  | 'connection-silent'
+  | 'slow-consumer'
+  | 'slot-moved'
+  | 'sequence'
+  | 'buffer-overflow';
 
 /** A subscription that just stopped to stand; the {@link Gap} follows when it stands again. */
 export type Loss = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;

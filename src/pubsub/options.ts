@@ -24,7 +24,27 @@ export interface ClusterConnectionOptions {
   commandTimeout?: number | undefined;
   /** How many messages may wait for one node, in flight or before it is connected. Default 10,000. */
   maxQueuedMessages?: number | undefined;
+  /**
+   * What gives way when `maxQueuedMessages` wait for a node that cannot be reached: the new message (`reject`, default),
+   * or the one that has waited longest (`drop-oldest`). Either fails with `QueueFullError`.
+   */
+  onOverflow?: OverflowPolicy | undefined;
+  /**
+   * How long a connection that carries subscriptions may be silent, in ms, before a message to ourselves is published
+   * through the node to prove that it still delivers; any traffic counts as proof. 0: never. Default 1,000.
+   */
+  probeInterval?: number | undefined;
+  /** How long that message may take to arrive, in ms, before the connection counts as dead. Default 1,000. */
+  probeTimeout?: number | undefined;
+  /**
+   * How long, in ms, after its slot has moved the messages of a channel wait for its subscribers to follow: they go out,
+   * in order, when as many are there as before, or when this time is over. A subscription that has followed within it
+   * reports no gap. 0: messages do not wait, and every move is reported. Default 500.
+   */
+  settleWindow?: number | undefined;
 }
+
+export type OverflowPolicy = 'reject' | 'drop-oldest';
 
 /** How names and payloads are handed out: as UTF-8 strings, or as the bytes they are. */
 export type PubSubEncoding = 'utf8' | 'buffer';
@@ -44,6 +64,12 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
    * counted in `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many. Default 10,000.
    */
   bufferLimit?: number | undefined;
+  /**
+   * Number what is published, so that other `ClusterPubSub`s drop second copies and report what is missing, and messages
+   * in flight when a node dies can be sent again. Costs some 20 bytes a message, and other programs see them; receivers
+   * need no option. Default false.
+   */
+  sequence?: boolean | undefined;
 }
 
 /** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */

@@ -8,6 +8,16 @@ describe('readLimits', () => {
       commandTimeout: 500,
       maxQueuedMessages: 10_000,
       bufferLimit: 10_000,
+      probeInterval: 1_000,
+      probeTimeout: 1_000,
+      settleWindow: 500,
+    });
+  });
+
+  it('takes 0 where it turns something off', () => {
+    expect(readLimits({ probeInterval: 0, settleWindow: 0 })).toMatchObject({
+      probeInterval: 0,
+      settleWindow: 0,
     });
   });
 
