@@ -1,0 +1,156 @@
+import { Logger } from '@nestjs/common';
+import { lastValueFrom } from 'rxjs';
+import {
+  ClusterPubSub,
+  ClusterPubSubClient,
+  type ClusterPubSubOptions,
+  ClusterPubSubServer,
+  type Gap,
+} from '../../../src/index.js';
+import type {
+  Channel,
+  GapReport,
+  Lane,
+  OnGap,
+  OnMessage,
+  Peer,
+  PeerDefinition,
+  PeerOptions,
+  PublishResult,
+  RequestResult,
+} from '../peer.js';
+
+/** How long a request may take, in ms: short, so that a run need not wait half a minute for its last one. */
+const requestTimeout = 5_000;
+
+/** How many names of an event a line of the timeline shows. */
+const shown = 2;
+
+class OurPeer implements Peer {
+  readonly #pubsub: ClusterPubSub;
+  #server: ClusterPubSubServer | undefined;
+  #client: ClusterPubSubClient | undefined;
+
+  constructor(private readonly options: PeerOptions) {
+    // `sequence` comes with the engine of issue 3; before it the option is ignored.
+    const engineOptions = { sequence: !options.raw, ignoreSubscribeMessages: true } as object;
+    this.#pubsub = new ClusterPubSub(this.#connection, engineOptions);
+    this.#watch('engine', this.#pubsub);
+  }
+
+  async start(): Promise<void> {
+    Logger.overrideLogger(false);
+    await this.#pubsub.connect();
+  }
+
+  async subscribe(lanes: readonly Lane[], onMessage: OnMessage, onGap: OnGap): Promise<void> {
+    this.#pubsub.on('gap', (gap) => onGap(readGap(gap)));
+    const handlersOf = (kind: Lane['kind']) =>
+      Object.fromEntries(
+        lanes
+          .filter((lane) => lane.kind === kind)
+          .map((lane) => [
+            lane.name,
+            ({ channel, data }: { channel: string; data: string }) => onMessage(lane, channel, data),
+          ]),
+      );
+    await Promise.all([
+      this.#pubsub.subscribe(handlersOf('channel')),
+      this.#pubsub.psubscribe(handlersOf('pattern')),
+      this.#pubsub.ssubscribe(handlersOf('shard')),
+    ]);
+  }
+
+  async publish({ kind, name }: Channel, payload: string): Promise<PublishResult> {
+    try {
+      const count = await (kind === 'shard'
+        ? this.#pubsub.spublish(name, payload)
+        : this.#pubsub.publish(name, payload));
+      return { outcome: 'taken', count };
+    } catch (error) {
+      const { code, outcome } = error as { code?: string; outcome?: 'not-delivered' | 'unknown' };
+      // Its message says so: "the new one was not sent".
+      if (code === 'QUEUE_FULL') return { outcome: 'not-delivered', code };
+      return { outcome: outcome ?? 'failed', code: code ?? String(error) };
+    }
+  }
+
+  async serve(patterns: readonly string[], handler: (data: string) => string): Promise<void> {
+    const server = (this.#server = new ClusterPubSubServer(this.#transportOptions));
+    this.#watch('server', server);
+    for (const pattern of patterns) {
+      server.addHandler(pattern, (data: string) => Promise.resolve(handler(data)));
+    }
+    await new Promise<void>((resolve, reject) => {
+      void server.listen((error?: unknown) => {
+        if (error === undefined) resolve();
+        else reject(error as Error);
+      });
+    });
+  }
+
+  async request(pattern: string, data: string): Promise<RequestResult> {
+    if (this.#client === undefined) {
+      this.#client = new ClusterPubSubClient(this.#transportOptions);
+      this.#watch('client', this.#client);
+    }
+    try {
+      return { answer: await lastValueFrom(this.#client.send<string>(pattern, data)) };
+    } catch (error) {
+      const { code, name } = error as { code?: string; name?: string };
+      return { code: code ?? name ?? String(error) };
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#server?.close(), this.#client?.close(), this.#pubsub.close()]);
+  }
+
+  get #connection(): ClusterPubSubOptions {
+    return { nodes: [...this.options.nodes], clusterOptions: this.options.clusterOptions };
+  }
+
+  get #transportOptions(): ClusterPubSubOptions {
+    return { ...this.#connection, requestTimeout, shutdownGracePeriod: 500 };
+  }
+
+  #watch(who: string, source: ClusterPubSub | ClusterPubSubServer | ClusterPubSubClient): void {
+    const { tell } = this.options;
+    const on = source.on.bind(source);
+    on('status', (status) => tell(`${who} is ${status}`));
+    on('lost', ({ kind, names, node, reason }) =>
+      tell(`${who} lost ${kind} ${list(names)} at ${node ?? '?'} (${reason})`),
+    );
+    on('gap', (gap) => {
+      const { kind, names, reason, missed } = gap;
+      const took = gap.until.getTime() - gap.since.getTime();
+      const counted = missed === undefined ? '' : `, ${missed} missed`;
+      tell(`${who} gap of ${took} ms in ${kind} ${list(names)} (${reason}${counted})`);
+    });
+    on('moved', ({ slots }) => tell(`${who} sees ${slots} slots moved`));
+    on('error', ({ code, message }) => tell(`${who} error ${code}: ${message.slice(0, 120)}`));
+  }
+}
+
+function readGap({ kind, names, since, until, missed, reason }: Gap): GapReport {
+  return {
+    kind,
+    names: names.map(String),
+    since: since.getTime(),
+    until: until.getTime(),
+    ...(missed === undefined ? {} : { missed }),
+    reason,
+  };
+}
+
+function list(names: readonly unknown[]): string {
+  const first = names.slice(0, shown).map(String).join(', ');
+  return names.length > shown ? `${first} and ${names.length - shown} more` : first;
+}
+
+/** This package. */
+export const ours: PeerDefinition = {
+  kinds: ['channel', 'pattern', 'shard'],
+  requests: true,
+  create: (options) => new OurPeer(options),
+};
