@@ -5,6 +5,7 @@ import {
   ClusterPubSubClient,
   type ClusterPubSubOptions,
   ClusterPubSubServer,
+  type ClusterPubSubTransportEvents,
   type Gap,
 } from '../../../src/index.js';
 import type {
@@ -25,6 +26,11 @@ const requestTimeout = 5_000;
 
 /** How many names of an event a line of the timeline shows. */
 const shown = 2;
+
+type Listen = <Event extends keyof ClusterPubSubTransportEvents>(
+  event: Event,
+  listener: ClusterPubSubTransportEvents[Event],
+) => void;
 
 class OurPeer implements Peer {
   readonly #pubsub: ClusterPubSub;
@@ -84,7 +90,7 @@ class OurPeer implements Peer {
     await new Promise<void>((resolve, reject) => {
       void server.listen((error?: unknown) => {
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(new Error('The server does not listen.', { cause: error }));
       });
     });
   }
@@ -116,7 +122,8 @@ class OurPeer implements Peer {
 
   #watch(who: string, source: ClusterPubSub | ClusterPubSubServer | ClusterPubSubClient): void {
     const { tell } = this.options;
-    const on = source.on.bind(source);
+    // The three emit the same events; only their types of `on` differ.
+    const on: Listen = (event, listener) => void (source as ClusterPubSub).on(event, listener as never);
     on('status', (status) => tell(`${who} is ${status}`));
     on('lost', ({ kind, names, node, reason }) =>
       tell(`${who} lost ${kind} ${list(names)} at ${node ?? '?'} (${reason})`),
