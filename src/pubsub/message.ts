@@ -81,12 +81,7 @@ export interface Gap {
  * - `buffer-overflow`: the application did not read `listen()` or `getMessage()` in time
  */
 export type GapReason =
-  | 'connection-lost'
-  | 'connection-silent'
-  | 'slow-consumer'
-  | 'slot-moved'
-  | 'sequence'
-  | 'buffer-overflow';
+  'connection-lost' | 'connection-silent' | 'slow-consumer' | 'slot-moved' | 'sequence' | 'buffer-overflow';
 
 /** A subscription that just stopped to stand; the {@link Gap} follows when it stands again. */
 export type Loss = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
@@ -94,10 +89,31 @@ export type Loss = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
 /** How the engine is doing, as a whole. */
 export type PubSubStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
 
-/** Slots that changed their master. */
+/**
+ * Slots that changed their master, or a change of the nodes alone (`slots` is 0 then): all that one look at the cluster
+ * showed, at once.
+ *
+ * @publicApi
+ */
 export interface Moved {
   /** How many slots have another master than before. */
   readonly slots: number;
+  /** Which slots they are: one entry for each pair of former and new master. */
+  readonly changes: readonly SlotsMoved[];
   /** The masters (`host:port`) of the cluster now. */
   readonly masters: readonly string[];
+}
+
+/**
+ * Slots that went from one master to another.
+ *
+ * @publicApi
+ */
+export interface SlotsMoved {
+  /** The master (`host:port`) that they had; undefined where nobody owned them. */
+  readonly from: string | undefined;
+  /** The master (`host:port`) that they have; undefined where nobody owns them. */
+  readonly to: string | undefined;
+  /** The slots (0–16383), as ranges `[first, last]`, both included, in ascending order. */
+  readonly ranges: readonly (readonly [number, number])[];
 }

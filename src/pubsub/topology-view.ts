@@ -1,4 +1,5 @@
 import type { NatMap } from 'ioredis';
+import type { SlotsMoved } from './message.js';
 import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
 import type { Reply } from './resp/reply.js';
 
@@ -86,15 +87,43 @@ export function isWhole(view: TopologyView): boolean {
   return !view.owners.includes(-1);
 }
 
-/** How many slots have another owner in `next` than in `previous`. */
-export function countMoved(previous: TopologyView, next: TopologyView): number {
-  let moved = 0;
+/** Which slots have another owner in `next` than in `previous`: one entry for each pair of owners. */
+export function changesBetween(previous: TopologyView, next: TopologyView): readonly SlotsMoved[] {
+  // Where each former master is in the new list, so that the loop compares numbers; "nobody" is -1 in both.
+  const places = previous.masters.map((master) => {
+    const place = next.masters.indexOf(master);
+    return place === -1 ? GONE : place;
+  });
+  const changes = new Map<string, { from: NodeKey | undefined; to: NodeKey | undefined; ranges: Range[] }>();
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    if (ownerIn(previous, slot) !== ownerIn(next, slot)) {
-      moved += 1;
+    const was = previous.owners[slot] as number;
+    const is = next.owners[slot] as number;
+    if ((was === -1 ? -1 : places[was]) === is) {
+      continue;
+    }
+    const key = `${String(was)} ${String(is)}`;
+    const change = changes.get(key) ?? { from: previous.masters[was], to: next.masters[is], ranges: [] };
+    changes.set(key, change);
+    const last = change.ranges.at(-1);
+    if (last?.[1] === slot - 1) {
+      last[1] = slot;
+    } else {
+      change.ranges.push([slot, slot]);
     }
   }
-  return moved;
+  return [...changes.values()];
+}
+
+type Range = [first: number, last: number];
+
+/** The place of a master that is none any more. */
+const GONE = -2;
+
+export function countMoved(changes: readonly SlotsMoved[]): number {
+  return changes.reduce(
+    (sum, { ranges }) => ranges.reduce((all, [first, last]) => all + last - first + 1, sum),
+    0,
+  );
 }
 
 export function sameNodes(previous: TopologyView, next: TopologyView): boolean {

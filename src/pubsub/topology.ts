@@ -1,37 +1,38 @@
-import type { NatMap } from 'ioredis';
 import { backoffDelay, pause } from './backoff.js';
-import {
-  AuthenticationError,
-  ClusterPubSubError,
-  ClusterUnreachableError,
-  InvalidArgumentError,
-  NotAClusterError,
-} from './errors.js';
-import { firstSuccess } from './first-success.js';
-import type { Moved } from './message.js';
+import { ClusterSurvey, isFinal, PATIENCE } from './cluster-survey.js';
+import { ClusterUnreachableError } from './errors.js';
+import type { Moved, SlotsMoved } from './message.js';
+import { isBelievable, type NodeAccount } from './node-account.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import { RedisReplyError } from './resp/reply.js';
+import type { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
 import { SharedQuestion } from './shared-question.js';
+import { Spaced } from './spaced.js';
 import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js';
 import {
+  changesBetween,
   countMoved,
-  countOwned,
   EMPTY_VIEW,
-  isWhole,
   ownerIn,
-  readClusterSlots,
   readMoved,
   sameNodes,
+  SLOT_COUNT,
   withOwner,
   type TopologyView,
 } from './topology-view.js';
 
-/** How long to wait for one node's answer before the next is asked too, in ms. */
-const PATIENCE = 200;
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
-const DEFAULT_REFRESH_INTERVAL = 5_000;
+const DEFAULT_REFRESH_INTERVAL = 1_000;
+
+/** The longest that a timer of Node can wait, in ms; a longer one would not wait at all. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** The least time between two refreshes that nobody waits for, in ms: a storm of `MOVED` costs 20 a second. */
+const REFRESH_SPACING = 50;
+
+/** How often a refresh starts over because news came while it was on its way; after that the next one has to do. */
+const MAX_RESTARTS = 3;
 
 /** How long after a change the cluster and its clients may disagree about owners, in ms. */
 const SETTLES_IN = 1_000;
@@ -42,27 +43,47 @@ const TIME_IS_UP = new Error('time is up');
  * The one view of slots and masters that everything in the engine routes by.
  *
  * It is refreshed when somebody meets a sign that it is stale ({@link refresh}: a lost connection, `MOVED`, a revoked
- * subscription), and on an interval; calls that meet cost one question. Listeners hear of each change once.
+ * subscription), and on an interval; calls that meet cost one question. A node that is cut off, or was away, is not
+ * believed where another one knows better. Listeners hear of each change once.
  */
 export class Topology {
   #view: TopologyView = EMPTY_VIEW;
+  /** Of the view that we have, as far as it is known. */
+  #epoch = 0;
+  /** The last `MOVED` that told us something, until a refresh has gone by it. */
+  #news: { readonly owner: NodeKey } | undefined;
+  readonly #survey: ClusterSurvey;
   readonly #refreshing = new SharedQuestion(() => this.#refresh());
+  readonly #refreshSoon = new Spaced(() => {
+    this.refresh().catch(() => undefined);
+  }, REFRESH_SPACING);
   readonly #verifying = new Map<NodeKey, SharedQuestion>();
+  /** When each slot got its owner; see {@link movedAt}. */
+  readonly #movedAt = new Float64Array(SLOT_COUNT).fill(-Infinity);
   #changedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
-  readonly #natMap: NatMap | undefined;
 
   constructor(
     private readonly connections: NodeConnections,
     private readonly seeds: Seeds,
   ) {
-    this.#natMap = seeds.clusterOptions.natMap;
+    this.#survey = new ClusterSurvey(connections, seeds.clusterOptions.natMap);
+  }
+
+  /** When the owner of `slot` last changed, as `performance.now()` has it; −Infinity if it never did. The first view is no change. */
+  movedAt(slot: number): number {
+    return this.#movedAt[slot] ?? -Infinity;
+  }
+
+  /** Slots have changed their master in the last `ms`. */
+  changedWithin(ms: number): boolean {
+    return performance.now() - this.#changedAt < ms;
   }
 
   /** Slots have changed their master a moment ago: not everybody may know yet. */
   get justChanged(): boolean {
-    return performance.now() - this.#changedAt < SETTLES_IN;
+    return this.changedWithin(SETTLES_IN);
   }
 
   get masters(): readonly NodeKey[] {
@@ -118,9 +139,9 @@ export class Topology {
     if (signal.aborted) {
       return;
     }
-    this.#timer ??= setInterval(() => {
-      this.refreshSoon();
-    }, this.seeds.clusterOptions.slotsRefreshInterval ?? DEFAULT_REFRESH_INTERVAL).unref();
+    if (this.#timer === undefined) {
+      this.#scheduleRefresh();
+    }
   }
 
   /**
@@ -131,19 +152,22 @@ export class Topology {
     return this.#refreshing.answer();
   }
 
-  /** {@link refresh} for those who cannot do anything about a failure; the next sign of staleness tries again. */
+  /**
+   * {@link refresh} for those who cannot do anything about a failure; the next sign of staleness tries again. At once,
+   * or up to {@link REFRESH_SPACING} ms later when one has just begun.
+   */
   refreshSoon(): void {
-    this.refresh().catch(() => undefined);
+    this.#refreshSoon.soon();
   }
 
-  /** Asks this very node who owns what, and believes it: a demoted master is the first to know. */
+  /**
+   * Asks this very node who owns what: a demoted master is the first to know. One that was detached is the last, so in
+   * doubt ({@link isBelievable}) the others are asked too.
+   */
   verify(node: NodeKey): Promise<void> {
     let question = this.#verifying.get(node);
     if (question === undefined) {
-      question = new SharedQuestion(async () => {
-        const view = await this.#ask(node);
-        this.#adopt(isWhole(view) ? view : await this.#fullest(view, [...this.masters, ...this.replicas]));
-      });
+      question = new SharedQuestion(() => this.#learn(() => this.#survey.ask(node)));
       this.#verifying.set(node, question);
     }
     return question.answer();
@@ -151,79 +175,113 @@ export class Topology {
 
   /** Takes in what a `MOVED slot host:port` answer of `node` says. */
   noteMoved(error: RedisReplyError, node: NodeKey): void {
-    const moved = readMoved(error.message, node, this.#natMap);
+    const moved = readMoved(error.message, node, this.seeds.clusterOptions.natMap);
     if (moved !== undefined && this.ownerOf(moved.slot) !== moved.owner) {
+      this.#news = moved;
       this.#adopt(withOwner(this.#view, moved.slot, moved.owner));
     }
     this.refreshSoon();
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#refreshSoon.close();
     this.#listeners.clear();
   }
 
+  /** Not to the beat, so that the clients of a cluster do not ask all at once. */
+  #scheduleRefresh(): void {
+    const interval = this.seeds.clusterOptions.slotsRefreshInterval ?? DEFAULT_REFRESH_INTERVAL;
+    if (interval > 0) {
+      const next = Math.min(interval * (0.9 + 0.2 * Math.random()), LONGEST_TIMER);
+      this.#timer = setTimeout(() => {
+        this.refreshSoon();
+        this.#scheduleRefresh();
+      }, next).unref();
+    }
+  }
+
   async #refresh(): Promise<void> {
-    const { masters, replicas } = this.#view;
-    const open = this.connections.nodes;
+    await this.#learn(() => this.#askAnyone());
+    this.#news = undefined;
+  }
+
+  /** Adopts what the answer says; asks again if a `MOVED` came meanwhile, for the answer may be older than that. */
+  async #learn(ask: () => Promise<NodeAccount>): Promise<void> {
+    for (let restarts = 0; ; restarts += 1) {
+      const news = this.#news;
+      const account = await this.#confirm(await ask());
+      if (news === this.#news || restarts === MAX_RESTARTS) {
+        this.#epoch = account.epoch ?? this.#epoch;
+        this.#adopt(account.view);
+        return;
+      }
+    }
+  }
+
+  async #askAnyone(): Promise<NodeAccount> {
+    const { masters } = this.#view;
     const seeds = masters.length === 0 ? await this.seeds.addresses() : [];
-    const candidates = [...new Set([...shuffle(open), ...shuffle(masters), ...replicas, ...seeds])];
-    let view: TopologyView;
+    // The new owner of a slot knows of it first.
+    const newOwner = this.#news === undefined ? [] : [this.#news.owner];
+    const candidates = [...new Set([...newOwner, ...this.#known(), ...seeds])];
     try {
-      view = await this.#askOneOf(candidates);
+      return await this.#survey.askOneOf(candidates);
     } catch (error) {
       // Every node may have got another address since (a cluster restarted behind a name).
       const startup = (await this.seeds.addresses()).filter((node) => !candidates.includes(node));
       if (startup.length === 0) {
         throw error;
       }
-      view = await this.#askOneOf(startup);
+      return await this.#survey.askOneOf(startup);
     }
-    this.#adopt(isWhole(view) ? view : await this.#fullest(view, candidates));
   }
 
-  /** A node that was reset, or cut off and made to forget, knows its own slots only: the others know better. */
-  async #fullest(view: TopologyView, candidates: readonly NodeKey[]): Promise<TopologyView> {
-    const everybody = new Set([...candidates, ...(await this.seeds.addresses())]);
-    const others = await Promise.allSettled([...everybody].map((node) => this.#ask(node)));
-    return others
-      .flatMap((other) => (other.status === 'fulfilled' ? [other.value] : []))
-      .reduce((best, other) => (countOwned(other) > countOwned(best) ? other : best), view);
-  }
-
-  #askOneOf(candidates: readonly NodeKey[]): Promise<TopologyView> {
-    return firstSuccess(candidates, (node) => this.#ask(node), PATIENCE, mostTelling);
-  }
-
-  async #ask(node: NodeKey): Promise<TopologyView> {
-    const connection = await this.connections.connect(node);
-    try {
-      const view = readClusterSlots(await connection.call('CLUSTER', 'SLOTS'), node, this.#natMap);
-      if (view.masters.length === 0) {
-        throw new ClusterUnreachableError(`The cluster that ${node} belongs to has no slots assigned yet.`);
-      }
-      return view;
-    } catch (error) {
-      throw describe(error, node);
+  /**
+   * A node that was reset, or cut off and made to forget, knows its own slots only; one that was away for a while takes
+   * itself for the master that it was: the others know better.
+   */
+  async #confirm(account: NodeAccount): Promise<NodeAccount> {
+    if (isBelievable(account, this.#epoch)) {
+      return account;
     }
+    const startup = await this.seeds.addresses().catch((): NodeKey[] => []);
+    const others = new Set([...this.#known(), ...startup]);
+    others.delete(account.node);
+    return this.#survey.secondOpinion(account, [...others], this.#epoch);
+  }
+
+  /** All nodes that we know, those first to which a connection is open. */
+  #known(): readonly NodeKey[] {
+    const { masters, replicas } = this.#view;
+    return [...new Set([...shuffle(this.connections.nodes), ...shuffle(masters), ...replicas])];
   }
 
   #adopt(view: TopologyView): void {
     const previous = this.#view;
-    const moved = countMoved(previous, view);
-    if (moved === 0 && sameNodes(previous, view)) {
+    const changes = changesBetween(previous, view);
+    if (changes.length === 0 && sameNodes(previous, view)) {
       return;
     }
     this.#view = view;
     // The first view is no change.
-    if (moved > 0 && previous !== EMPTY_VIEW) {
-      this.#changedAt = performance.now();
+    if (changes.length > 0 && previous !== EMPTY_VIEW) {
+      this.#stamp(changes);
     }
     this.connections.keepOnly(new Set([...view.masters, ...view.replicas]));
     this.#verifying.clear();
-    const event: Moved = { slots: moved, masters: view.masters };
+    const event: Moved = { slots: countMoved(changes), changes, masters: view.masters };
     for (const listener of this.#listeners) {
       listener(event);
+    }
+  }
+
+  #stamp(changes: readonly SlotsMoved[]): void {
+    this.#changedAt = performance.now();
+    for (const { ranges } of changes) {
+      for (const [first, last] of ranges) {
+        this.#movedAt.fill(this.#changedAt, first, last + 1);
+      }
     }
   }
 }
@@ -239,37 +297,6 @@ async function within<T>(ms: number, signal: AbortSignal, promise: Promise<T>): 
   } finally {
     settled.abort();
   }
-}
-
-/** What does not mend itself while one waits. */
-function isFinal(error: unknown): boolean {
-  return (
-    error instanceof NotAClusterError ||
-    error instanceof AuthenticationError ||
-    error instanceof InvalidArgumentError
-  );
-}
-
-/** A wrong password says more than that some other node is down. */
-function mostTelling(errors: readonly unknown[]): Error {
-  const error = errors.find(isFinal) ?? errors[0];
-  return error instanceof Error ? error : new ClusterUnreachableError('The startup nodes name no address.');
-}
-
-function describe(error: unknown, node: NodeKey): unknown {
-  if (error instanceof ClusterPubSubError) {
-    return error;
-  }
-  if (error instanceof RedisReplyError) {
-    if (/cluster support disabled/i.test(error.message)) {
-      return new NotAClusterError(node, { cause: error });
-    }
-    if (error.kind === 'NOPERM' || error.kind === 'NOAUTH') {
-      return new AuthenticationError(node, error.message, { cause: error });
-    }
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return new ClusterUnreachableError(`Asking ${node} for the slots failed: ${message}`, { cause: error });
 }
 
 function shuffle<T>(items: readonly T[]): T[] {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { NodeKey } from '../../../src/pubsub/node-address.js';
 import type { Reply } from '../../../src/pubsub/resp/reply.js';
 import {
+  changesBetween,
   countMoved,
   EMPTY_VIEW,
   ownerIn,
@@ -106,12 +107,57 @@ describe('views', () => {
     expect(ownerIn(next, 7)).toBe('c:3');
     expect(ownerIn(next, 8)).toBe('a:1');
     expect(ownerIn(view, 7)).toBe('a:1');
-    expect(countMoved(view, next)).toBe(1);
+    expect(changesBetween(view, next)).toEqual([{ from: 'a:1', to: 'c:3', ranges: [[7, 7]] }]);
     expect(sameNodes(view, next)).toBe(false);
   });
 
   it('no longer call a promoted replica a replica', () => {
     expect(withOwner(view, 7, 'b:2' as NodeKey).replicas).toEqual([]);
+  });
+});
+
+describe('changesBetween', () => {
+  const [a, b, c] = [node('a', 1), node('b', 2), node('c', 3)];
+  const viewOf = (...ranges: Reply[]) => readClusterSlots(ranges, asked, undefined);
+  const before = viewOf([0, 9_999, a], [10_000, 16_383, b]);
+
+  it('finds none where the same masters own the same slots, in whatever order they are told', () => {
+    expect(changesBetween(before, viewOf([10_000, 16_383, b], [0, 9_999, a]))).toEqual([]);
+    expect(changesBetween(EMPTY_VIEW, EMPTY_VIEW)).toEqual([]);
+  });
+
+  it('gathers the slots that went the same way, as ranges with both ends included', () => {
+    const after = viewOf([0, 4, a], [5, 7, c], [8, 8, a], [9, 9, c], [10, 9_999, a], [10_000, 16_383, c]);
+    const changes = changesBetween(before, after);
+    expect(changes).toEqual([
+      {
+        from: 'a:1',
+        to: 'c:3',
+        ranges: [
+          [5, 7],
+          [9, 9],
+        ],
+      },
+      { from: 'b:2', to: 'c:3', ranges: [[10_000, 16_383]] },
+    ]);
+    expect(countMoved(changes)).toBe(4 + 6_384);
+  });
+
+  it('says so where nobody owned a slot, or owns it now', () => {
+    const holed = viewOf([0, 9_999, a], [10_001, 16_383, b]);
+    expect(changesBetween(before, holed)).toEqual([
+      { from: 'b:2', to: undefined, ranges: [[10_000, 10_000]] },
+    ]);
+    expect(changesBetween(holed, before)).toEqual([
+      { from: undefined, to: 'b:2', ranges: [[10_000, 10_000]] },
+    ]);
+    expect(countMoved(changesBetween(EMPTY_VIEW, before))).toBe(16_384);
+  });
+
+  it('tells two masters apart that stand at the same place of the lists', () => {
+    expect(changesBetween(viewOf([0, 16_383, a]), viewOf([0, 16_383, b]))).toEqual([
+      { from: 'a:1', to: 'b:2', ranges: [[0, 16_383]] },
+    ]);
   });
 });
 

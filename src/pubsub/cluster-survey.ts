@@ -1,0 +1,139 @@
+import type { NatMap } from 'ioredis';
+import {
+  AuthenticationError,
+  ClusterPubSubError,
+  ClusterUnreachableError,
+  InvalidArgumentError,
+  NotAClusterError,
+} from './errors.js';
+import { firstSuccess } from './first-success.js';
+import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-account.js';
+import type { NodeKey } from './node-address.js';
+import type { NodeConnections } from './node-connections.js';
+import { RedisReplyError } from './resp/reply.js';
+import { readClusterSlots } from './topology-view.js';
+
+/** How long to wait for one node's answer before doing without it, in ms. */
+export const PATIENCE = 200;
+
+/** How long nodes may take to contradict one whose news is older than ours, in ms. */
+const LAST_WORD = 1_000;
+
+/** Asks nodes who owns what, and how much their word is worth. */
+export class ClusterSurvey {
+  /** The nodes that have kept us waiting for an answer longer than {@link PATIENCE}, and still do. */
+  readonly #hanging = new Set<NodeKey>();
+
+  constructor(
+    private readonly connections: NodeConnections,
+    private readonly natMap: NatMap | undefined,
+  ) {}
+
+  /** The account of whichever of `candidates` answers first; they are asked in this order, those that hang last. */
+  askOneOf(candidates: readonly NodeKey[]): Promise<NodeAccount> {
+    const hangs = (node: NodeKey): number => Number(this.#hanging.has(node));
+    const inOrder = [...candidates].sort((one, other) => hangs(one) - hangs(other));
+    return firstSuccess(inOrder, (node) => this.ask(node), PATIENCE, mostTelling);
+  }
+
+  /** The account of this very node. */
+  async ask(node: NodeKey): Promise<NodeAccount> {
+    const late = setTimeout(() => this.#hanging.add(node), PATIENCE);
+    try {
+      return await this.#ask(node);
+    } catch (error) {
+      throw describe(error, node);
+    } finally {
+      clearTimeout(late);
+      this.#hanging.delete(node);
+    }
+  }
+
+  /**
+   * What to believe instead of a doubtful account: the first of the others' that is beyond doubt, or else the best of
+   * all. Nodes that hang are not waited for, unless all that the others have is older than what we knew (`known`): a
+   * cluster that was built anew says so with one voice, a master that was away while its replica took over does not.
+   */
+  secondOpinion(first: NodeAccount, others: readonly NodeKey[], known: number): Promise<NodeAccount> {
+    return new Promise((resolve) => {
+      let best = first;
+      const unheard = new Set(others);
+      const awaited = new Set(others.filter((node) => !this.#hanging.has(node)));
+      const decide = (): void => {
+        const heardEnough = awaited.size === 0 && !isOlder(best, known);
+        if (unheard.size === 0 || heardEnough || isBelievable(best, known)) {
+          finish();
+        }
+      };
+      const finish = (): void => {
+        clearTimeout(patience);
+        clearTimeout(lastWord);
+        resolve(best);
+      };
+      const patience = setTimeout(() => {
+        awaited.clear();
+        decide();
+      }, PATIENCE);
+      const lastWord = setTimeout(finish, LAST_WORD);
+      const heard = (node: NodeKey): void => {
+        unheard.delete(node);
+        awaited.delete(node);
+        decide();
+      };
+      for (const node of others) {
+        this.ask(node).then(
+          (account) => {
+            best = moreCredible(best, account);
+            heard(node);
+          },
+          () => {
+            heard(node);
+          },
+        );
+      }
+      decide();
+    });
+  }
+
+  async #ask(node: NodeKey): Promise<NodeAccount> {
+    const connection = await this.connections.connect(node);
+    // One round trip. The epoch comes first, so that the slots are not older than it; it may be forbidden to us.
+    const info = connection.call('CLUSTER', 'INFO').catch(() => undefined);
+    const view = readClusterSlots(await connection.call('CLUSTER', 'SLOTS'), node, this.natMap);
+    if (view.masters.length === 0) {
+      throw new ClusterUnreachableError(`The cluster that ${node} belongs to has no slots assigned yet.`);
+    }
+    return { node, view, ...readClusterInfo(await info) };
+  }
+}
+
+/** What does not mend itself while one waits. */
+export function isFinal(error: unknown): boolean {
+  return (
+    error instanceof NotAClusterError ||
+    error instanceof AuthenticationError ||
+    error instanceof InvalidArgumentError
+  );
+}
+
+/** A wrong password says more than that some other node is down. */
+function mostTelling(errors: readonly unknown[]): Error {
+  const error = errors.find(isFinal) ?? errors[0];
+  return error instanceof Error ? error : new ClusterUnreachableError('The startup nodes name no address.');
+}
+
+function describe(error: unknown, node: NodeKey): unknown {
+  if (error instanceof ClusterPubSubError) {
+    return error;
+  }
+  if (error instanceof RedisReplyError) {
+    if (/cluster support disabled/i.test(error.message)) {
+      return new NotAClusterError(node, { cause: error });
+    }
+    if (error.kind === 'NOPERM' || error.kind === 'NOAUTH') {
+      return new AuthenticationError(node, error.message, { cause: error });
+    }
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ClusterUnreachableError(`Asking ${node} for the slots failed: ${message}`, { cause: error });
+}
