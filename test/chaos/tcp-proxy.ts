@@ -9,7 +9,8 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #delay = 0;
-  #frozen = false;
+  /** Pending while nothing may pass. */
+  #thawed: PromiseWithResolve | undefined;
 
   private constructor(private readonly target: { readonly host: string; readonly port: number }) {
     this.#server = createServer((client) => this.#join(client));
@@ -32,12 +33,13 @@ export class TcpProxy {
   }
 
   freeze(): void {
-    this.#frozen = true;
+    this.#thawed ??= promiseWithResolve();
     for (const socket of this.#sockets) socket.pause();
   }
 
   thaw(): void {
-    this.#frozen = false;
+    this.#thawed?.resolve();
+    this.#thawed = undefined;
     for (const socket of this.#sockets) socket.resume();
   }
 
@@ -47,6 +49,7 @@ export class TcpProxy {
   }
 
   async close(): Promise<void> {
+    this.thaw();
     this.#server.close();
     this.cut();
     await once(this.#server, 'close');
@@ -65,15 +68,29 @@ export class TcpProxy {
     let queue: Promise<unknown> = Promise.resolve();
     from.on('data', (chunk) => {
       const due = performance.now() + this.#delay;
-      queue = queue.then(() => later(due)).then(() => to.write(chunk));
+      queue = queue
+        .then(() => later(due))
+        .then(() => this.#thawed?.promise)
+        .then(() => to.write(chunk));
     });
     from.on('error', () => undefined);
     from.on('close', () => {
       this.#sockets.delete(from);
       void queue.then(() => to.destroy());
     });
-    if (this.#frozen) from.pause();
+    if (this.#thawed !== undefined) from.pause();
   }
+}
+
+interface PromiseWithResolve {
+  readonly promise: Promise<void>;
+  resolve(): void;
+}
+
+function promiseWithResolve(): PromiseWithResolve {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => (resolve = settle));
+  return { promise, resolve };
 }
 
 function later(due: number): Promise<void> | undefined {

@@ -1,0 +1,41 @@
+import { Redis } from 'ioredis';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Plain connections of the test itself to single nodes, that bear the faults as they come. */
+export class Nodes {
+  readonly #connections = new Map<number, Redis>();
+
+  /** The answer, or undefined where there is none within a second. */
+  async ask(node: Address, command: string, ...args: readonly (string | number)[]): Promise<unknown> {
+    try {
+      return await this.#to(node).call(command, ...args);
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) connection.disconnect();
+    this.#connections.clear();
+  }
+
+  #to({ host, port }: Address): Redis {
+    const open = this.#connections.get(port);
+    if (open !== undefined && open.status !== 'end') return open;
+    const connection = new Redis({
+      host,
+      port,
+      connectTimeout: 1_000,
+      commandTimeout: 1_000,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+    });
+    connection.on('error', () => undefined);
+    this.#connections.set(port, connection);
+    return connection;
+  }
+}

@@ -1,0 +1,20 @@
+import type { Scenario } from '../scenario.js';
+
+/**
+ * A failover that no client is told of: a demoted node takes SPUBLISH and keeps its subscribers, and those who do not
+ * look stay on it.
+ */
+export const demotedNode: Scenario = {
+  name: 'demoted-node',
+  needs: { slotsRefreshInterval: 60_000 },
+  quiet: true,
+  run: async (stage) => {
+    const { cluster } = stage;
+    const master = stage.random.pick(await cluster.masters());
+    const [replica] = await cluster.replicasOf(master);
+    if (replica === undefined) throw new Error(`${master.port} has no replica.`);
+    stage.fault(`CLUSTER FAILOVER to ${replica.port}; clients refresh once a minute`);
+    await Promise.all([cluster.failover(replica), stage.promotion([replica])]);
+    await stage.traffic(6_000);
+  },
+};

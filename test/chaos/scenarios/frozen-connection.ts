@@ -1,0 +1,15 @@
+import type { Scenario } from '../scenario.js';
+
+/** A network that swallows everything, between all clients and one master: the cluster itself sees nothing wrong. */
+export const frozenConnection: Scenario = {
+  name: 'frozen-connection',
+  needs: { proxies: true },
+  run: async (stage) => {
+    const master = stage.random.pick(await stage.cluster.masters());
+    stage.fault(`nothing passes to or from ${master.port}`);
+    stage.proxyOf(master).freeze();
+    await stage.traffic(6_000);
+    stage.fault(`${master.port} can be reached again`);
+    stage.proxyOf(master).thaw();
+  },
+};

@@ -1,0 +1,31 @@
+import type { Scenario } from '../scenario.js';
+import { clientKill } from './client-kill.js';
+import { clusterDown } from './cluster-down.js';
+import { demotedNode } from './demoted-node.js';
+import { frozenConnection } from './frozen-connection.js';
+import { killMaster } from './kill-master.js';
+import { killPatternHome } from './kill-pattern-home.js';
+import { killReplica } from './kill-replica.js';
+import { newMaster } from './new-master.js';
+import { pauseMaster } from './pause-master.js';
+import { plannedFailover } from './planned-failover.js';
+import { rollingRestart } from './rolling-restart.js';
+import { slotMigration } from './slot-migration.js';
+import { slowConnection } from './slow-connection.js';
+
+/** All of them, in the order in which issue 3 names them. */
+export const scenarios: readonly Scenario[] = [
+  killMaster,
+  killPatternHome,
+  killReplica,
+  pauseMaster,
+  plannedFailover,
+  slotMigration(500),
+  newMaster,
+  clientKill,
+  clusterDown,
+  slowConnection,
+  frozenConnection,
+  demotedNode,
+  rollingRestart,
+];

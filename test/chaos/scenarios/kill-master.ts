@@ -1,0 +1,12 @@
+import type { Scenario } from '../scenario.js';
+import { killAndBringBack } from './kill-node.js';
+
+/** A master that does not own slot 0: that one has a scenario of its own. */
+export const killMaster: Scenario = {
+  name: 'kill-master',
+  run: async (stage) => {
+    const { port } = await stage.cluster.ownerOf(0);
+    const others = (await stage.cluster.masters()).filter((master) => master.port !== port);
+    await killAndBringBack(stage, stage.random.pick(others));
+  },
+};

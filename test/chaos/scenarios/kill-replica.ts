@@ -1,0 +1,16 @@
+import type { Scenario } from '../scenario.js';
+
+/** Nothing stands on a replica, so nobody should notice. */
+export const killReplica: Scenario = {
+  name: 'kill-replica',
+  quiet: true,
+  run: async (stage) => {
+    const { cluster } = stage;
+    const replica = stage.random.pick(await cluster.replicas());
+    stage.fault(`kill -9 of replica ${replica.port}`);
+    await cluster.kill(replica);
+    await stage.traffic(4_000);
+    stage.note(`${replica.port} starts again`);
+    await cluster.restart(replica);
+  },
+};

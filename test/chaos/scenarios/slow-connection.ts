@@ -1,0 +1,17 @@
+import type { Scenario } from '../scenario.js';
+
+const delay = 300;
+
+/** A network that takes its time, between all clients and one master. */
+export const slowConnection: Scenario = {
+  name: 'slow-connection',
+  needs: { proxies: true },
+  run: async (stage) => {
+    const master = stage.random.pick(await stage.cluster.masters());
+    stage.fault(`${delay} ms more each way to and from ${master.port}`);
+    stage.proxyOf(master).slow(delay);
+    await stage.traffic(6_000);
+    stage.fault(`${master.port} is as near as ever`);
+    stage.proxyOf(master).slow(0);
+  },
+};
