@@ -105,7 +105,7 @@ describe('what an ACL refuses', () => {
   });
 
   it('leaves enough with the least that the engine needs', async () => {
-    const least = ['+ping', '+cluster|slots', '+publish', '+spublish'];
+    const least = ['+ping', '+cluster|slots', '+cluster|info', '+pubsub', '+publish', '+spublish'];
     await acl(
       ...['alice', 'reset', 'on', `>${password}`, 'resetchannels', '&allowed:*', '-@all', ...least],
       ...['+subscribe', '+psubscribe', '+ssubscribe', '+unsubscribe', '+punsubscribe', '+sunsubscribe'],
@@ -119,6 +119,13 @@ describe('what an ACL refuses', () => {
     expect(await pubsub.spublish('allowed:1', 'x')).toBe(1);
     await inbox.has(3);
     await pubsub.reset();
+  });
+
+  it('does without the state and epoch of the cluster where they may not be read', async () => {
+    await acl('alice', '-cluster|info');
+    const pubsub = alice();
+    await pubsub.subscribe('allowed:1');
+    expect(await pubsub.publish('allowed:1', 'x')).toBe(1);
   });
 
   it('names the permission that is missing when the slots may not be read', async () => {
