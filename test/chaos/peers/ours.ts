@@ -134,7 +134,9 @@ class OurPeer implements Peer {
       const counted = missed === undefined ? '' : `, ${missed} missed`;
       tell(`${who} gap of ${took} ms in ${kind} ${list(names)} (${reason}${counted})`);
     });
-    on('moved', ({ slots }) => tell(`${who} sees ${slots} slots moved`));
+    on('moved', ({ slots }) => {
+      if (slots > 0) tell(`${who} sees ${slots} slots moved`);
+    });
     on('error', ({ code, message }) => tell(`${who} error ${code}: ${message.slice(0, 120)}`));
   }
 }

@@ -7,7 +7,6 @@ import type { Scenario } from '../scenario.js';
 export const demotedNode: Scenario = {
   name: 'demoted-node',
   needs: { slotsRefreshInterval: 60_000 },
-  quiet: true,
   run: async (stage) => {
     const { cluster } = stage;
     const master = stage.random.pick(await cluster.masters());

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Misconduct } from './evidence.js';
+import { judge, type Verdict } from './judge.js';
+import type { Random } from './random.js';
+import { recoveriesOf, type Recovery } from './recovery.js';
+import type { Scenario } from './scenario.js';
+import { Stage } from './stage.js';
+import type { Entry, Timeline } from './timeline.js';
+import type { World } from './world.js';
+
+/** How long the traffic goes on undisturbed before the fault and after it is mended, in ms. */
+const before = 1_500;
+const after = 3_000;
+
+/** What became of one scenario. */
+export interface Outcome {
+  readonly scenario: string;
+  readonly verdict: Verdict;
+  readonly recoveries: readonly Recovery[];
+  readonly misconduct: readonly Misconduct[];
+  /** Why the scenario could not be played to its end; the cluster's fault or ours, not the peer's. */
+  readonly failure?: string;
+  readonly timeline: readonly Entry[];
+}
+
+/** Plays one scenario in a world that is whole, and judges what came of it. */
+export async function play(
+  scenario: Scenario,
+  world: World,
+  random: Random,
+  timeline: Timeline,
+): Promise<Outcome> {
+  const { name, quiet = false } = scenario;
+  const known = world.misconduct.length;
+  world.timeline = timeline;
+  await world.publish();
+  await sleep(before);
+  const failure = await scenario.run(new Stage(world, random)).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+  if (failure !== undefined) timeline.add('violation', 'chaos', `the scenario failed: ${failure}`);
+  await sleep(after);
+  timeline.add('note', 'chaos', 'the traffic ends');
+  const evidence = await world.collect();
+  const verdict = judge(evidence, { quiet, start: timeline.start });
+  for (const violation of verdict.violations) timeline.add('violation', 'judge', violation);
+  return {
+    scenario: name,
+    verdict,
+    recoveries: recoveriesOf(evidence, timeline.timesOf('fault'), timeline.timesOf('promotion')),
+    misconduct: world.misconduct.slice(known),
+    ...(failure === undefined ? {} : { failure }),
+    timeline: timeline.entries,
+  };
+}
+
+export function passed({ verdict, misconduct, failure }: Outcome): boolean {
+  return verdict.violations.length === 0 && misconduct.length === 0 && failure === undefined;
+}

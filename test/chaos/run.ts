@@ -1,0 +1,111 @@
+// npm run test:chaos: see README.md
+import { writeFileSync } from 'node:fs';
+import { type Arguments, readArguments } from './arguments.js';
+import { type Outcome, passed, play } from './play.js';
+import { Random } from './random.js';
+import type { Scenario } from './scenario.js';
+import { tableOf } from './table.js';
+import { Timeline } from './timeline.js';
+import { World, type WorldOptions } from './world.js';
+
+/** The world of the moment, for Ctrl-C. */
+let world: World | undefined;
+
+async function main(): Promise<boolean> {
+  const given = readArguments(process.argv.slice(2));
+  const outcomes: Outcome[] = [];
+  process.once('SIGINT', () => {
+    console.log('\nInterrupted; ending what runs.');
+    void (world?.stop() ?? Promise.resolve()).finally(() => {
+      tell(given, outcomes);
+      process.exit(130);
+    });
+  });
+  console.log(`seed ${given.seed}, peer ${given.peer}${given.raw ? ', raw' : ''}, ${given.rate} messages/s`);
+  const random = new Random(given.seed);
+  for (const scenario of program(given, random)) {
+    console.log(`\n== ${scenario.name}`);
+    outcomes.push(await playIn(scenario, given, random));
+  }
+  await leave(outcomes);
+  tell(given, outcomes);
+  return outcomes.length > 0 && outcomes.every(passed);
+}
+
+/** Each scenario once, or scenarios at random until the time is over. */
+function* program({ minutes, scenarios }: Arguments, random: Random): Generator<Scenario> {
+  if (minutes === undefined) {
+    yield* scenarios;
+    return;
+  }
+  const end = performance.now() + minutes * 60_000;
+  while (performance.now() < end) yield random.pick(scenarios);
+}
+
+async function playIn(scenario: Scenario, given: Arguments, random: Random): Promise<Outcome> {
+  const timeline = new Timeline((line) => console.log(line));
+  const options: WorldOptions = {
+    peer: given.peer,
+    raw: given.raw,
+    rate: given.rate,
+    proxies: scenario.needs?.proxies ?? false,
+    ...(scenario.needs?.slotsRefreshInterval === undefined
+      ? {}
+      : { slotsRefreshInterval: scenario.needs.slotsRefreshInterval }),
+  };
+  // A long run keeps its world as long as it can: what only shows after the tenth fault is to show.
+  const fits = world !== undefined && JSON.stringify(world.options) === JSON.stringify(options);
+  let left: Outcome['misconduct'] = [];
+  if (world !== undefined && !(fits && given.minutes !== undefined)) left = await end();
+  const place = world ?? (await World.start(options, timeline, (born) => (world = born)));
+  const outcome = await play(scenario, place, random, timeline);
+  const spoilt = (scenario.leavesTraces ?? false) || !passed(outcome) || given.minutes === undefined;
+  const after = spoilt ? await end() : [];
+  const misconduct = [...left, ...outcome.misconduct, ...after];
+  const told: Outcome = { ...outcome, misconduct };
+  console.log(summary(told));
+  return told;
+}
+
+/** Ends the world; resolves to what it did wrong in ending. */
+async function end(): Promise<Outcome['misconduct']> {
+  const last = world;
+  const known = last?.misconduct.length ?? 0;
+  await last?.stop();
+  world = undefined;
+  return last?.misconduct.slice(known) ?? [];
+}
+
+/** The world that a long run has kept to the end is the last scenario's to answer for. */
+async function leave(outcomes: Outcome[]): Promise<void> {
+  const misconduct = await end();
+  const last = outcomes.pop();
+  if (last !== undefined) outcomes.push({ ...last, misconduct: [...last.misconduct, ...misconduct] });
+}
+
+function summary(outcome: Outcome): string {
+  const { verdict } = outcome;
+  return (
+    `${passed(outcome) ? 'ok' : 'FAILED'}: ${verdict.published} published, ${verdict.delivered} delivered, ` +
+    `${verdict.lost} lost, ${verdict.inGap} in gaps, ${verdict.refused} refused, ${verdict.duplicated} duplicated, ` +
+    `${verdict.outOfOrder} out of order`
+  );
+}
+
+function tell({ seed, peer, raw, rate, json }: Arguments, outcomes: readonly Outcome[]): void {
+  console.log(`\n${tableOf(outcomes)}\n\nseed ${seed}`);
+  for (const { scenario, misconduct } of outcomes) {
+    for (const { who, what } of misconduct) console.log(`${scenario}: ${who}: ${what}`);
+  }
+  if (json !== undefined) {
+    writeFileSync(json, `${JSON.stringify({ seed, peer, raw, rate, outcomes }, undefined, 2)}\n`);
+  }
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  await world?.stop();
+  process.exitCode = 1;
+}
