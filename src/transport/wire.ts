@@ -23,6 +23,8 @@ export interface WireFields {
   k?: 1;
   /** The packet was not an object, and sits under `packet`. */
   w?: 1;
+  /** The stamp of the engine, put in as the frame goes out; the last field, see `frame-stamp.ts`. */
+  s?: string;
   /** Which field of the packet the bytes after the head of a binary frame are; `packet`: all of it. */
   bin?: BinaryField;
 }
@@ -36,9 +38,13 @@ export interface Frame {
 }
 
 const KEY = '_cps';
-/** JSON cannot begin with it, so the first byte tells the two forms apart. */
-const BINARY_MARK = 0x00;
+/** The end of a frame that is to carry a stamp: the place between the quotes is for it. @internal */
+export const STAMP_PLACE = '"s":""}}';
+/** JSON cannot begin with it, so the first byte tells the two forms apart. @internal */
+export const BINARY_MARK = 0x00;
 const HEAD_OFFSET = 5;
+const BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
 const NO_FIELDS: WireFields = Object.freeze({});
 
 /**
@@ -46,14 +52,18 @@ const NO_FIELDS: WireFields = Object.freeze({});
  * fields spliced in as a last key. A packet whose `data` or `response` is a `Uint8Array` becomes a binary frame:
  * 0x00, the length of the JSON head (4 bytes, big-endian), the head, the bytes.
  *
+ * `stamped`: the engine puts a stamp on it as it goes out. A JSON frame gets the place for it, and so a key of ours in
+ * any case; a binary frame needs none.
+ *
  * @internal
  */
-export function encodeFrame(packet: unknown, fields?: WireFields): string | Buffer {
+export function encodeFrame(packet: unknown, fields?: WireFields, stamped = false): string | Buffer {
   const binary = binaryFieldOf(packet);
   if (binary !== undefined) {
     return encodeBinary(packet, binary, fields);
   }
-  return fields === undefined ? stringify(packet) : splice(stringify(packet), fields);
+  const json = stringify(packet);
+  return fields === undefined && !stamped ? json : splice(json, fields ?? NO_FIELDS, stamped);
 }
 
 /** A packet exactly as stock Nest sends it: no fields of ours, bytes in the JSON form of `Buffer`. @internal */
@@ -61,9 +71,18 @@ export function encodeStock(packet: unknown): string {
   return stringify(packet);
 }
 
-/** The fields alone, without a packet. @internal */
+/** The fields alone, without a packet; may carry a stamp. @internal */
 export function encodeSignal(fields: WireFields): string {
-  return splice('{}', fields);
+  return splice('{}', fields, true);
+}
+
+/** Whether it is a binary frame, as {@link encodeFrame} makes them. @internal */
+export function isBinaryFrame(data: Uint8Array): boolean {
+  if (data[0] !== BINARY_MARK || data.length < HEAD_OFFSET) {
+    return false;
+  }
+  const end = HEAD_OFFSET + new DataView(data.buffer, data.byteOffset).getUint32(1);
+  return end <= data.length && data[HEAD_OFFSET] === BRACE && data[end - 1] === CLOSING_BRACE;
 }
 
 /**
@@ -106,14 +125,23 @@ function stringify(packet: unknown): string {
   return json;
 }
 
-function splice(json: string, fields: WireFields): string {
+function splice(json: string, fields: WireFields, stamped: boolean): string {
   if (json === '{}') {
-    return `{"${KEY}":${JSON.stringify(fields)}}`;
+    return `{${endOf(fields, stamped)}`;
   }
   if (json.startsWith('{')) {
-    return `${json.slice(0, -1)},"${KEY}":${JSON.stringify(fields)}}`;
+    return `${json.slice(0, -1)},${endOf(fields, stamped)}`;
   }
-  return `{"${KEY}":${JSON.stringify({ ...fields, w: 1 })},"packet":${json}}`;
+  return `{"packet":${json},${endOf({ ...fields, w: 1 }, stamped)}`;
+}
+
+/** A frame from our key on. The key comes last, and the place of the stamp last in it, where a receiver looks for it. */
+function endOf(fields: WireFields, stamped: boolean): string {
+  if (!stamped) {
+    return `"${KEY}":${JSON.stringify(fields)}}`;
+  }
+  const own = fields === NO_FIELDS ? '{}' : JSON.stringify(fields);
+  return own === '{}' ? `"${KEY}":{${STAMP_PLACE}` : `"${KEY}":${own.slice(0, -1)},${STAMP_PLACE}`;
 }
 
 function binaryFieldOf(packet: unknown): BinaryField | undefined {
@@ -135,7 +163,7 @@ function encodeBinary(packet: unknown, field: BinaryField, fields: WireFields | 
   const own: WireFields = { ...fields, bin: field };
   const whole = packet as Record<string, unknown>;
   const bytes = (field === 'packet' ? packet : whole[field]) as Uint8Array;
-  const head = splice(field === 'packet' ? '{}' : stringify({ ...whole, [field]: undefined }), own);
+  const head = splice(field === 'packet' ? '{}' : stringify({ ...whole, [field]: undefined }), own, false);
   const headLength = Buffer.byteLength(head);
   const frame = Buffer.allocUnsafe(HEAD_OFFSET + headLength + bytes.length);
   frame[0] = BINARY_MARK;

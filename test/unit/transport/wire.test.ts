@@ -23,6 +23,15 @@ describe('encodeFrame', () => {
     expect(JSON.parse(frame)).toEqual({ pattern: 'order', data: 1, id: 'a', _cps: { r: 'inbox' } });
   });
 
+  it('ends with the place for a stamp where it is to carry one', () => {
+    const packet = { pattern: 'order', data: 1 };
+    expect(encodeFrame(packet, undefined, true)).toBe('{"pattern":"order","data":1,"_cps":{"s":""}}');
+    expect(encodeFrame(packet, { r: 'in' }, true)).toBe(
+      '{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}',
+    );
+    expect(encodeFrame('text', undefined, true)).toBe('{"packet":"text","_cps":{"w":1,"s":""}}');
+  });
+
   it('refuses a serializer that returned nothing', () => {
     expect(() => encodeFrame(undefined)).toThrow(ClusterPubSubError);
   });
@@ -68,7 +77,7 @@ describe('a frame', () => {
   });
 
   it('says a signal without any packet', () => {
-    expect(decodeFrame(Buffer.from(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toEqual({
+    expect(decodeFrame(Buffer.from(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toMatchObject({
       x: 'id',
       r: 'inbox',
     });

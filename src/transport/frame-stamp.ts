@@ -1,0 +1,90 @@
+import { LONGEST_STAMP, PREFIX_CODEC, readStamp, type StampCodec, type Stamped } from '../pubsub/stamp.js';
+import { BINARY_MARK, isBinaryFrame, STAMP_PLACE } from './wire.js';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BRACE = 0x7b;
+/** What follows a stamp, and what comes before it. */
+const AFTER = Buffer.from('"}}');
+const BEFORE = Buffer.from('"s":"');
+/** How our key begins; what comes before it is a comma, or the beginning of the frame. */
+const KEY = Buffer.from('"_cps":{');
+
+/**
+ * How frames carry the stamp of the engine: a JSON frame in the place that was left for it, its last field; a binary
+ * frame in an envelope. Everything else goes without: replies to stock Nest clients, and what users publish by
+ * themselves through `unwrap()`.
+ *
+ * To read it costs no parsing. Our key is the last one of the frame, and the stamp its last field, so that they are the
+ * last bytes. A message of another program whose last bytes look like a stamp (`{"file":{"s":"download.tar.gz"}}`) has
+ * no `"_cps":{` of ours before them: in JSON, these very bytes after a comma or a brace can be nothing but that key.
+ *
+ * @internal
+ */
+export const FRAME_STAMP_CODEC: StampCodec = {
+  carries: (payload) => (typeof payload === 'string' ? hasPlace(payload) : isBinaryFrame(payload)),
+
+  seal(payload, stamp) {
+    if (typeof payload !== 'string') {
+      return isBinaryFrame(payload) ? PREFIX_CODEC.seal(payload, stamp) : payload;
+    }
+    return hasPlace(payload) ? `${payload.slice(0, -AFTER.length)}${stamp}"}}` : payload;
+  },
+
+  open(data) {
+    // By the first byte: the last ones of a binary frame are the user's.
+    if (data[0] === BRACE) {
+      return openText(data);
+    }
+    const stamped = PREFIX_CODEC.open(data);
+    return stamped?.data[0] === BINARY_MARK ? stamped : undefined;
+  },
+};
+
+function openText(data: Buffer): Stamped | undefined {
+  const end = data.length - AFTER.length;
+  if (!isAt(data, end, AFTER)) {
+    return undefined;
+  }
+  const start = startOfText(data, end);
+  const field = start - BEFORE.length;
+  return isAt(data, field, BEFORE) && isInOurKey(data, field) ? readStamp(data, start, end) : undefined;
+}
+
+/** The frames of this package end with it; that our key is before it is only to tell them from a chance likeness. */
+function hasPlace(frame: string): boolean {
+  return frame.endsWith(STAMP_PLACE) && frame.lastIndexOf('"_cps":{') >= 0;
+}
+
+/** Where the string that ends at `end` begins; of no use if it is longer than a stamp. */
+function startOfText(data: Buffer, end: number): number {
+  const first = Math.max(end - LONGEST_STAMP, 0);
+  let start = end;
+  while (start > first && data[start - 1] !== QUOTE) {
+    start -= 1;
+  }
+  return start;
+}
+
+/** Whether the field at `at` is one of the `_cps` key. It follows the key at once, or the other fields of ours. */
+function isInOurKey(data: Buffer, at: number): boolean {
+  for (let brace = at - 1; brace >= KEY.length; brace -= 1) {
+    if (data[brace] === BRACE && isAt(data, brace + 1 - KEY.length, KEY)) {
+      const before = data[brace - KEY.length];
+      return before === COMMA || before === BRACE;
+    }
+  }
+  return false;
+}
+
+function isAt(data: Buffer, at: number, bytes: Buffer): boolean {
+  if (at < 0) {
+    return false;
+  }
+  for (let index = 0; index < bytes.length; index += 1) {
+    if (data[at + index] !== bytes[index]) {
+      return false;
+    }
+  }
+  return true;
+}
