@@ -67,12 +67,23 @@ export function judge(evidence: Evidence, { quiet = false, start = 0 }: Expectat
     gaps: gaps.length,
     requests: judgeRequests(evidence.requests),
   };
+  const howMany = ({ numbers }: Numbers): number => numbers.length;
   const inNumbers = (numbers: Numbers): string => tellNumbers(numbers, start);
   const violations = [
-    ...told('lost without a word', lost, ({ stream, messages }) => tell(stream, messages, start)),
-    ...told('duplicated', pick(streams, counted, 'duplicates'), inNumbers),
-    ...told('out of order', pick(streams, counted, 'disorder'), inNumbers),
-    ...told('delivered although refused as not-delivered', pick(streams, counted, 'denied'), inNumbers),
+    ...told(
+      'lost without a word',
+      lost,
+      ({ stream, messages }) => tell(stream, messages, start),
+      ({ messages }) => messages.length,
+    ),
+    ...told('duplicated', pick(streams, counted, 'duplicates'), inNumbers, howMany),
+    ...told('out of order', pick(streams, counted, 'disorder'), inNumbers, howMany),
+    ...told(
+      'delivered although refused as not-delivered',
+      pick(streams, counted, 'denied'),
+      inNumbers,
+      howMany,
+    ),
     ...told(
       'published and never settled',
       pending,
@@ -227,11 +238,17 @@ function pick(
     .filter(({ numbers }) => numbers.length > 0);
 }
 
-function told<T>(what: string, items: readonly T[], describe: (item: T) => string): string[] {
+function told<T>(
+  what: string,
+  items: readonly T[],
+  describe: (item: T) => string,
+  weight: (item: T) => number = () => 1,
+): string[] {
   if (items.length === 0) return [];
+  const total = items.reduce((sum, item) => sum + weight(item), 0);
   const first = items.slice(0, examples).map(describe).join('; ');
-  const more = items.length > examples ? `; and ${items.length - examples} more` : '';
-  return [`${what}: ${first}${more}`];
+  const more = items.length > examples ? `; and ${items.length - examples} more like these` : '';
+  return [`${total} ${what}: ${first}${more}`];
 }
 
 function tell(

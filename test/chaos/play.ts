@@ -9,8 +9,12 @@ import type { Entry, Timeline } from './timeline.js';
 import type { World } from './world.js';
 
 /** How long the traffic goes on undisturbed before the fault and after it is mended, in ms. */
-const before = 1_500;
-const after = 3_000;
+export interface Margins {
+  readonly before: number;
+  readonly after: number;
+}
+
+const usualMargins: Margins = { before: 1_500, after: 3_000 };
 
 /** What became of one scenario. */
 export interface Outcome {
@@ -29,6 +33,7 @@ export async function play(
   world: World,
   random: Random,
   timeline: Timeline,
+  { before, after } = usualMargins,
 ): Promise<Outcome> {
   const { name, quiet = false } = scenario;
   const known = world.misconduct.length;
@@ -43,6 +48,7 @@ export async function play(
   await sleep(after);
   timeline.add('note', 'chaos', 'the traffic ends');
   const evidence = await world.collect();
+  timeline.flush();
   const verdict = judge(evidence, { quiet, start: timeline.start });
   for (const violation of verdict.violations) timeline.add('violation', 'judge', violation);
   return {

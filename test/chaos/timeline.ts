@@ -9,10 +9,15 @@ export interface Entry {
   readonly text: string;
 }
 
+/** So many lines that say the same of other names are printed in one second; the rest is counted. */
+const alike = 3;
+const second = 1_000;
+
 /** What happened in a run, in the order in which it was heard of; printed as it comes. */
 export class Timeline {
   readonly start = Date.now();
   readonly #entries: Entry[] = [];
+  readonly #shapes = new Map<string, { since: number; count: number }>();
 
   constructor(private readonly print: (line: string) => void) {}
 
@@ -21,12 +26,40 @@ export class Timeline {
   }
 
   add(kind: EntryKind, who: string, text: string, at = Date.now()): void {
-    this.#entries.push({ at, kind, who, text });
-    const mark = { fault: '!', promotion: '^', note: '-', event: ' ', violation: 'X' }[kind];
-    this.print(`${String(at - this.start).padStart(7)} ${mark} ${who.padEnd(6)} ${text}`);
+    const entry = { at, kind, who, text };
+    this.#entries.push(entry);
+    if (kind !== 'event') {
+      this.#printEntry(entry);
+      return;
+    }
+    const shape = `${who} ${text.replace(/chaos\.\S+|\d+/g, '#')}`;
+    const known = this.#shapes.get(shape);
+    if (known === undefined || at - known.since > second) {
+      if (known !== undefined) this.#printRest(shape, known.count);
+      this.#shapes.set(shape, { since: at, count: 1 });
+    } else {
+      known.count += 1;
+      if (known.count > alike) return;
+    }
+    this.#printEntry(entry);
+  }
+
+  /** Says what was counted only. */
+  flush(): void {
+    for (const [shape, { count }] of this.#shapes) this.#printRest(shape, count);
+    this.#shapes.clear();
   }
 
   timesOf(kind: EntryKind): number[] {
     return this.#entries.filter((entry) => entry.kind === kind).map(({ at }) => at);
+  }
+
+  #printRest(shape: string, count: number): void {
+    if (count > alike) this.print(`        … ${shape}: ${count - alike} more in that second`);
+  }
+
+  #printEntry({ at, kind, who, text }: Entry): void {
+    const mark = { fault: '!', promotion: '^', note: '-', event: ' ', violation: 'X' }[kind];
+    this.print(`${String(at - this.start).padStart(7)} ${mark} ${who.padEnd(6)} ${text}`);
   }
 }

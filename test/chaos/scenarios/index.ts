@@ -19,7 +19,7 @@ export const scenarios: readonly Scenario[] = [
   killPatternHome,
   killReplica,
   pauseMaster,
-  plannedFailover,
+  plannedFailover({ andBack: true }),
   slotMigration(500),
   newMaster,
   clientKill,

@@ -41,7 +41,7 @@ describe('the judge of the fault suite', () => {
     const verdict = judge(evidence(threePublished, { deliveries: [delivered(0), delivered(2)] }));
     expect(verdict.lost).toBe(1);
     expect(verdict.violations).toEqual([
-      expect.stringMatching(/^lost without a word: 1 to sub by channel news/),
+      expect.stringMatching(/^1 lost without a word: 1 to sub by channel news/),
     ]);
   });
 
