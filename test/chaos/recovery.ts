@@ -26,17 +26,19 @@ export function recoveriesOf(
     let last = fault;
     for (const { subscriber, lane, publications, deliveries } of streams) {
       const came = new Map(deliveries.map(({ n, at }) => [n, at]));
-      // From the end: where the last message came that was in time, all is well.
-      let back = Infinity;
+      // From the end: after the last message that was late or did not come, all is well.
+      let back = false;
       for (const { n, started, outcome } of publications.toReversed()) {
         if (started < fault) break;
         const at = came.get(n);
         if (started < next && outcome !== 'pending' && (at === undefined || at - started > prompt)) {
           disturbed.add(`${subscriber.name} ${lane.kind} ${lane.name}`);
-          last = Math.max(last, at ?? back);
+          // Between one that did not come and the next that did, the hole ended; with hundreds of streams, the last of
+          // those that did not come is near that moment.
+          last = Math.max(last, at ?? (back ? started : Infinity));
           break;
         }
-        if (at !== undefined) back = at;
+        back ||= at !== undefined;
       }
     }
     const promotion = promotions.filter((at) => at >= fault && at < next).at(-1);
