@@ -160,7 +160,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       try {
         const fields = requests.fieldsOf(call, headers);
         const send = (serialized: unknown): void =>
-          requests.send(call, encodeWithin(this.options.maxPayload, route, serialized, fields));
+          requests.send(call, encodeWithin(this.options, route, serialized, fields));
         const serialized: unknown = this.serializer.serialize(Object.assign(packet, { id: call.id }));
         if (isPromiseLike(serialized)) {
           serialized.then(send).then(undefined, fail);
@@ -186,7 +186,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const result: unknown = this.serializer.serialize(packet as never);
     // Not awaited when it need not be: events go out in the order of the calls.
     const serialized = isPromiseLike(result) ? await result : result;
-    const frame = encodeWithin(this.options.maxPayload, route, serialized, headers && { h: headers });
+    const frame = encodeWithin(this.options, route, serialized, headers && { h: headers });
     const channel = this.names.channel(route);
     await (this.isSharded(mode ?? this.options.mode, engine)
       ? engine.spublish(channel, frame)

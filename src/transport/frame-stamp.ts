@@ -1,5 +1,5 @@
 import { LONGEST_STAMP, PREFIX_CODEC, readStamp, type StampCodec, type Stamped } from '../pubsub/stamp.js';
-import { BINARY_MARK, isBinaryFrame, STAMP_PLACE } from './wire.js';
+import { isBinaryFrame, STAMP_PLACE } from './wire.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -32,12 +32,9 @@ export const FRAME_STAMP_CODEC: StampCodec = {
   },
 
   open(data) {
-    // By the first byte: the last ones of a binary frame are the user's.
-    if (data[0] === BRACE) {
-      return openText(data);
-    }
-    const stamped = PREFIX_CODEC.open(data);
-    return stamped?.data[0] === BINARY_MARK ? stamped : undefined;
+    // By the first byte: the last ones of a binary frame are the user's. An envelope may hold anything, for engines
+    // without Nest use it too.
+    return data[0] === BRACE ? openText(data) : PREFIX_CODEC.open(data);
   },
 };
 

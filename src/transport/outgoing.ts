@@ -1,6 +1,6 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { PayloadTooLargeError } from './errors.js';
-import type { PubSubMode } from './options.js';
+import type { FrameOptions, PubSubMode } from './options.js';
 import { isRecord } from './record.js';
 import { encodeFrame, oversize, type WireFields } from './wire.js';
 
@@ -34,12 +34,12 @@ export function unpackRecord(packet: ReadPacket<unknown>, route: string): Outgoi
  * @throws {PayloadTooLargeError} when the frame has more bytes than `maxPayload`.
  */
 export function encodeWithin(
-  maxPayload: number,
+  { maxPayload, sequence }: FrameOptions,
   route: string,
   serialized: unknown,
   fields: WireFields | undefined,
 ): string | Buffer {
-  const frame = encodeFrame(serialized, fields);
+  const frame = encodeFrame(serialized, fields, sequence);
   const size = oversize(frame, maxPayload);
   if (size !== undefined) {
     throw new PayloadTooLargeError(route, size, maxPayload);

@@ -1,6 +1,7 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
 import { PayloadTooLargeError } from './errors.js';
 import type { Engine } from './engine-events.js';
+import type { FrameOptions } from './options.js';
 import { isPromiseLike } from './promise-like.js';
 import { encodeFrame, encodeSignal, encodeStock, oversize, type WireFields } from './wire.js';
 
@@ -21,7 +22,7 @@ export class Replies {
   constructor(
     private readonly engine: Engine,
     private readonly serializer: ConsumerSerializer,
-    private readonly maxPayload: number,
+    private readonly options: FrameOptions,
   ) {}
 
   /**
@@ -33,11 +34,12 @@ export class Replies {
     packet: WritePacket & PacketId,
     fields?: WireFields,
   ): string | Buffer | PromiseLike<string | Buffer> {
+    const { maxPayload, sequence } = this.options;
     const finish = (serialized: unknown): string | Buffer => {
-      const frame = to.stock ? encodeStock(serialized) : encodeFrame(serialized, fields);
-      const size = oversize(frame, this.maxPayload);
+      const frame = to.stock ? encodeStock(serialized) : encodeFrame(serialized, fields, sequence);
+      const size = oversize(frame, maxPayload);
       if (size !== undefined) {
-        throw new PayloadTooLargeError(route, size, this.maxPayload);
+        throw new PayloadTooLargeError(route, size, maxPayload);
       }
       return frame;
     };

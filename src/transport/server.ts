@@ -214,7 +214,7 @@ export class ClusterPubSubServer
     }
     return new Receiver({
       deserializer: this.deserializer,
-      replies: new Replies(engine, this.serializer, this.options.maxPayload),
+      replies: new Replies(engine, this.serializer, this.options),
       hooks: this.processingHooks(),
       work,
       names: this.names,

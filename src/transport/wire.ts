@@ -40,8 +40,8 @@ export interface Frame {
 const KEY = '_cps';
 /** The end of a frame that is to carry a stamp: the place between the quotes is for it. @internal */
 export const STAMP_PLACE = '"s":""}}';
-/** JSON cannot begin with it, so the first byte tells the two forms apart. @internal */
-export const BINARY_MARK = 0x00;
+/** JSON cannot begin with it, so the first byte tells the two forms apart. */
+const BINARY_MARK = 0x00;
 const HEAD_OFFSET = 5;
 const BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;

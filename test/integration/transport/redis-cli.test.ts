@@ -43,10 +43,26 @@ it('what emit publishes reaches redis-cli SUBSCRIBE at any node, as JSON that st
       expect([await next(), await next(), await next()]).toEqual(['subscribe', channel, '1']);
       await lastValueFrom(client.emit(pattern, { id: port }));
       expect([await next(), await next()]).toEqual(['message', channel]);
-      expect(JSON.parse(await next())).toEqual({ pattern, data: { id: port } });
+      const { _cps, ...packet } = JSON.parse(await next()) as Record<string, unknown>;
+      expect(packet).toEqual({ pattern, data: { id: port } });
+      expect(_cps).toEqual({ s: expect.any(String) });
     } finally {
       cli.kill();
       await once(cli, 'exit');
     }
+  }
+});
+
+it('what emit publishes is byte for byte what stock Nest would send, where messages are not numbered', async () => {
+  const heard = new Signal<string>();
+  const redis = harness.redis();
+  try {
+    await redis.subscribe(`${harness.prefix}order.created`);
+    redis.on('message', (_channel: string, text: string) => heard.resolve(text));
+    const client = harness.client({ sequence: false });
+    await lastValueFrom(client.emit('order.created', { id: 7 }));
+    expect(await heard.promise).toBe('{"pattern":"order.created","data":{"id":7}}');
+  } finally {
+    redis.disconnect();
   }
 });

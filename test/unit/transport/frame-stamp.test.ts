@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
 import { FRAME_STAMP_CODEC } from '../../../src/transport/frame-stamp.js';
 import {
   decodeFrame,
@@ -82,6 +83,11 @@ describe('what is not meant to carry a stamp', () => {
   });
 });
 
+it('what an engine without Nest has numbered is read too', () => {
+  const opened = open(bytesOf(PREFIX_CODEC.seal('{"id":7}', STAMP)));
+  expect(opened).toEqual({ stream: 'AbCdEfGh.0', seq: 200, data: Buffer.from('{"id":7}') });
+});
+
 describe('a message of another program', () => {
   it.each([
     ['a packet of stock Nest', '{"pattern":"order","data":{"id":7}}'],
@@ -97,8 +103,7 @@ describe('a message of another program', () => {
     ['a stamp under another name', '{"_cps":{"r":"p.0.1"}}'],
     ['a frame within another', '{"seen":{"data":1,"_cps":{"s":"p.0.1"}}}'],
     ['our key without its beginning', '"_cps":{"s":"p.0.1"}}'],
-    ['an envelope of something else', '\x01cps\x05p.0.1hello'],
-    ['an empty envelope', '\x01cps\x05p.0.1'],
+    ['an envelope that is malformed', '\x01cps\x05p.0-1hello'],
   ])('has no stamp: %s', (_name, text) => {
     expect(open(Buffer.from(text))).toBeUndefined();
   });

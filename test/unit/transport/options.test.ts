@@ -12,9 +12,26 @@ describe('resolveOptions', () => {
       prefix: '',
       requestTimeout: 30_000,
       maxPayload: 1_048_576,
+      sequence: true,
       shutdownGracePeriod: 5_000,
       wildcards: true,
     });
+  });
+
+  it('hands on to the engine what is for the engine', () => {
+    const connection = {
+      nodes,
+      connectTimeout: 1_000,
+      commandTimeout: 2_000,
+      maxQueuedMessages: 3,
+      onOverflow: 'drop-oldest' as const,
+      probeInterval: 0,
+      probeTimeout: 4_000,
+      settleWindow: 0,
+    };
+    const resolved = resolveOptions({ ...connection, prefix: 'app:', sequence: false });
+    expect(resolved.connection).toEqual({ ...connection, cluster: undefined, clusterOptions: undefined });
+    expect(resolved.sequence).toBe(false);
   });
 
   it.each([
@@ -24,6 +41,10 @@ describe('resolveOptions', () => {
     ['an impossible port', { nodes: [{ host: 'h1', port: 99_999 }] }, 'port'],
     ['a URL for a host', { nodes: [{ host: 'redis://h1', port: 7000 }] }, 'URL'],
     ['a timeout longer than a timer takes', { nodes, connectTimeout: 1e12 }, 'connectTimeout'],
+    ['a queue of nothing', { nodes, maxQueuedMessages: 0 }, 'maxQueuedMessages'],
+    ['a probe that gets no time', { nodes, probeTimeout: 0 }, 'probeTimeout'],
+    ['a text for a window', { nodes, settleWindow: '1s' as never }, 'settleWindow'],
+    ['an unknown policy', { nodes, onOverflow: 'drop' as never }, 'onOverflow'],
     ['a negative timeout', { nodes, requestTimeout: -1 }, 'requestTimeout'],
     ['a timeout that is no number', { nodes, requestTimeout: NaN }, 'requestTimeout'],
     ['a text for a number', { nodes, maxPayload: '1mb' as never }, 'maxPayload'],
