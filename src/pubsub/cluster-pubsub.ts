@@ -14,9 +14,11 @@ import {
   type Answer,
   type IntrospectionOptions,
 } from './introspection.js';
-import { readLimits } from './limits.js';
+import type { Arrival } from './handover.js';
+import { readLimits, readOverflowPolicy } from './limits.js';
 import { Mailbox, type GetMessageOptions } from './mailbox.js';
 import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
+import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { NodeConnections } from './node-connections.js';
 import type {
   ChannelName,
@@ -25,9 +27,12 @@ import type {
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
-import { Publisher, type PublishCommand, type PublishOptions } from './publisher.js';
+import type { PublishCommand, PublishOptions } from './publication.js';
+import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
+import { Sequencer } from './sequencer.js';
+import { PREFIX_CODEC, type StampCodec } from './stamp.js';
 import {
   checkName,
   flattenNames,
@@ -50,6 +55,21 @@ export interface ClusterPubSubEvents {
   status: [status: PubSubStatus];
   error: [error: ClusterPubSubError];
 }
+
+/**
+ * What the transport sets, and users do not.
+ *
+ * @internal
+ */
+export interface EngineWiring {
+  /** How numbered messages carry their stamp. */
+  readonly stamps?: StampCodec;
+  /** Put before the names of channels that the engine uses itself. */
+  readonly prefix?: string;
+}
+
+/** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
+const UNSETTLED_FOR = 1_000;
 
 /**
  * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
@@ -77,6 +97,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #connectTimeout: number;
   readonly #table = new SubscriptionTable();
   readonly #mailbox: Mailbox<E>;
+  readonly #metrics = newMetrics();
+  readonly #stamps: StampCodec;
   readonly #factory: ConnectionFactory;
   readonly #connections: NodeConnections;
   readonly #topology: Topology;
@@ -93,12 +115,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * @param source an ioredis `Cluster` of yours (read, never closed), or where the cluster is
+   * @param wiring not for users
    * @throws {@link InvalidArgumentError} when an option cannot work
    */
-  constructor(source: Cluster | ClusterConnectionOptions, options: PubSubOptions<E> = {}) {
+  constructor(
+    source: Cluster | ClusterConnectionOptions,
+    options: PubSubOptions<E> = {},
+    { stamps = PREFIX_CODEC, prefix = '' }: EngineWiring = {},
+  ) {
     super();
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
+    const onOverflow = readOverflowPolicy(connection.onOverflow);
+    this.#stamps = stamps;
     const seeds = readSeeds(connection);
     const factory = new ConnectionFactory(
       seeds.clusterOptions,
@@ -113,7 +142,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       { encoding, ignoreSubscribeMessages, bufferLimit },
       {
         gap: (gap) => {
-          this.#tell('gap', gap);
+          this.#tellGap(gap);
         },
         error: (error) => {
           this.#emitError(error);
@@ -122,27 +151,52 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     );
     this.#connections = new NodeConnections(factory, limits.commandTimeout);
     this.#topology = new Topology(this.#connections, seeds);
-    this.#publisher = new Publisher(this.#topology, this.#connections, limits);
+    this.#publisher = new Publisher(
+      this.#topology,
+      this.#connections,
+      { ...limits, onOverflow },
+      { codec: stamps, byDefault: options.sequence ?? false },
+      this.#metrics,
+    );
     this.#introspection = new Introspection(this.#topology, this.#connections);
-    this.#reconciler = new Reconciler(this.#table, this.#topology, factory, limits, {
-      message: (subscription, channel, data, node) => {
-        this.#mailbox.deliver(subscription, channel, data, node);
+    const probes = {
+      topology: this.#topology,
+      metrics: this.#metrics,
+      limits,
+      prefix,
+      sharded: () => this.#supportsSharded,
+      publish: (command: PublishCommand, channel: string) =>
+        this.#publisher.publish(command, channel, '', { sequence: false }),
+    };
+    const numbered = options.sequence ?? false;
+    this.#reconciler = new Reconciler(
+      this.#table,
+      this.#topology,
+      factory,
+      { ...limits, numbered },
+      probes,
+      this.#metrics,
+      {
+        message: (subscription, arrival) => {
+          this.#arrived(subscription, arrival);
+        },
+        lost: (loss) => {
+          this.#tell('lost', loss);
+        },
+        gap: (gap) => {
+          this.#tellGap(gap);
+        },
+        error: (error) => {
+          this.#emitError(error);
+        },
+        settled: (whole) => {
+          this.#setStatus(whole ? 'connected' : 'reconnecting');
+        },
       },
-      lost: (loss) => {
-        this.#tell('lost', loss);
-      },
-      gap: (gap) => {
-        this.#tell('gap', gap);
-      },
-      error: (error) => {
-        this.#emitError(error);
-      },
-      settled: (whole) => {
-        this.#setStatus(whole ? 'connected' : 'reconnecting');
-      },
-    });
+    );
     this.#topology.onChange((moved) => {
       if (this.#status !== 'connecting') {
+        this.#metrics.moves += 1;
         this.#tell('moved', moved);
       }
     });
@@ -268,6 +322,18 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
   get dropped(): number {
     return this.#mailbox.dropped;
+  }
+
+  /** What was counted since this object was made, and what is the case now. */
+  metrics(): PubSubMetrics {
+    const all = this.#table.all;
+    return {
+      ...this.#metrics,
+      dropped: this.dropped,
+      waiting: this.#publisher.waiting,
+      desired: all.length,
+      confirmed: all.filter(({ standing }) => standing.size > 0).length,
+    };
   }
 
   /** The master (`host:port`) that owns the channel's slot, as far as is known now. */
@@ -432,6 +498,57 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       }),
     );
     this.#endIterations();
+  }
+
+  /** Numbered messages are put in order first; what comes without a number is handed on as it comes. */
+  #arrived(subscription: Subscription, arrival: Arrival): void {
+    const stamped = this.#stamps.open(arrival.data);
+    if (stamped === undefined) {
+      subscription.unnumbered = true;
+      this.#deliver(subscription, arrival);
+      return;
+    }
+    subscription.sequencer ??= this.#newSequencer(subscription);
+    const unsettled = subscription.handover !== undefined || this.#topology.changedWithin(UNSETTLED_FOR);
+    subscription.sequencer.accept(
+      stamped.stream,
+      stamped.seq,
+      { channel: arrival.channel, data: stamped.data, node: arrival.node },
+      unsettled,
+    );
+  }
+
+  #deliver(subscription: Subscription, { channel, data, node }: Arrival): void {
+    this.#metrics.received += 1;
+    this.#mailbox.deliver(subscription, channel, data, node);
+  }
+
+  #newSequencer(subscription: Subscription): Sequencer<Arrival> {
+    return new Sequencer<Arrival>({
+      deliver: (arrival) => {
+        this.#deliver(subscription, arrival);
+      },
+      missing: ({ count, since, until }) => {
+        this.#metrics.missed += count;
+        this.#tellGap({
+          kind: subscription.kind.name,
+          names: [subscription.name],
+          node: subscription.assigned,
+          since: new Date(since),
+          until: new Date(until),
+          missed: count,
+          reason: 'sequence',
+        });
+      },
+      repeated: () => {
+        this.#metrics.repeated += 1;
+      },
+    });
+  }
+
+  #tellGap(gap: Gap): void {
+    this.#metrics.gaps += 1;
+    this.#tell('gap', gap);
   }
 
   /** Lets `listen()` end when there is nothing more to come. */

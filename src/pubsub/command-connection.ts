@@ -74,11 +74,15 @@ export class CommandConnection {
     }
   }
 
-  /** Ends the connection when what is in flight has been answered, or given up. */
-  async drain(): Promise<void> {
+  /** Ends the connection when what is in flight has been answered, or given up; after `patience` ms at the latest. */
+  async drain(patience: number): Promise<void> {
     if (this.#pending.length > 0) {
       await new Promise<void>((resolve) => {
-        this.#drained = resolve;
+        const timer = setTimeout(resolve, patience);
+        this.#drained = () => {
+          clearTimeout(timer);
+          resolve();
+        };
       });
     }
     this.close();
@@ -101,12 +105,13 @@ export class CommandConnection {
   }
 
   #fail(error: ConnectionLostError): void {
+    // First, so that nobody who is told of a lost answer finds the connection still in use.
+    for (const listener of this.#closeListeners) {
+      listener();
+    }
     for (const callback of this.#pending.drain()) {
       callback(error, null);
     }
     this.#drained?.();
-    for (const listener of this.#closeListeners) {
-      listener();
-    }
   }
 }

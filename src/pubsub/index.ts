@@ -11,5 +11,6 @@ export type {
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
-export type { PublishOptions } from './publisher.js';
+export type { PubSubMetrics } from './metrics.js';
+export type { PublishOptions } from './publication.js';
 export type { HandlerMap, NamesArgument, SubscribeArgument } from './subscribe-arguments.js';

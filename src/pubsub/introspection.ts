@@ -4,6 +4,7 @@ import { firstSuccess } from './first-success.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { ChannelName, Payload } from './options.js';
+import { PROBE_MARK } from './probe.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import { checkName } from './subscribe-arguments.js';
 import type { Topology } from './topology.js';
@@ -44,7 +45,11 @@ export class Introspection {
     pattern?: ChannelName,
   ): Promise<Map<NodeKey, string[]>> {
     const replies = await this.#askAll(command, ...(pattern === undefined ? [] : [pattern]));
-    return mapValues(replies, (reply) => (reply as readonly Buffer[]).map((name) => name.toString('utf8')));
+    return mapValues(replies, (reply) =>
+      (reply as readonly Buffer[])
+        .map((name) => name.toString('utf8'))
+        .filter((name) => !name.includes(PROBE_MARK)),
+    );
   }
 
   async numsub(

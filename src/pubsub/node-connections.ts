@@ -3,6 +3,9 @@ import type { ConnectionFactory } from './connection-factory.js';
 import { ClosedError } from './errors.js';
 import { parseNodeKey, type NodeKey } from './node-address.js';
 
+/** How long a node that has left the cluster, or died, may take to answer what is in flight, in ms. */
+const LAST_ANSWERS = 250;
+
 /** One command connection per node, opened on first use and shared by everybody. */
 export class NodeConnections {
   readonly #open = new Map<NodeKey, CommandConnection>();
@@ -42,7 +45,7 @@ export class NodeConnections {
     for (const [node, connection] of this.#open) {
       if (!nodes.has(node)) {
         this.#open.delete(node);
-        void connection.drain();
+        void connection.drain(LAST_ANSWERS);
       }
     }
   }
@@ -50,7 +53,7 @@ export class NodeConnections {
   /** Lets what is in flight be answered (bounded, for a connection that makes no progress ends itself), then closes all. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#open.values()].map((connection) => connection.drain()));
+    await Promise.all([...this.#open.values()].map((connection) => connection.drain(this.commandTimeout)));
     await Promise.allSettled(this.#opening.values());
   }
 

@@ -1,63 +1,26 @@
-import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from './backoff.js';
-import { displayName, slotOf } from './channel-key.js';
 import type { CommandConnection } from './command-connection.js';
-import {
-  ClosedError,
-  PublishError,
-  QueueFullError,
-  ShardedUnsupportedError,
-  type ClusterPubSubError,
-  type PublishOutcome,
-} from './errors.js';
-import { Fifo } from './fifo.js';
+import { ClosedError, QueueFullError, ShardedUnsupportedError } from './errors.js';
+import { LaneTable } from './lane-table.js';
+import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import type { ChannelName, Payload } from './options.js';
+import { NodeQueues } from './node-queues.js';
+import type { ChannelName, OverflowPolicy, Payload } from './options.js';
+import {
+  isRepeatable,
+  publishFailure,
+  type Publication,
+  type PublishCommand,
+  type PublishOptions,
+} from './publication.js';
+import type { ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
+import { Settling } from './settling.js';
+import type { StampCodec } from './stamp.js';
 import type { Topology } from './topology.js';
 
-export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
-
-/**
- * How one publish differs from the rule.
- *
- * @publicApi
- */
-export interface PublishOptions {
-  /**
-   * Believe a count of 0 only from a node that says itself that it owns the slot, else send the same bytes to the
-   * owner: a demoted master still takes messages and counts none. Receivers must bear a second copy. Default false.
-   */
-  verifyZero?: boolean | undefined;
-  /**
-   * `owner` (default): the master that owns the channel's slot takes the message, and its count is exact for those
-   * subscribed to the channel by name. `patterns`: the master where pattern subscriptions stand takes it, and its
-   * count is exact for those. Either way a classic message reaches both.
-   */
-  via?: 'owner' | 'patterns' | undefined;
-}
-
-/** A message on its way to Redis. */
-interface Publication {
-  readonly command: PublishCommand;
-  readonly channel: ChannelName;
-  readonly data: Payload;
-  readonly slot: number;
-  readonly verifyZero: boolean;
-  readonly viaPatterns: boolean;
-  /** When to give up trying to hand it to Redis, in ms since the epoch; told when it first has to wait. */
-  deadline: number;
-  zeros: number;
-  redirects: number;
-  /** How often Redis has refused it with an error that passes. */
-  refusals: number;
-  resolve(count: number): void;
-  reject(error: ClusterPubSubError): void;
-}
-
-/** How often a count of 0 is asked again at another node. */
-const MAX_ZEROS = 3;
+/** How often a count of 0, or one lower than before, is asked again. */
+const MAX_DOUBTS = 3;
 
 /** How long after a change of the topology a count of 0 is asked again, times how often it was 0, in ms. */
 const SUBSCRIBERS_FOLLOW = 100;
@@ -65,31 +28,50 @@ const SUBSCRIBERS_FOLLOW = 100;
 /** How often one message follows `MOVED`; two nodes may disagree for a moment while a slot moves. */
 const MAX_REDIRECTS = 16;
 
-/** How long to wait for a node that hangs before its messages are looked after, in ms. */
-const LONGEST_WAIT = 250;
-
 /** Errors of Redis that pass: the command was not run, and may work in a moment. */
 const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
+
+export interface PublisherLimits {
+  readonly commandTimeout: number;
+  readonly maxQueuedMessages: number;
+  readonly settleWindow: number;
+  readonly onOverflow: OverflowPolicy;
+}
 
 /**
  * Hands messages to the master that owns their channel's slot, and gives the exact count of receivers back.
  *
- * Messages to one node go out in the order of the calls. While a node cannot be reached its messages wait (at most
- * `maxQueuedMessages` of them, at most `commandTimeout` long), in order, and follow the slot when it moves. A message
- * that was written and not answered fails as `unknown`; one that never reached Redis fails as `not-delivered`.
+ * Messages of one channel go out in the order of the calls. While a node cannot be reached they wait for it
+ * ({@link NodeQueues}); when a slot has moved they wait for its subscribers ({@link Settling}). A message that was written
+ * and not answered is sent again when it has a stamp, by which receivers know a second copy; else, or when it cannot be
+ * sent in time, it fails as `unknown`. One that never reached Redis fails as `not-delivered`.
  */
 export class Publisher {
-  readonly #waiting = new Map<NodeKey | undefined, Fifo<Publication>>();
-  readonly #stop = new AbortController();
+  readonly #lanes = new LaneTable();
+  readonly #queues: NodeQueues;
+  readonly #settling: Settling;
+  readonly #retries = new Map<NodeJS.Timeout, Publication>();
+  #serial = 0;
 
   constructor(
     private readonly topology: Topology,
     private readonly connections: NodeConnections,
-    private readonly limits: { readonly commandTimeout: number; readonly maxQueuedMessages: number },
+    private readonly limits: PublisherLimits,
+    /** How stamps are written, where messages are numbered. */
+    private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
+    private readonly metrics: Metrics,
   ) {
-    setMaxListeners(0, this.#stop.signal); // one for each node that is waited for
-    topology.onChange(() => {
-      this.#reroute();
+    const dispatch = (publication: Publication): void => {
+      this.#dispatch(publication);
+    };
+    // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
+    this.#settling = new Settling(topology, connections, limits, metrics, dispatch);
+    this.#queues = new NodeQueues(topology, connections, limits, {
+      dispatch,
+      target: (publication) => this.#target(publication),
+      fail: (publication, error) => {
+        this.#fail(publication, error);
+      },
     });
   }
 
@@ -97,18 +79,22 @@ export class Publisher {
     command: PublishCommand,
     channel: ChannelName,
     data: Payload,
-    { verifyZero = false, via = 'owner' }: PublishOptions = {},
+    { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
   ): Promise<number> {
+    this.metrics.published += 1;
     return new Promise((resolve, reject) => {
+      this.#serial += 1;
       this.#dispatch({
-        command,
-        channel,
+        lane: this.#lanes.get(command, channel, via === 'patterns'),
         data,
-        slot: slotOf(channel),
         verifyZero,
-        viaPatterns: via === 'patterns',
+        sequenced: sequence,
+        serial: this.#serial,
+        stamp: undefined,
+        doubtful: false,
+        answered: undefined,
         deadline: 0,
-        zeros: 0,
+        doubts: 0,
         redirects: 0,
         refusals: 0,
         resolve,
@@ -117,65 +103,97 @@ export class Publisher {
     });
   }
 
+  /** How many messages wait to be sent. */
+  get waiting(): number {
+    return this.#queues.length + this.#settling.length;
+  }
+
   /** Fails what still waits. */
   close(): void {
-    this.#stop.abort();
-    for (const queue of this.#waiting.values()) {
-      for (const publication of queue.drain()) {
-        publication.reject(new ClosedError());
-      }
+    this.#settling.close();
+    this.#queues.close();
+    for (const [timer, publication] of this.#retries) {
+      clearTimeout(timer);
+      this.#fail(publication, new ClosedError());
     }
   }
 
   #dispatch(publication: Publication): void {
+    if (this.#settling.takes(publication)) {
+      return;
+    }
     const node = this.#target(publication);
     const connection = node === undefined ? undefined : this.connections.current(node);
-    if (connection === undefined || this.#waiting.has(node)) {
-      this.#enqueue(node, publication);
+    if (connection === undefined || this.#queues.has(node)) {
+      this.#queues.add(node, publication);
     } else {
       this.#send(connection, publication);
     }
   }
 
-  #target({ viaPatterns, slot }: Publication): NodeKey | undefined {
-    return viaPatterns ? this.topology.patternHome : this.topology.ownerOf(slot);
+  #target({ lane }: Publication): NodeKey | undefined {
+    return lane.viaPatterns ? this.topology.patternHome : this.topology.ownerOf(lane.slot);
   }
 
   #send(connection: CommandConnection, publication: Publication): void {
-    if (connection.inFlight >= this.limits.maxQueuedMessages) {
-      publication.reject(new QueueFullError(connection.node, this.limits.maxQueuedMessages));
+    const { maxQueuedMessages } = this.limits;
+    if (connection.inFlight >= maxQueuedMessages) {
+      this.#fail(publication, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }
-    connection.send([publication.command, publication.channel, publication.data], (error, reply) => {
+    const { lane, data } = publication;
+    let payload = data;
+    if (publication.sequenced && this.stamps.codec.carries(data)) {
+      if (publication.stamp === undefined) {
+        publication.stamp = lane.nextStamp();
+      } else {
+        this.metrics.republished += 1;
+      }
+      payload = this.stamps.codec.seal(data, publication.stamp);
+    }
+    lane.inFlight += 1;
+    connection.send([lane.command, lane.channel, payload], (error, reply) => {
+      lane.inFlight -= 1;
       if (error === undefined) {
         this.#counted(connection.node, publication, reply as number);
       } else if (error instanceof RedisReplyError) {
         this.#refused(connection.node, publication, error);
       } else {
-        this.topology.refreshSoon();
-        publication.reject(failure(publication, connection.node, 'unknown', error));
+        this.#lost(connection.node, publication, error);
       }
     });
   }
 
   #counted(node: NodeKey, publication: Publication, count: number): void {
-    if (count > 0 || !publication.verifyZero || publication.zeros >= MAX_ZEROS) {
+    const { lane } = publication;
+    lane.note(count);
+    if (!lane.viaPatterns && count < lane.expected && publication.doubts < MAX_DOUBTS) {
+      this.#settling.doubt(publication, node, count);
+    } else if (count === 0 && publication.verifyZero && publication.doubts < MAX_DOUBTS) {
+      this.#doubtZero(node, publication);
+    } else {
       publication.resolve(count);
-      return;
     }
-    publication.zeros += 1;
+  }
+
+  /** Without the node's word that it owns the slot, 0 is no count. */
+  #doubtZero(node: NodeKey, publication: Publication): void {
+    publication.doubts += 1;
     const again = (): void => this.#dispatch(publication);
     const settle = (): void => {
       if (this.#target(publication) !== node) {
         this.#dispatch(publication);
-      } else if (this.topology.justChanged) {
+      } else if (publication.lane.viaPatterns && this.topology.changedWithin(1_000)) {
         // Subscribers follow a slot to its new master as we do, and may be a few ms behind.
-        void pause(SUBSCRIBERS_FOLLOW * publication.zeros, this.#stop.signal).then(again);
-      } else {
+        const timer = setTimeout(() => {
+          this.#retries.delete(timer);
+          this.#dispatch(publication);
+        }, SUBSCRIBERS_FOLLOW * publication.doubts);
+        this.#retries.set(timer, publication);
+      } else if (!this.#settling.awaitSubscriber(publication)) {
         publication.resolve(0);
       }
     };
-    // Without its word the count is no count: the message goes out once more, to whoever owns the slot by then.
     this.topology.verify(node).then(settle, () => this.topology.refresh().then(again, again));
   }
 
@@ -187,108 +205,36 @@ export class Publisher {
     } else if (PASSING.has(error.kind)) {
       publication.refusals += 1;
       this.topology.refreshSoon();
-      this.#enqueue(this.#target(publication), publication);
-    } else if (publication.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
-      publication.reject(new ShardedUnsupportedError({ cause: error }));
+      this.#queues.add(this.#target(publication), publication);
+    } else if (publication.lane.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
+      this.#fail(publication, new ShardedUnsupportedError({ cause: error }));
     } else {
-      publication.reject(failure(publication, node, 'not-delivered', error));
+      this.#fail(publication, publishFailure(publication, node, error));
     }
   }
 
-  #enqueue(node: NodeKey | undefined, publication: Publication): void {
-    if (this.#stop.signal.aborted) {
-      publication.reject(new ClosedError());
-      return;
-    }
-    publication.deadline ||= Date.now() + this.limits.commandTimeout;
-    const queue = this.#waiting.get(node);
-    if (queue === undefined) {
-      const fresh = new Fifo<Publication>();
-      fresh.push(publication);
-      this.#waiting.set(node, fresh);
-      void this.#recover(node, fresh);
-    } else if (queue.length >= this.limits.maxQueuedMessages) {
-      publication.reject(new QueueFullError(node ?? 'an unowned slot', this.limits.maxQueuedMessages));
-    } else {
-      queue.push(publication);
-    }
-  }
-
-  /** Connects to `node` until its queue can be sent or has expired. One runs per node that cannot be reached. */
-  async #recover(node: NodeKey | undefined, queue: Fifo<Publication>): Promise<void> {
-    for (let attempt = 0; queue.length > 0; attempt += 1) {
-      // A node that is connected answered with an error that passes: it needs a moment.
-      if (attempt > 0 || node === undefined || this.connections.current(node) !== undefined) {
-        const wait = backoffDelay(attempt + (queue.peek()?.refusals ?? 0));
-        await pause(Math.min(wait, timeLeft(queue)), this.#stop.signal);
-      }
-      const failed = await this.#connect(node, queue);
-      this.#expire(queue, node, failed ?? new Error('the cluster was not able to take it'));
-      if (failed === undefined) {
-        break;
-      }
-      this.topology.refreshSoon();
-    }
-    this.#waiting.delete(node);
-    for (const publication of queue.drain()) {
+  /** Whether Redis took it is not known. Sent again under its stamp, it arrives once all the same. */
+  #lost(node: NodeKey, publication: Publication, error: ConnectionLostError): void {
+    this.topology.refreshSoon();
+    publication.doubtful = true;
+    if (isRepeatable(publication) && error.how !== 'silent') {
       this.#dispatch(publication);
+    } else {
+      this.#fail(publication, publishFailure(publication, node, error));
     }
   }
 
-  /**
-   * Resolves to undefined, or to why it failed. A node that hangs takes longer to give up on than its messages may
-   * wait, so they are looked after meanwhile, and the cluster is asked whether another node has taken its place.
-   */
-  #connect(node: NodeKey | undefined, queue: Fifo<Publication>): Promise<unknown> {
-    if (node === undefined) {
-      return Promise.resolve(new Error('no node owns the slot'));
+  #fail(publication: Publication, error: Error): void {
+    const { lane, stamp, doubtful } = publication;
+    if (stamp !== undefined && !doubtful) {
+      // Its number will never come: receivers must not take that for a loss, for the caller knows.
+      lane.restart(this.#lanes.newStream());
     }
-    return new Promise((resolve) => {
-      const patience = Math.min(LONGEST_WAIT, timeLeft(queue));
-      const timer = setTimeout(resolve, patience, new Error(`${node} does not answer`));
-      const settle = (error?: unknown): void => {
-        clearTimeout(timer);
-        resolve(error);
-      };
-      this.connections.connect(node).then(() => {
-        settle();
-      }, settle);
-    });
+    this.metrics.publishErrors += 1;
+    publication.reject(
+      error instanceof QueueFullError && doubtful
+        ? publishFailure(publication, undefined, error)
+        : (error as Parameters<Publication['reject']>[0]),
+    );
   }
-
-  #expire(queue: Fifo<Publication>, node: NodeKey | undefined, cause: unknown): void {
-    const now = Date.now();
-    for (let head = queue.peek(); head !== undefined && head.deadline <= now; head = queue.peek()) {
-      queue.shift();
-      head.reject(failure(head, node, 'not-delivered', cause));
-    }
-  }
-
-  /** Sends what waits for a node that owns its slot no longer to the one that does, in order. */
-  #reroute(): void {
-    for (const [node, queue] of [...this.#waiting]) {
-      for (const publication of queue.drain()) {
-        if (this.#target(publication) === node) {
-          queue.push(publication);
-        } else {
-          this.#dispatch(publication);
-        }
-      }
-    }
-  }
-}
-
-/** How long the first of them may still wait, in ms. */
-function timeLeft(queue: Fifo<Publication>): number {
-  return Math.max(0, (queue.peek()?.deadline ?? 0) - Date.now());
-}
-
-function failure(
-  { channel }: Publication,
-  node: NodeKey | undefined,
-  outcome: PublishOutcome,
-  cause: unknown,
-): PublishError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new PublishError(displayName(channel), node, outcome, reason, { cause });
 }

@@ -10,26 +10,36 @@ import {
   SubscriptionError,
   type ClusterPubSubError,
 } from './errors.js';
-import type { Gap, GapReason, Loss, SubscriptionKindName } from './message.js';
+import type { Arrival } from './handover.js';
+import { Handovers } from './handovers.js';
+import { Losses, type LossEvents } from './losses.js';
+import type { GapReason } from './message.js';
+import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
-import type { ChannelName } from './options.js';
+import type { ProbeSurroundings } from './probe.js';
+import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription.js';
-import { KINDS, type SubscriptionKind } from './subscription-kind.js';
+import type { SubscriptionKind } from './subscription-kind.js';
 import type { Topology } from './topology.js';
 
 /** What the reconciler tells the engine. */
-export interface ReconcilerEvents {
-  message(subscription: Subscription, channel: Buffer, data: Buffer, node: NodeKey): void;
-  /** Subscriptions that stood and now stand nowhere. */
-  lost(loss: Loss): void;
-  /** Subscriptions that stand again. */
-  gap(gap: Gap): void;
+export interface ReconcilerEvents extends LossEvents {
+  message(subscription: Subscription, arrival: Arrival): void;
   error(error: ClusterPubSubError): void;
-  /** Whether everything wanted stands, told when that changes. */
-  settled(whole: boolean): void;
 }
+
+export interface ReconcilerLimits {
+  readonly commandTimeout: number;
+  readonly connectTimeout: number;
+  readonly settleWindow: number;
+  /** Whether publishers number their messages, as far as we can expect. */
+  readonly numbered: boolean;
+}
+
+/** How often the cluster is asked for its new shape while subscriptions are lost, in ms. */
+const LOOK_AROUND = 75;
 
 /** Answers to SSUBSCRIBE that pass: the node, or the cluster, needs a moment. */
 const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MOVED', 'ASK']);
@@ -44,8 +54,9 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MO
  */
 export class Reconciler {
   readonly #sessions = new Map<NodeKey, SubscriberSession>();
-  readonly #unsettled = new Set<Subscription>();
-  readonly #recovered = new Map<NonNullable<Subscription['lost']>, Subscription[]>();
+  readonly #losses: Losses;
+  readonly #handovers: Handovers;
+  #lookingAround: NodeJS.Timeout | undefined;
   readonly #silentNodes = new Set<NodeKey>();
   readonly #retries = new Map<Subscription, NodeJS.Timeout>();
   readonly #sessionEvents: SessionEvents;
@@ -55,9 +66,23 @@ export class Reconciler {
     private readonly table: SubscriptionTable,
     private readonly topology: Topology,
     private readonly factory: ConnectionFactory,
-    private readonly limits: { readonly commandTimeout: number; readonly connectTimeout: number },
+    private readonly limits: ReconcilerLimits,
+    private readonly probes: ProbeSurroundings,
+    private readonly metrics: Metrics,
     private readonly events: ReconcilerEvents,
   ) {
+    this.#losses = new Losses(limits.settleWindow, events);
+    this.#handovers = new Handovers({
+      deliver: (subscription, arrival) => {
+        events.message(subscription, arrival);
+      },
+      leave: (subscription, node) => this.#leave(subscription, node),
+      broken: (subscription, node, since) => {
+        this.#handovers.stop(subscription);
+        this.#losses.missed(subscription, { since, node, reason: 'connection-silent' });
+        this.#sessions.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
+      },
+    });
     topology.onChange(() => {
       this.#reassign();
     });
@@ -76,10 +101,15 @@ export class Reconciler {
         this.events.error(new CommandRefusedError(command, node, error.message, { cause: error }));
       },
       revoked: (session, subscription) => {
-        this.#noLongerStanding(session.node, [subscription], 'slot-moved');
+        this.#revoked(session.node, subscription);
       },
-      lost: (session, subscriptions) => {
-        this.#noLongerStanding(session.node, subscriptions, 'connection-lost');
+      lost: (session, subscriptions, how, silence) => {
+        this.#lost(session.node, subscriptions, how, silence);
+      },
+      handled: (ms) => {
+        if (ms > metrics.longestHandling) {
+          metrics.longestHandling = ms;
+        }
       },
       unreachable: (session, error) => {
         this.#unreachable(session, error);
@@ -137,7 +167,9 @@ export class Reconciler {
     this.#forget(subscription);
     this.#fail(subscription, new ClosedError(`The subscription to "${displayName(subscription.name)}"`));
     await Promise.all([...this.#sessions.values()].map((session) => session.drop(subscription)));
+    this.#handovers.stop(subscription);
     subscription.standing.clear();
+    subscription.sequencer?.close();
   }
 
   /** The nodes that carry subscriptions, with the state of their connection. */
@@ -147,8 +179,11 @@ export class Reconciler {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#lookingAround);
     for (const subscription of this.table.all) {
       this.#forget(subscription);
+      this.#handovers.stop(subscription);
+      subscription.sequencer?.close();
       this.#fail(subscription, new ClosedError());
     }
     for (const session of this.#sessions.values()) {
@@ -170,7 +205,8 @@ export class Reconciler {
     }
     let session = this.#sessions.get(node);
     if (session === undefined) {
-      session = new SubscriberSession(node, this.factory, this.limits.commandTimeout, this.#sessionEvents);
+      const { commandTimeout } = this.limits;
+      session = new SubscriberSession(node, this.factory, commandTimeout, this.probes, this.#sessionEvents);
       this.#sessions.set(node, session);
     }
     session.add(subscription);
@@ -191,30 +227,67 @@ export class Reconciler {
 
   #message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
     const subscription = this.table.get(kind.name, match);
-    if (subscription !== undefined) {
-      this.events.message(subscription, channel, data, node);
+    if (subscription === undefined) {
+      return;
+    }
+    const arrival: Arrival = { channel, data, node };
+    if (subscription.handover === undefined) {
+      this.events.message(subscription, arrival);
+    } else {
+      subscription.handover.receive(arrival);
     }
   }
 
   #confirmed({ node }: SubscriberSession, subscription: Subscription): void {
-    const { assigned } = subscription;
+    const { assigned, standing } = subscription;
     if (!subscription.wanted || node !== assigned) {
       return; // released, or taken elsewhere, while its confirmation was on the way; the session drops it
     }
     subscription.refusals = 0;
-    subscription.standing.add(node);
-    for (const other of subscription.standing) {
+    standing.add(node);
+    for (const other of [...standing]) {
       if (other !== node) {
-        subscription.standing.delete(other);
-        void this.#sessions.get(other)?.drop(subscription);
+        this.#handOver(subscription, other, node);
       }
     }
     this.#silentNodes.delete(node);
-    this.#recover(subscription);
+    const { following } = subscription;
+    this.#losses.recovered(subscription);
+    if (following !== undefined && this.#mayHaveMissed(subscription, following.node)) {
+      this.#losses.missed(subscription, following);
+    }
     for (const waiter of subscription.waiters.splice(0)) {
       waiter.resolve(undefined);
     }
-    this.#settle(subscription);
+  }
+
+  /**
+   * When a slot is migrated, its old owner refuses what comes late, and publishers wait. When a master is demoted, it
+   * takes what it has kept back during the failover (Redis pauses publishers for it), counts nobody, and passes it on to
+   * its successor, where we are not yet. Our publishers send that again; others do not.
+   */
+  #mayHaveMissed({ unnumbered, sequencer }: Subscription, node: string | undefined): boolean {
+    const demoted = this.topology.replicas.some((replica) => replica === node);
+    return demoted && (unnumbered || (sequencer === undefined && !this.limits.numbered));
+  }
+
+  #handOver(subscription: Subscription, from: NodeKey, to: NodeKey): void {
+    const session = this.#sessions.get(from);
+    if (session?.suspicious === true) {
+      // It owes us a sign of life: all that stands there is lost, and has been since it was last heard.
+      session.giveUpConnection('it was silent, and another node has taken its place');
+    } else if (subscription.handover?.from !== from) {
+      const { handover } = subscription;
+      if (handover !== undefined) {
+        void this.#leave(subscription, handover.from); // moved again before the first move was over
+      }
+      this.#handovers.start(subscription, from, to);
+    }
+  }
+
+  async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
+    await this.#sessions.get(node)?.drop(subscription);
+    subscription.standing.delete(node);
   }
 
   #refused({ node }: SubscriberSession, subscription: Subscription, error: RedisReplyError): void {
@@ -223,6 +296,9 @@ export class Reconciler {
     }
     if (error.kind === 'MOVED') {
       this.topology.noteMoved(error, node);
+      if (subscription.assigned !== node && subscription.assigned !== undefined) {
+        return; // it is on its way to the new owner
+      }
     }
     if (PASSING.has(error.kind)) {
       this.topology.refreshSoon();
@@ -242,55 +318,72 @@ export class Reconciler {
     }
   }
 
-  #noLongerStanding(node: NodeKey, subscriptions: readonly Subscription[], reason: GapReason): void {
-    const loss = { since: new Date(), node, reason };
+  /** Redis has ended it here, for its slot has gone: the node itself is the first to know where. */
+  #revoked(node: NodeKey, subscription: Subscription): void {
+    subscription.standing.delete(node);
+    this.#handovers.complete(subscription, node);
+    if (subscription.wanted && subscription.standing.size === 0) {
+      this.#losses.follow(subscription, { since: new Date(), node, reason: 'slot-moved' });
+      this.#lookAround();
+      const assign = (): void => {
+        if (subscription.standing.size === 0) {
+          this.#assign(subscription);
+        }
+      };
+      if (this.topology.homeOf(subscription.kind, subscription.slot) === node) {
+        this.topology.verify(node).then(assign, assign);
+      } else {
+        assign();
+      }
+    }
+  }
+
+  #lost(
+    node: NodeKey,
+    subscriptions: readonly Subscription[],
+    how: HowConnectionEnded,
+    silence: number,
+  ): void {
+    this.metrics.connectionsLost += 1;
+    const reason = GAP_REASONS[how];
+    const since = new Date(reason === 'connection-silent' ? Date.now() - silence : Date.now());
+    const cause = { since, node, reason };
     const lost: Subscription[] = [];
     for (const subscription of subscriptions) {
       subscription.standing.delete(node);
+      if (subscription.handover?.from === node) {
+        // It stands at the new node, but what the old one had still to say is lost.
+        this.#handovers.stop(subscription);
+        this.#losses.missed(subscription, cause);
+      } else if (subscription.handover?.to === node) {
+        this.#handovers.stop(subscription);
+      }
       if (subscription.wanted && subscription.standing.size === 0) {
-        subscription.lost ??= loss;
         lost.push(subscription);
-        this.#unsettle(subscription);
+      } else if (subscription.wanted && how === 'silent' && subscription.handover === undefined) {
+        this.#losses.missed(subscription, cause);
       }
     }
-    for (const { kind, names } of namesByKind(lost)) {
-      this.events.lost({ kind, names, ...loss });
-    }
+    this.#losses.lose(lost, cause);
     this.topology.refreshSoon();
-    for (const subscription of lost) {
-      this.#assign(subscription);
-    }
-  }
-
-  /** Reports what was lost together and came back together as one gap. */
-  #recover(subscription: Subscription): void {
-    const { lost } = subscription;
-    if (lost === undefined) {
-      return;
-    }
-    subscription.lost = undefined;
-    if (this.#recovered.size === 0) {
-      queueMicrotask(() => {
-        this.#reportGaps();
-      });
-    }
-    const together = this.#recovered.get(lost);
-    if (together === undefined) {
-      this.#recovered.set(lost, [subscription]);
-    } else {
-      together.push(subscription);
-    }
-  }
-
-  #reportGaps(): void {
-    const until = new Date();
-    const recovered = [...this.#recovered];
-    this.#recovered.clear();
-    for (const [lost, subscriptions] of recovered) {
-      for (const { kind, names } of namesByKind(subscriptions)) {
-        this.events.gap({ kind, names, ...lost, until });
+    this.#lookAround();
+    for (const subscription of subscriptions) {
+      if (subscription.assigned === node || subscription.standing.size === 0) {
+        this.#assign(subscription);
       }
     }
+  }
+
+  /** Asks for the new shape of the cluster again and again while something is lost. */
+  #lookAround(): void {
+    this.#lookingAround ??= setInterval(() => {
+      if (this.#losses.any) {
+        this.topology.refreshSoon();
+      } else {
+        clearInterval(this.#lookingAround);
+        this.#lookingAround = undefined;
+      }
+    }, LOOK_AROUND);
   }
 
   #unreachable(session: SubscriberSession, cause: unknown): void {
@@ -337,30 +430,13 @@ export class Reconciler {
     subscription.wanted = false;
     clearTimeout(this.#retries.get(subscription));
     this.#retries.delete(subscription);
-    this.#settle(subscription);
-  }
-
-  #unsettle(subscription: Subscription): void {
-    if (this.#unsettled.size === 0) {
-      this.events.settled(false);
-    }
-    this.#unsettled.add(subscription);
-  }
-
-  #settle(subscription: Subscription): void {
-    if (this.#unsettled.delete(subscription) && this.#unsettled.size === 0 && !this.#closed) {
-      this.events.settled(true);
-    }
+    this.#losses.forget(subscription);
   }
 }
 
-function namesByKind(
-  subscriptions: readonly Subscription[],
-): readonly { readonly kind: SubscriptionKindName; readonly names: readonly ChannelName[] }[] {
-  return Object.values(KINDS)
-    .map(({ name: kind }) => ({
-      kind,
-      names: subscriptions.filter((subscription) => subscription.kind.name === kind).map(({ name }) => name),
-    }))
-    .filter(({ names }) => names.length > 0);
-}
+const GAP_REASONS: Readonly<Record<HowConnectionEnded, GapReason>> = {
+  lost: 'connection-lost',
+  closed: 'connection-lost',
+  silent: 'connection-silent',
+  behind: 'slow-consumer',
+};

@@ -5,9 +5,27 @@ import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
 import type { Reply } from './resp/reply.js';
 
+/**
+ * - `lost`: closed or reset by the other side, or broken
+ * - `behind`: closed by the other side while much was still to be read, as `client-output-buffer-limit` does
+ * - `silent`: ended by us, for nothing came when something was due
+ * - `closed`: ended by us, for it is not needed any more
+ */
+export type HowConnectionEnded = 'lost' | 'behind' | 'silent' | 'closed';
+
+/** What one read takes at most, in bytes (libuv's own buffer): a full one says that more was waiting. */
+const FULL_READ = 65_536;
+
+/** How long after a full read a connection that is ended counts as having been behind, in ms. */
+const BEHIND_FOR = 1_000;
+
 /** The connection ended while a command waited for its answer: whether Redis ran it is not known. */
 export class ConnectionLostError extends Error {
-  constructor(node: NodeKey, reason: string) {
+  constructor(
+    node: NodeKey,
+    reason: string,
+    readonly how: HowConnectionEnded,
+  ) {
     super(`the connection to ${node} was lost: ${reason}`);
     this.name = 'ConnectionLostError';
   }
@@ -18,6 +36,8 @@ export interface RespSocketUser {
   reply(reply: Reply): void;
   /** Whether an answer is due. */
   waiting(): boolean;
+  /** How long, in ms, it took to handle what came with one read. */
+  handled?(ms: number): void;
   /** Called once, when the connection has ended for whatever reason. */
   ended(error: ConnectionLostError): void;
 }
@@ -33,6 +53,8 @@ export class RespSocket {
   readonly #watch: NodeJS.Timeout;
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
+  #lastReceived = performance.now();
+  #lastFullRead = -Infinity;
   #endedBy: ConnectionLostError | undefined;
 
   constructor(
@@ -47,18 +69,24 @@ export class RespSocket {
       user.reply(reply);
     });
     socket.on('data', (chunk: Buffer) => {
-      this.#lastProgress = performance.now();
+      const now = performance.now();
+      this.#lastProgress = now;
+      this.#lastReceived = now;
+      if (chunk.length >= FULL_READ) {
+        this.#lastFullRead = now;
+      }
       try {
         decoder.write(chunk);
       } catch (error) {
-        this.end(error instanceof Error ? error.message : String(error));
+        this.end(error instanceof Error ? error.message : String(error), 'lost');
       }
+      user.handled?.(performance.now() - now);
     });
     socket.once('error', (error: Error) => {
-      this.end(error.message);
+      this.end(error.message, this.#howLost());
     });
     socket.once('close', () => {
-      this.end('closed by the server');
+      this.end('closed by the server', this.#howLost());
     });
     this.#watch = setInterval(
       () => {
@@ -72,6 +100,11 @@ export class RespSocket {
     return this.#endedBy;
   }
 
+  /** When anything last came, by the monotonic clock, in ms. */
+  get lastReceived(): number {
+    return this.#lastReceived;
+  }
+
   write(args: readonly Payload[]): void {
     if (!this.user.waiting()) {
       this.#lastProgress = performance.now();
@@ -82,14 +115,14 @@ export class RespSocket {
   /** Hands what was written to the socket, then ends the connection: what the kernel has not taken by then is gone. */
   close(): void {
     this.#writer.flush();
-    this.end('closed by us');
+    this.end('closed by us', 'closed');
   }
 
-  end(reason: string): void {
+  end(reason: string, how: HowConnectionEnded): void {
     if (this.#endedBy !== undefined) {
       return;
     }
-    this.#endedBy = new ConnectionLostError(this.node, reason);
+    this.#endedBy = new ConnectionLostError(this.node, reason, how);
     clearInterval(this.#watch);
     this.opened.close();
     this.user.ended(this.#endedBy);
@@ -102,9 +135,13 @@ export class RespSocket {
     // An application that kept the event loop busy has not read the answer yet: timers run before sockets are read.
     setImmediate(() => {
       if (this.#endedBy === undefined && this.#isSilent()) {
-        this.end(`no answer for ${String(Math.round(performance.now() - this.#lastProgress))} ms`);
+        this.end(`no answer for ${String(Math.round(performance.now() - this.#lastProgress))} ms`, 'silent');
       }
     });
+  }
+
+  #howLost(): HowConnectionEnded {
+    return performance.now() - this.#lastFullRead < BEHIND_FOR ? 'behind' : 'lost';
   }
 
   #isSilent(): boolean {

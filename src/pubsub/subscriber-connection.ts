@@ -14,6 +14,8 @@ export interface SubscriberEvents {
   /** Redis ended a subscription of its own accord: the slot has left this node. */
   revoked(kind: SubscriptionKind, channel: ChannelKey): void;
   closed(error: ConnectionLostError): void;
+  /** How long, in ms, it took to handle what came with one read. */
+  handled(ms: number): void;
 }
 
 type Expectation = 'subscribed' | 'unsubscribed';
@@ -47,6 +49,9 @@ export class SubscriberConnection {
         this.#receive(reply);
       },
       waiting: () => this.#pending.length > 0,
+      handled: (ms) => {
+        events.handled(ms);
+      },
       ended: (error) => {
         for (const command of this.#pending.drain()) {
           command.done.reject(error);
@@ -79,8 +84,25 @@ export class SubscriberConnection {
     return this.#command(kind, 'unsubscribed', names);
   }
 
+  /** When anything last came, by the monotonic clock, in ms. */
+  get lastReceived(): number {
+    return this.#socket.lastReceived;
+  }
+
+  /** Has Redis send something; nobody is told of the answer. */
+  ping(): void {
+    if (!this.closed) {
+      this.#socket.write(['PING']);
+    }
+  }
+
   close(): void {
     this.#socket.close();
+  }
+
+  /** Ends a connection that does not deliver any more. */
+  end(reason: string): void {
+    this.#socket.end(reason, 'silent');
   }
 
   #command(

@@ -2,6 +2,8 @@ import { backoffDelay, pause } from './backoff.js';
 import type { ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { parseNodeKey, type NodeKey } from './node-address.js';
+import { Probe, type ProbeSurroundings } from './probe.js';
+import type { HowConnectionEnded } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import { SubscriberConnection } from './subscriber-connection.js';
 import type { Subscription } from './subscription.js';
@@ -22,8 +24,15 @@ export interface SessionEvents {
   ): void;
   /** It stood at this node and does so no more, by Redis's own word. */
   revoked(session: SubscriberSession, subscription: Subscription): void;
-  /** The connection is gone, and with it all that stood on it. */
-  lost(session: SubscriberSession, subscriptions: readonly Subscription[]): void;
+  /** The connection is gone, and with it all that stood on it; it was last heard `silence` ms ago. */
+  lost(
+    session: SubscriberSession,
+    subscriptions: readonly Subscription[],
+    how: HowConnectionEnded,
+    silence: number,
+  ): void;
+  /** How long, in ms, it took to handle what came with one read. */
+  handled(ms: number): void;
   unreachable(session: SubscriberSession, error: unknown): void;
   /** Everything asked of it is done. */
   idle(session: SubscriberSession): void;
@@ -65,6 +74,7 @@ export class SubscriberSession {
   readonly #toAdd = new Set<Subscription>();
   readonly #toDrop = new Map<Subscription, (() => void)[]>();
   readonly #confirmed = new Map<string, Subscription>();
+  #probe: Probe | undefined;
   readonly #stop = new AbortController();
   #running = false;
 
@@ -72,11 +82,17 @@ export class SubscriberSession {
     readonly node: NodeKey,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
+    private readonly probes: ProbeSurroundings,
     private readonly events: SessionEvents,
   ) {}
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  /** Whether the node owes us a sign of life. */
+  get suspicious(): boolean {
+    return this.#probe?.suspicious ?? false;
   }
 
   /** Nothing stands here and nothing is on its way. */
@@ -115,6 +131,11 @@ export class SubscriberSession {
     this.#stop.abort();
     this.#connection?.close();
     this.#settleDrops();
+  }
+
+  /** Ends a connection whose node does not answer; what stood on it is told as lost. */
+  giveUpConnection(reason: string): void {
+    this.#connection?.end(reason);
   }
 
   #move(next: SessionState): void {
@@ -184,11 +205,15 @@ export class SubscriberSession {
         revoked: (kind, channel) => {
           this.#revoked(kind, channel);
         },
-        closed: () => {
-          this.#disconnected();
+        handled: (ms) => {
+          this.events.handled(ms);
+        },
+        closed: ({ how }) => {
+          this.#disconnected(how, performance.now() - connection.lastReceived);
         },
       });
       this.#connection = connection;
+      this.#probe = new Probe(this.node, connection, this.probes);
       return connection;
     } catch (error) {
       if (!this.#stop.signal.aborted) {
@@ -264,6 +289,10 @@ export class SubscriberSession {
   }
 
   #revoked(kind: SubscriptionKind, channel: ChannelKey): void {
+    if (this.#probe?.owns(channel)) {
+      this.#probe.revoked();
+      return;
+    }
     const id = kind.name + channel;
     const subscription = this.#confirmed.get(id);
     if (subscription !== undefined) {
@@ -272,13 +301,14 @@ export class SubscriberSession {
     }
   }
 
-  #disconnected(): void {
+  #disconnected(how: HowConnectionEnded, silence: number): void {
     this.#connection = undefined;
+    this.#probe?.close();
     this.#settleDrops(); // what was to be dropped went with the connection
     const lost = [...this.#confirmed.values()];
     this.#confirmed.clear();
     if (this.#state !== 'closed') {
-      this.events.lost(this, lost);
+      this.events.lost(this, lost, how, silence);
     }
   }
 

@@ -1,8 +1,10 @@
 import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './channel-key.js';
 import type { Deferred } from './deferred.js';
+import type { Arrival, Handover } from './handover.js';
 import type { Gap, MessageHandler, SubscriptionKindName } from './message.js';
 import type { NodeKey } from './node-address.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
+import type { Sequencer } from './sequencer.js';
 import type { SubscriptionKind } from './subscription-kind.js';
 
 /** One channel, pattern or shard channel that the user wants to hear: desired state, wherever it stands just now. */
@@ -16,6 +18,14 @@ export class Subscription {
   assigned: NodeKey | undefined;
   /** The nodes that have confirmed it: one, or two while it moves. */
   readonly standing = new Set<NodeKey>();
+  /** Set while it goes from one living node to another. */
+  handover: Handover | undefined;
+  /** Set from when a node has ended it, for its slot has gone, until it stands again or is given up for lost. */
+  following: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
+  /** Puts numbered messages in order; made when the first one comes. */
+  sequencer: Sequencer<Arrival> | undefined;
+  /** Whether messages without a number have come: nobody can tell whether one of those is missing. */
+  unnumbered = false;
   /** Set while it does not stand, if it ever did. */
   lost: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
   /** Those who wait for its first confirmation. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
 import { nodeKey, type NodeKey } from '../../../src/pubsub/node-address.js';
+import { newMetrics } from '../../../src/pubsub/metrics.js';
 import { Reconciler } from '../../../src/pubsub/reconciler.js';
 import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription.js';
 import { KINDS } from '../../../src/pubsub/subscription-kind.js';
@@ -8,6 +9,7 @@ import type { Topology } from '../../../src/pubsub/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { plainConnections } from './harness.js';
+import { noProbes } from '../../support/no-probes.js';
 
 /** Nodes and connections are real; the view is ours, for it has to change while one SUBSCRIBE is on its way. */
 describe('a subscription whose slot moves while its node hangs', () => {
@@ -33,7 +35,9 @@ describe('a subscription whose slot moves while its node hangs', () => {
       table,
       view as unknown as Topology,
       new ConnectionFactory({}, {}, 20_000),
-      { commandTimeout: 20_000, connectTimeout: 20_000 },
+      { commandTimeout: 20_000, connectTimeout: 20_000, settleWindow: 500, numbered: false },
+      noProbes,
+      newMetrics(),
       {
         message: () => undefined,
         lost: () => undefined,

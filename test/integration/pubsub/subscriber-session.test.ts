@@ -10,6 +10,8 @@ import { startLocalRedis, type LocalRedis } from '../../../src/testing/index.js'
 import { eventually } from '../../support/eventually.js';
 
 /** One node's session, with a standalone Redis of its own: nothing here needs a cluster. */
+import { noProbes } from '../../support/no-probes.js';
+
 describe('a subscriber session', () => {
   let server: LocalRedis;
   let redis: Redis;
@@ -35,6 +37,7 @@ describe('a subscriber session', () => {
       `127.0.0.1:${server.port}` as NodeKey,
       new ConnectionFactory({}, {}, 1_000),
       1_000,
+      noProbes,
       {
         message: () => undefined,
         confirmed: (_session, one) => note('confirmed', [one]),
@@ -43,6 +46,7 @@ describe('a subscriber session', () => {
         revoked: (_session, one) => note('revoked', [one]),
         lost: (_session, several) => note('lost', several),
         unreachable: () => note('unreachable', []),
+        handled: () => undefined,
         idle: () => note('idle', []),
       },
     );
@@ -198,7 +202,7 @@ describe('a subscriber session', () => {
           return socket;
         }
       })({}, {}, 1_000);
-      const closing = new SubscriberSession(session.node, factory, 1_000, ignored);
+      const closing = new SubscriberSession(session.node, factory, 1_000, noProbes, ignored);
       const open = once(opened, 'open').then(async ([socket]: EventEmitter[]) => {
         for (let i = 0; i < microtasks; i += 1) await Promise.resolve();
         closing.close();
@@ -226,6 +230,7 @@ const ignored: SessionEvents = {
   revoked: () => undefined,
   lost: () => undefined,
   unreachable: () => undefined,
+  handled: () => undefined,
   idle: () => undefined,
 };
 

@@ -1,0 +1,138 @@
+import type { Gap, Loss, SubscriptionKindName } from './message.js';
+import type { ChannelName } from './options.js';
+import type { Subscription } from './subscription.js';
+import { KINDS } from './subscription-kind.js';
+
+/** When, where and why a subscription stopped to stand. */
+export type Cause = Pick<Gap, 'since' | 'node' | 'reason'>;
+
+export interface LossEvents {
+  /** Subscriptions that stood and now stand nowhere. */
+  lost(loss: Loss): void;
+  /** Subscriptions that stand again. */
+  gap(gap: Gap): void;
+  /** Whether everything wanted stands, told when that changes. */
+  settled(whole: boolean): void;
+}
+
+/**
+ * The books of what stood and does not stand now, and of the holes that this leaves.
+ *
+ * A subscription whose slot has left its node is `following` for the settle window: publishers of this package keep
+ * their messages back as long, so that one that stands again in time has missed nothing. After that, and at once when a
+ * connection was lost, it is `lost`, and a gap follows when it stands again.
+ */
+export class Losses {
+  readonly #lost = new Set<Subscription>();
+  readonly #following = new Map<Subscription, NodeJS.Timeout>();
+  readonly #recovered = new Map<Cause, Subscription[]>();
+
+  constructor(
+    private readonly settleWindow: number,
+    private readonly events: LossEvents,
+  ) {}
+
+  /** Whether anything that stood is on its way to stand again. */
+  get any(): boolean {
+    return this.#lost.size > 0 || this.#following.size > 0;
+  }
+
+  /** Its slot has left the node where it stood. */
+  follow(subscription: Subscription, cause: Cause): void {
+    if (this.settleWindow === 0) {
+      this.lose([subscription], cause);
+      return;
+    }
+    subscription.following = cause;
+    const timer = setTimeout(() => {
+      this.#endFollowing(subscription);
+      this.lose([subscription], cause);
+    }, this.settleWindow);
+    this.#following.set(subscription, timer);
+  }
+
+  /** They stand nowhere, for one and the same cause. */
+  lose(subscriptions: readonly Subscription[], cause: Cause): void {
+    if (subscriptions.length > 0 && this.#lost.size === 0) {
+      this.events.settled(false);
+    }
+    for (const subscription of subscriptions) {
+      const earlier = subscription.following;
+      this.#endFollowing(subscription);
+      subscription.lost ??= earlier ?? cause;
+      this.#lost.add(subscription);
+    }
+    for (const { kind, names } of namesByKind(subscriptions)) {
+      this.events.lost({ kind, names, ...cause });
+    }
+  }
+
+  /** It stands. What was lost together and comes back together is one gap. */
+  recovered(subscription: Subscription): void {
+    this.#endFollowing(subscription);
+    const { lost } = subscription;
+    if (lost !== undefined) {
+      subscription.lost = undefined;
+      this.missed(subscription, lost);
+    }
+    this.#settle(subscription);
+  }
+
+  /** It stands, but may have missed something since the cause. */
+  missed(subscription: Subscription, cause: Cause): void {
+    subscription.sequencer?.resync();
+    if (this.#recovered.size === 0) {
+      queueMicrotask(() => {
+        this.#reportGaps();
+      });
+    }
+    const together = this.#recovered.get(cause);
+    if (together === undefined) {
+      this.#recovered.set(cause, [subscription]);
+    } else {
+      together.push(subscription);
+    }
+  }
+
+  /** It is not wanted any more. */
+  forget(subscription: Subscription): void {
+    this.#endFollowing(subscription);
+    this.#settle(subscription);
+  }
+
+  #settle(subscription: Subscription): void {
+    if (this.#lost.delete(subscription) && this.#lost.size === 0) {
+      this.events.settled(true);
+    }
+  }
+
+  #endFollowing(subscription: Subscription): void {
+    if (subscription.following !== undefined) {
+      subscription.following = undefined;
+      clearTimeout(this.#following.get(subscription));
+      this.#following.delete(subscription);
+    }
+  }
+
+  #reportGaps(): void {
+    const until = new Date();
+    const recovered = [...this.#recovered];
+    this.#recovered.clear();
+    for (const [cause, subscriptions] of recovered) {
+      for (const { kind, names } of namesByKind(subscriptions)) {
+        this.events.gap({ kind, names, ...cause, until });
+      }
+    }
+  }
+}
+
+function namesByKind(
+  subscriptions: readonly Subscription[],
+): readonly { readonly kind: SubscriptionKindName; readonly names: readonly ChannelName[] }[] {
+  return Object.values(KINDS)
+    .map(({ name: kind }) => ({
+      kind,
+      names: subscriptions.filter((subscription) => subscription.kind.name === kind).map(({ name }) => name),
+    }))
+    .filter(({ names }) => names.length > 0);
+}

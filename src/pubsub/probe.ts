@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { channelKey, slotOf } from './channel-key.js';
+import { PublishError } from './errors.js';
+import type { Metrics } from './metrics.js';
+import type { NodeKey } from './node-address.js';
+import type { PublishCommand } from './publication.js';
+import { RedisReplyError } from './resp/reply.js';
+import type { SubscriberConnection } from './subscriber-connection.js';
+import { KINDS } from './subscription-kind.js';
+import type { Topology } from './topology.js';
+
+/** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
+const TAGS_TRIED = 4_096;
+
+/** In all channels of probes, so that those who list channels can leave them out. */
+export const PROBE_MARK = '_cps:probe:';
+
+/** What probes need of the engine. */
+export interface ProbeSurroundings {
+  readonly topology: Topology;
+  readonly metrics: Metrics;
+  readonly limits: { readonly probeInterval: number; readonly probeTimeout: number };
+  /** Put before the name of the channel, for ACLs that allow names by their beginning. */
+  readonly prefix: string;
+  sharded(): boolean;
+  publish(command: PublishCommand, channel: string): Promise<number>;
+}
+
+/**
+ * - `quiet`: nothing is to be proved; messages come, or came a moment ago
+ * - `waiting`: a probe was published, and nothing has come since
+ * - `over`: the connection has ended
+ */
+type ProbeState = 'quiet' | 'waiting' | 'over';
+
+/**
+ * Proves that one subscriber connection still delivers.
+ *
+ * A node that hangs, or a network that swallows, ends no connection, and PING is answered by a node that has left the
+ * cluster too. So a connection that has been silent for `probeInterval` gets a message of its own, published the way all
+ * messages are, and has `probeTimeout` to bring it, or anything else. Where the ACL forbids the channel, PING has to do.
+ */
+export class Probe {
+  #state: ProbeState = 'quiet';
+  #since = 0;
+  #channel: string | undefined;
+  #pingOnly = false;
+  readonly #id = randomBytes(6).toString('base64url');
+  readonly #clock: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly node: NodeKey,
+    private readonly connection: SubscriberConnection,
+    private readonly surroundings: ProbeSurroundings,
+  ) {
+    const { probeInterval, probeTimeout } = surroundings.limits;
+    if (probeInterval > 0) {
+      const tick = Math.max(10, Math.min(probeInterval, probeTimeout) / 8);
+      this.#clock = setInterval(() => {
+        this.#look();
+      }, tick).unref();
+    }
+  }
+
+  /** Whether something that is due has not come yet. */
+  get suspicious(): boolean {
+    return this.#state === 'waiting';
+  }
+
+  /** Whether the message is a probe of ours. */
+  owns(channel: string): boolean {
+    return channel === this.#channel;
+  }
+
+  /** Redis has ended the subscription of the probe's channel: its slot has gone elsewhere. */
+  revoked(): void {
+    this.#channel = undefined;
+  }
+
+  close(): void {
+    this.#state = 'over';
+    clearInterval(this.#clock);
+  }
+
+  #look(): void {
+    const { probeInterval, probeTimeout } = this.surroundings.limits;
+    const now = performance.now();
+    if (this.#state === 'waiting') {
+      if (this.connection.lastReceived >= this.#since) {
+        this.#state = 'quiet';
+      } else if (now - this.#since > probeTimeout) {
+        // An application that kept the event loop busy has not read it yet: timers run before sockets are read.
+        setImmediate(() => {
+          this.#judge();
+        });
+      }
+    } else if (this.#state === 'quiet' && now - this.connection.lastReceived >= probeInterval) {
+      this.#state = 'waiting';
+      this.#since = now;
+      void this.#send();
+    }
+  }
+
+  #judge(): void {
+    if (this.#state === 'waiting' && this.connection.lastReceived < this.#since) {
+      this.surroundings.metrics.probesLost += 1;
+      const silence = Math.round(performance.now() - this.connection.lastReceived);
+      this.connection.end(`nothing came for ${String(silence)} ms, and a probe did not come back`);
+    }
+  }
+
+  async #send(): Promise<void> {
+    const { topology } = this.surroundings;
+    this.surroundings.metrics.probes += 1;
+    if (!topology.masters.includes(this.node)) {
+      // What stands here is being taken elsewhere; until then the node must answer, at least.
+      this.connection.ping();
+      topology.refreshSoon();
+      return;
+    }
+    try {
+      const channel = this.#pingOnly ? undefined : await this.#subscribed();
+      if (channel === undefined) {
+        this.connection.ping();
+      } else if ((await this.#publish(channel)) === 0) {
+        // Taken by a node that does not have us: this one does not own the slot any more, or does not know it yet.
+        this.#channel = undefined;
+        await topology.verify(this.node);
+      }
+    } catch (error) {
+      if (isRefusal(error)) {
+        this.#pingOnly = true;
+        this.connection.ping();
+      }
+      topology.refreshSoon();
+    }
+  }
+
+  #publish(channel: string): Promise<number> {
+    return this.surroundings.publish(this.surroundings.sharded() ? 'SPUBLISH' : 'PUBLISH', channel);
+  }
+
+  /** Subscribed on first use: a connection that is never silent needs none. */
+  async #subscribed(): Promise<string | undefined> {
+    if (
+      this.#channel !== undefined &&
+      this.surroundings.topology.ownerOf(slotOf(this.#channel)) === this.node
+    ) {
+      return this.#channel;
+    }
+    const channel = this.#name();
+    if (channel !== undefined) {
+      const kind = this.surroundings.sharded() ? KINDS.shard : KINDS.channel;
+      await this.connection.subscribe(kind, [channelKey(channel)], () => {
+        this.#channel = channel;
+      });
+    }
+    return channel;
+  }
+
+  /** A name whose slot this node owns. */
+  #name(): string | undefined {
+    const { prefix, topology } = this.surroundings;
+    for (let tag = 0; tag < TAGS_TRIED; tag += 1) {
+      const name = `${prefix}${PROBE_MARK}${this.#id}:{${String(tag)}}`;
+      if (topology.ownerOf(slotOf(name)) === this.node) {
+        return name;
+      }
+    }
+    return undefined;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const reply = error instanceof PublishError ? error.cause : error;
+  return reply instanceof RedisReplyError && reply.kind === 'NOPERM';
+}

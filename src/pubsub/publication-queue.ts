@@ -1,0 +1,54 @@
+import type { Publication } from './publication.js';
+
+/** Messages that wait, in the order of the calls, whatever order they came back in. */
+export class PublicationQueue {
+  #items: Publication[] = [];
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  /** Almost always at the end; one that Redis has sent back was published before some that wait. */
+  add(publication: Publication): void {
+    const items = this.#items;
+    if (publication.serial > (items.at(-1)?.serial ?? -1)) {
+      items.push(publication);
+      return;
+    }
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((items[middle] as Publication).serial < publication.serial) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    items.splice(low, 0, publication);
+  }
+
+  peek(): Publication | undefined {
+    return this.#items[0];
+  }
+
+  /** Takes out the oldest one for which `condition` holds. */
+  take(condition: (publication: Publication) => boolean): Publication | undefined {
+    const at = this.#items.findIndex(condition);
+    return at === -1 ? undefined : this.#items.splice(at, 1)[0];
+  }
+
+  /** Takes out those whose time is over at `now`, in ms since the epoch. */
+  takeExpired(now: number): Publication[] {
+    const expired = this.#items.filter(({ deadline }) => deadline <= now);
+    if (expired.length > 0) {
+      this.#items = this.#items.filter(({ deadline }) => deadline > now);
+    }
+    return expired;
+  }
+
+  /** Takes everything out, oldest first. */
+  drain(): Publication[] {
+    return this.#items.splice(0);
+  }
+}
