@@ -16,7 +16,7 @@ describe('after a fault', () => {
 
   afterAll(() => cluster.stop());
 
-  // No sign but the regular look at the slots tells of a classic channel's move: every 5 s unless told otherwise.
+  // No sign but the regular look at the slots tells of a classic channel's move: every 1 s unless told otherwise.
   const clusterOptions = { slotsRefreshInterval: 500 };
   const engine = (): ClusterPubSub => open({}, { nodes: cluster.nodes, clusterOptions });
 
