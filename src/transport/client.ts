@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
-import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../pubsub/errors.js';
 import { ChannelNames } from './channels.js';
 import {
@@ -13,6 +13,7 @@ import {
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
 import { MalformedLog } from './malformed-log.js';
+import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
@@ -199,10 +200,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private open(): Session {
-    const engine = new ClusterPubSub(this.options.connection, {
-      encoding: 'buffer',
-      ignoreSubscribeMessages: true,
-    });
+    const engine = newEngine(this.options);
     this.events.bind(engine);
     const requests: Requests = new Requests(engine, this.names, newClientId(), (message, inbox) =>
       readReply(message, inbox, requests, this.deserializer, this.malformedLog),

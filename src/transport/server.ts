@@ -8,7 +8,7 @@ import {
   type Transport,
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
+import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/errors.js';
 import { ActiveWork } from './active-work.js';
 import { ChannelNames } from './channels.js';
@@ -22,6 +22,7 @@ import {
 import { NotConnectedError } from './errors.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { MalformedLog } from './malformed-log.js';
+import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
@@ -184,10 +185,7 @@ export class ClusterPubSubServer
     if (this.session !== undefined) {
       throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
     }
-    const engine = new ClusterPubSub(this.options.connection, {
-      encoding: 'buffer',
-      ignoreSubscribeMessages: true,
-    });
+    const engine = newEngine(this.options);
     const session: Session = { engine, work: new ActiveWork(), receiver: undefined };
     this.session = session;
     this.events.bind(engine);

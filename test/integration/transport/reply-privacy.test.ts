@@ -18,7 +18,8 @@ afterAll(async () => {
 it('a reply reaches the asker alone, among 8 client processes on one pattern', async () => {
   await harness.server({ double: (n: number) => n * 2 });
   const program = fileURLToPath(new URL('programs/asker.ts', import.meta.url));
-  const args = [JSON.stringify([harness.options(), REQUESTS])];
+  // Without probes, which are messages too.
+  const args = [JSON.stringify([harness.options({ probeInterval: 0 }), REQUESTS])];
   for (let n = 0; n < CLIENTS; n++) {
     askers.push(fork(program, args, { execArgv: ['--import', 'tsx'], stdio: 'inherit' }));
   }
