@@ -1,5 +1,5 @@
 import type { Evidence } from './evidence.js';
-import { streamsOf } from './streams.js';
+import { type Stream, streamsOf } from './streams.js';
 
 /** A message that takes longer than this to come was held up, in ms. */
 const prompt = 250;
@@ -9,6 +9,8 @@ export interface Recovery {
   readonly afterFault: number;
   /** The same from the last promotion that followed the fault, where there was one. */
   readonly afterPromotion?: number;
+  /** The longest time that one subscription went without its messages, in ms; Infinity: for good. */
+  readonly longestPause: number;
   /** How many subscriptions (of all subscribers) were held up or had losses. */
   readonly disturbed: number;
 }
@@ -24,28 +26,51 @@ export function recoveriesOf(
     const next = faults[index + 1] ?? Infinity;
     const disturbed = new Set<string>();
     let last = fault;
-    for (const { subscriber, lane, publications, deliveries } of streams) {
-      const came = new Map(deliveries.map(({ n, at }) => [n, at]));
-      // From the end: after the last message that was late or did not come, all is well.
-      let back = false;
-      for (const { n, started, outcome } of publications.toReversed()) {
-        if (started < fault) break;
-        const at = came.get(n);
-        if (started < next && outcome !== 'pending' && (at === undefined || at - started > prompt)) {
-          disturbed.add(`${subscriber.name} ${lane.kind} ${lane.name}`);
-          // Between one that did not come and the next that did, the hole ended; with hundreds of streams, the last of
-          // those that did not come is near that moment.
-          last = Math.max(last, at ?? (back ? started : Infinity));
-          break;
-        }
-        back ||= at !== undefined;
+    let longestPause = 0;
+    for (const stream of streams) {
+      const { subscriber, lane } = stream;
+      for (const pause of pausesOf(stream, fault, next)) {
+        disturbed.add(`${subscriber.name} ${lane.kind} ${lane.name}`);
+        last = Math.max(last, pause.to);
+        longestPause = Math.max(longestPause, pause.to - pause.from);
       }
     }
     const promotion = promotions.filter((at) => at >= fault && at < next).at(-1);
     return {
       afterFault: last - fault,
       ...(promotion === undefined ? {} : { afterPromotion: Math.max(0, last - promotion) }),
+      longestPause,
       disturbed: disturbed.size,
     };
   });
+}
+
+interface Pause {
+  readonly from: number;
+  to: number;
+}
+
+/**
+ * Runs of messages that were late or did not come, of those published between two moments. A run lasts until the last
+ * of its messages came; of those that never came the moment of publishing stands: with hundreds of streams, the last of
+ * them is near the end of the hole.
+ */
+function pausesOf({ publications, deliveries }: Stream, since: number, until: number): Pause[] {
+  const came = new Map(deliveries.map(({ n, at }) => [n, at]));
+  const pauses: Pause[] = [];
+  let pause: Pause | undefined;
+  for (const { n, started, outcome } of publications) {
+    if (started < since || outcome === 'pending') continue;
+    const at = came.get(n);
+    if (at !== undefined && at - started <= prompt) {
+      pause = undefined;
+    } else if (started < until) {
+      if (pause === undefined) pauses.push((pause = { from: started, to: started }));
+      pause.to = Math.max(pause.to, at ?? started);
+    }
+  }
+  // Where nothing has come since, it is not over.
+  const open = pause;
+  if (open !== undefined && !deliveries.some(({ at }) => at >= open.to)) open.to = Infinity;
+  return pauses;
 }

@@ -23,12 +23,15 @@ async function main(): Promise<boolean> {
   });
   console.log(`seed ${given.seed}, peer ${given.peer}${given.raw ? ', raw' : ''}, ${given.rate} messages/s`);
   const random = new Random(given.seed);
-  for (const scenario of program(given, random)) {
-    console.log(`\n== ${scenario.name}`);
-    outcomes.push(await playIn(scenario, given, random));
+  try {
+    for (const scenario of program(given, random)) {
+      console.log(`\n== ${scenario.name}`);
+      outcomes.push(await playIn(scenario, given, random));
+    }
+  } finally {
+    await leave(outcomes);
+    tell(given, outcomes);
   }
-  await leave(outcomes);
-  tell(given, outcomes);
   return outcomes.length > 0 && outcomes.every(passed);
 }
 
@@ -106,6 +109,5 @@ try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  await world?.stop();
   process.exitCode = 1;
 }

@@ -4,6 +4,7 @@ import type { Recovery } from './recovery.js';
 const head = [
   'scenario',
   'recovery ms',
+  'longest pause ms',
   'lost',
   'explained (in gap / refused)',
   'duplicated',
@@ -23,6 +24,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
     return [
       scenario,
       recoveryOf(recoveries),
+      String(Math.max(0, ...recoveries.map(({ longestPause }) => longestPause))),
       String(verdict.lost),
       `${verdict.inGap} / ${verdict.refused}`,
       String(verdict.duplicated),

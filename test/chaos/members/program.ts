@@ -25,6 +25,8 @@ const orders: Record<Order['order'], (argument?: Setup) => Promise<Report | unde
   report: async () => member?.report() ?? emptyReport,
   close: async () => {
     closing = true;
+    // The run may be broken off in the middle of the traffic.
+    if (member instanceof Publisher) member.stop();
     await peer?.close();
     return undefined;
   },

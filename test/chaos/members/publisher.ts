@@ -52,9 +52,13 @@ export class Publisher {
     this.#questions.start();
   }
 
-  async rest(): Promise<void> {
+  stop(): void {
     this.#messages.stop();
     this.#questions.stop();
+  }
+
+  async rest(): Promise<void> {
+    this.stop();
     await until(
       () =>
         this.#publications.every(({ settled }) => settled !== undefined) &&

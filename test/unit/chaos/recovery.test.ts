@@ -26,12 +26,14 @@ function evidence(latencies: readonly (number | 'lost')[]): Evidence {
 
 describe('recovery', () => {
   it('is 0 where nobody noticed the fault', () => {
-    expect(recoveriesOf(evidence([1, 2, 3]), [50], [])).toEqual([{ afterFault: 0, disturbed: 0 }]);
+    expect(recoveriesOf(evidence([1, 2, 3]), [50], [])).toEqual([
+      { afterFault: 0, longestPause: 0, disturbed: 0 },
+    ]);
   });
 
   it('lasts from the fault to the last message that did not come', () => {
     expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [])).toEqual([
-      { afterFault: 150, disturbed: 1 },
+      { afterFault: 150, longestPause: 100, disturbed: 1 },
     ]);
   });
 
@@ -45,6 +47,11 @@ describe('recovery', () => {
 
   it('is measured from the promotion too, where one followed', () => {
     expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [120])[0]?.afterPromotion).toBe(80);
+  });
+
+  it('tells the longest pause of one subscription, which may be shorter than the whole', () => {
+    const [recovery] = recoveriesOf(evidence([1, 'lost', 1, 1, 900, 1]), [50], []);
+    expect(recovery).toMatchObject({ afterFault: 1_250, longestPause: 900 });
   });
 
   it('is told of each fault by itself', () => {
