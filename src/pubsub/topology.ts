@@ -34,9 +34,6 @@ const REFRESH_SPACING = 50;
 /** How often a refresh starts over because news came while it was on its way; after that the next one has to do. */
 const MAX_RESTARTS = 3;
 
-/** How long after a change the cluster and its clients may disagree about owners, in ms. */
-const SETTLES_IN = 1_000;
-
 const TIME_IS_UP = new Error('time is up');
 
 /**
@@ -76,14 +73,9 @@ export class Topology {
     return this.#movedAt[slot] ?? -Infinity;
   }
 
-  /** Slots have changed their master in the last `ms`. */
+  /** Slots have changed their master in the last `ms`: not everybody may know yet. */
   changedWithin(ms: number): boolean {
     return performance.now() - this.#changedAt < ms;
-  }
-
-  /** Slots have changed their master a moment ago: not everybody may know yet. */
-  get justChanged(): boolean {
-    return this.changedWithin(SETTLES_IN);
   }
 
   get masters(): readonly NodeKey[] {
