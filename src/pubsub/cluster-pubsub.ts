@@ -136,10 +136,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     );
     this.#factory = factory;
     this.#connectTimeout = limits.connectTimeout;
-    const { encoding, ignoreSubscribeMessages = false } = options;
+    const { encoding, ignoreSubscribeMessages = false, bufferPolicy } = options;
     const { bufferLimit } = limits;
     this.#mailbox = new Mailbox(
-      { encoding, ignoreSubscribeMessages, bufferLimit },
+      { encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
       {
         gap: (gap) => {
           this.#tellGap(gap);

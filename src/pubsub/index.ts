@@ -4,6 +4,7 @@ export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions } from './mailbox.js';
 export type * from './message.js';
 export type {
+  BufferPolicy,
   ChannelName,
   ClusterConnectionOptions,
   OverflowPolicy,

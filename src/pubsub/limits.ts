@@ -36,10 +36,19 @@ export function readLimits(given: Partial<Record<keyof Limits, number | undefine
   return limits;
 }
 
-/** @throws {@link InvalidArgumentError} for any other word */
-export function readOverflowPolicy(given: unknown): OverflowPolicy {
-  if (given === undefined || given === 'reject' || given === 'drop-oldest') {
-    return given ?? 'reject';
+/**
+ * The one of `words` that was given, or the first.
+ *
+ * @throws {@link InvalidArgumentError} for any other word
+ */
+export function readChoice<T extends string>(name: string, given: unknown, words: readonly [T, ...T[]]): T {
+  const choice = given === undefined ? words[0] : words.find((word) => word === given);
+  if (choice === undefined) {
+    throw new InvalidArgumentError(`${name} is ${words.map((word) => `"${word}"`).join(' or ')}.`);
   }
-  throw new InvalidArgumentError('onOverflow is "reject" or "drop-oldest".');
+  return choice;
+}
+
+export function readOverflowPolicy(given: unknown): OverflowPolicy {
+  return readChoice('onOverflow', given, ['reject', 'drop-oldest']);
 }

@@ -1,4 +1,5 @@
 import { HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
+import { readChoice } from './limits.js';
 import type { ConfirmationMessage, Gap, PubSubMessage } from './message.js';
 import { MessageQueue } from './message-queue.js';
 import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
@@ -26,9 +27,14 @@ export class Mailbox<E extends PubSubEncoding> {
   readonly #ignoreSubscribeMessages: boolean;
   readonly #queue: MessageQueue<PubSubMessage<E>>;
 
-  /** @throws {@link InvalidArgumentError} for an unknown encoding */
+  /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
   constructor(
-    options: { encoding: unknown; ignoreSubscribeMessages: boolean; bufferLimit: number },
+    options: {
+      encoding: unknown;
+      ignoreSubscribeMessages: boolean;
+      bufferLimit: number;
+      bufferPolicy: unknown;
+    },
     private readonly events: MailboxEvents,
   ) {
     this.#encoding = readEncoding(options.encoding);
@@ -36,7 +42,8 @@ export class Mailbox<E extends PubSubEncoding> {
     const overflow = new OverflowReport((gap) => {
       events.gap(gap);
     });
-    this.#queue = new MessageQueue(options.bufferLimit, (message) => {
+    const policy = readChoice('bufferPolicy', options.bufferPolicy, ['drop-oldest', 'drop-newest']);
+    this.#queue = new MessageQueue(options.bufferLimit, policy, (message) => {
       overflow.dropped(message);
     });
   }

@@ -1,4 +1,5 @@
 import { Fifo } from './fifo.js';
+import type { BufferPolicy } from './options.js';
 
 /** What `setTimeout` can wait, in ms (24.8 days); with more it would not wait at all. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -16,7 +17,7 @@ interface Reader<T> {
 /**
  * Messages without a handler wait here for `listen()` and `getMessage()`; readers wait here for messages.
  *
- * Holds at most `limit` messages; when full, the oldest makes room for the newest.
+ * Holds at most `limit` messages; when full, one is dropped: the oldest, or the new one, as `policy` has it.
  */
 export class MessageQueue<T> {
   readonly #items = new Fifo<T>();
@@ -25,6 +26,7 @@ export class MessageQueue<T> {
 
   constructor(
     private readonly limit: number,
+    private readonly policy: BufferPolicy,
     private readonly onDropped: (item: T) => void,
   ) {}
 
@@ -50,6 +52,10 @@ export class MessageQueue<T> {
     }
     if (this.#items.length >= this.limit) {
       this.#dropped += 1;
+      if (this.policy === 'drop-newest') {
+        this.onDropped(item);
+        return;
+      }
       this.onDropped(this.#items.shift() as T);
     }
     this.#items.push(item);

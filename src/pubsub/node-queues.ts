@@ -4,7 +4,7 @@ import { ClosedError, QueueFullError } from './errors.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { OverflowPolicy } from './options.js';
-import { publishFailure, type Publication } from './publication.js';
+import { publishFailure, type Publication, type PublicationOwner } from './publication.js';
 import { PublicationQueue } from './publication-queue.js';
 import type { Topology } from './topology.js';
 
@@ -17,11 +17,8 @@ interface QueueLimits {
   readonly onOverflow: OverflowPolicy;
 }
 
-/** Who sends what has waited, and tells what cannot be sent. */
-export interface NodeQueuesOwner {
-  dispatch(publication: Publication): void;
+export interface NodeQueuesOwner extends PublicationOwner {
   target(publication: Publication): NodeKey | undefined;
-  fail(publication: Publication, error: Error): void;
 }
 
 /**

@@ -44,6 +44,8 @@ export interface ClusterConnectionOptions {
   settleWindow?: number | undefined;
 }
 
+export type BufferPolicy = 'drop-oldest' | 'drop-newest';
+
 export type OverflowPolicy = 'reject' | 'drop-oldest';
 
 /** How names and payloads are handed out: as UTF-8 strings, or as the bytes they are. */
@@ -60,10 +62,12 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
   /** `utf8` (default) gives strings; `buffer` gives `Buffer`s for channel, pattern and data, byte for byte. */
   encoding?: E | undefined;
   /**
-   * How many messages without a handler wait for `listen()` or `getMessage()`. When full, the oldest is dropped,
-   * counted in `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many. Default 10,000.
+   * How many messages without a handler wait for `listen()` or `getMessage()`. When full, one is dropped, counted in
+   * `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many. Default 10,000.
    */
   bufferLimit?: number | undefined;
+  /** Which one that is: the one that has waited longest (`drop-oldest`, default), or the new one. */
+  bufferPolicy?: BufferPolicy | undefined;
   /**
    * Number what is published, so that other `ClusterPubSub`s drop second copies and report what is missing, and messages
    * in flight when a node dies can be sent again. Costs some 20 bytes a message, and other programs see them; receivers

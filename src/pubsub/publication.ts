@@ -52,6 +52,12 @@ export interface Publication {
   reject(error: ClusterPubSubError): void;
 }
 
+/** Who sends what has waited, and tells what cannot be sent. */
+export interface PublicationOwner {
+  dispatch(publication: Publication): void;
+  fail(publication: Publication, error: ClusterPubSubError): void;
+}
+
 /** Whether receivers bear a second copy. */
 export function isRepeatable({ stamp, verifyZero }: Publication): boolean {
   return stamp !== undefined || verifyZero;

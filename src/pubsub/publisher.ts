@@ -1,5 +1,11 @@
 import type { CommandConnection } from './command-connection.js';
-import { ClosedError, QueueFullError, ShardedUnsupportedError } from './errors.js';
+import {
+  ClosedError,
+  PublishError,
+  QueueFullError,
+  ShardedUnsupportedError,
+  type ClusterPubSubError,
+} from './errors.js';
 import { LaneTable } from './lane-table.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
@@ -61,18 +67,18 @@ export class Publisher {
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
     private readonly metrics: Metrics,
   ) {
-    const dispatch = (publication: Publication): void => {
-      this.#dispatch(publication);
-    };
-    // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
-    this.#settling = new Settling(topology, connections, limits, metrics, dispatch);
-    this.#queues = new NodeQueues(topology, connections, limits, {
-      dispatch,
-      target: (publication) => this.#target(publication),
-      fail: (publication, error) => {
+    const owner = {
+      dispatch: (publication: Publication): void => {
+        this.#dispatch(publication);
+      },
+      fail: (publication: Publication, error: ClusterPubSubError): void => {
         this.#fail(publication, error);
       },
-    });
+      target: (publication: Publication): NodeKey | undefined => this.#target(publication),
+    };
+    // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
+    this.#settling = new Settling(topology, connections, limits, metrics, owner);
+    this.#queues = new NodeQueues(topology, connections, limits, owner);
   }
 
   publish(
@@ -224,17 +230,16 @@ export class Publisher {
     }
   }
 
-  #fail(publication: Publication, error: Error): void {
+  #fail(publication: Publication, error: ClusterPubSubError): void {
     const { lane, stamp, doubtful } = publication;
     if (stamp !== undefined && !doubtful) {
       // Its number will never come: receivers must not take that for a loss, for the caller knows.
       lane.restart(this.#lanes.newStream());
     }
     this.metrics.publishErrors += 1;
+    // Whatever it is given up for: where a copy may have been taken, that is what the caller must know.
     publication.reject(
-      error instanceof QueueFullError && doubtful
-        ? publishFailure(publication, undefined, error)
-        : (error as Parameters<Publication['reject']>[0]),
+      doubtful && !(error instanceof PublishError) ? publishFailure(publication, undefined, error) : error,
     );
   }
 }

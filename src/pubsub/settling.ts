@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { OverflowPolicy } from './options.js';
-import { isRepeatable, type Publication } from './publication.js';
+import { isRepeatable, type Publication, type PublicationOwner } from './publication.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
 
@@ -54,7 +54,7 @@ export class Settling {
     private readonly connections: NodeConnections,
     private readonly limits: SettlingLimits,
     private readonly metrics: Metrics,
-    private readonly dispatch: (publication: Publication) => void,
+    private readonly owner: PublicationOwner,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each lane and node that is waited for
     topology.onChange((moved) => {
@@ -123,7 +123,11 @@ export class Settling {
     this.#stop.abort();
     for (const lane of [...this.#held]) {
       for (const publication of this.#end(lane)) {
-        publication.reject(new ClosedError());
+        if (publication.answered === undefined) {
+          this.owner.fail(publication, new ClosedError());
+        } else {
+          publication.resolve(publication.answered);
+        }
       }
     }
   }
@@ -181,7 +185,7 @@ export class Settling {
     if (this.#heldMessages >= maxQueuedMessages && publication.answered === undefined) {
       const oldest =
         onOverflow === 'drop-oldest' ? queue.take(({ answered }) => answered === undefined) : undefined;
-      (oldest ?? publication).reject(new QueueFullError('a slot that has moved', maxQueuedMessages));
+      this.owner.fail(oldest ?? publication, new QueueFullError('a slot that has moved', maxQueuedMessages));
       if (oldest === undefined) {
         return;
       }
@@ -207,7 +211,7 @@ export class Settling {
         publication.resolve(publication.answered);
       } else {
         publication.answered = undefined;
-        this.dispatch(publication);
+        this.owner.dispatch(publication);
       }
     }
   }

@@ -52,13 +52,16 @@ describe('MessageQueue', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('drops the oldest when full, counts it and tells', async () => {
+  it.each([
+    ['drop-oldest', ['a', 'b'], 'c'],
+    ['drop-newest', ['c', 'd'], 'a'],
+  ] as const)('drops one when full (%s), counts it and tells', async (policy, gone, first) => {
     const dropped: string[] = [];
-    const queue = new MessageQueue<string>(2, (item) => dropped.push(item));
+    const queue = new MessageQueue<string>(2, policy, (item) => dropped.push(item));
     for (const item of ['a', 'b', 'c', 'd']) queue.push(item);
-    expect(dropped).toEqual(['a', 'b']);
+    expect(dropped).toEqual(gone);
     expect(queue.dropped).toBe(2);
-    expect(await queue.read('single', everything, 0)).toBe('c');
+    expect(await queue.read('single', everything, 0)).toBe(first);
   });
 
   it('passes over what the reader does not want, whether it waits already or comes', async () => {
@@ -92,5 +95,5 @@ describe('MessageQueue', () => {
 });
 
 function queueOf(limit: number): MessageQueue<string> {
-  return new MessageQueue(limit, () => undefined);
+  return new MessageQueue(limit, 'drop-oldest', () => undefined);
 }
