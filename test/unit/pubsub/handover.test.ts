@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Handover } from '../../../src/pubsub/handover.js';
+import type { NodeKey } from '../../../src/pubsub/node-address.js';
+
+const [OLD, NEW, OTHER] = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'] as NodeKey[] as [
+  NodeKey,
+  NodeKey,
+  NodeKey,
+];
+
+/** Until then what the old node delivers may have been published before the new one had us, in ms. */
+const BEFORE_US = 25;
+/** For so long the new node may still repeat what the old one has delivered, in ms. */
+const ECHOES_FOR = 300;
+
+describe('Handover', () => {
+  let heard: string[];
+  let over: number;
+  let handover: Handover;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    heard = [];
+    over = 0;
+    handover = new Handover(
+      OLD,
+      NEW,
+      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
+      () => (over += 1),
+    );
+  });
+
+  afterEach(() => {
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
+  });
+
+  function hear(node: NodeKey, ...data: string[]): void {
+    for (const one of data) {
+      handover.receive({ channel: Buffer.from('channel'), data: Buffer.from(one), node });
+    }
+  }
+
+  it('hears the old node and keeps what the new one sends, until the old one has ended', () => {
+    hear(OLD, 'a');
+    hear(NEW, 'b', 'c');
+    expect(heard).toEqual(['a@1']);
+    handover.complete();
+    expect(heard).toEqual(['a@1', 'b@2', 'c@2']);
+    handover.end();
+  });
+
+  it('hands out once what both nodes send, whichever is first', () => {
+    hear(OLD, 'a', 'b');
+    hear(NEW, 'a', 'b', 'c', 'd');
+    hear(OLD, 'c');
+    handover.complete();
+    expect(heard).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
+    handover.end();
+  });
+
+  it('hands out once what the new node repeats after the old one has ended', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'a', 'b');
+    handover.complete();
+    hear(NEW, 'a', 'b', 'c');
+    expect(heard).toEqual(['a@1', 'b@1', 'c@2']);
+    expect(over).toBe(0);
+    jest.advanceTimersByTime(ECHOES_FOR);
+    expect(over).toBe(1);
+  });
+
+  it('counts messages that are equal: what came twice is handed out twice', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'x', 'x');
+    hear(NEW, 'x', 'x', 'x');
+    handover.complete();
+    expect(heard).toEqual(['x@1', 'x@1', 'x@2']);
+    expect(over).toBe(1);
+  });
+
+  it('takes the same bytes on another channel for another message', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'x');
+    handover.receive({ channel: Buffer.from('another'), data: Buffer.from('x'), node: NEW });
+    handover.complete();
+    expect(heard).toEqual(['x@1', 'x@2']);
+    handover.end();
+  });
+
+  it('is over at once when the new node has nothing to repeat', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'a');
+    hear(NEW, 'a', 'b');
+    handover.complete();
+    expect(over).toBe(1);
+  });
+
+  it('waits for no copy of what the old node may have had before the new one had us', () => {
+    hear(OLD, 'a');
+    handover.complete();
+    expect(over).toBe(1);
+  });
+
+  it('hands out after the time of echoes what looks like one', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'a');
+    handover.complete();
+    jest.advanceTimersByTime(ECHOES_FOR);
+    hear(NEW, 'a');
+    expect(heard).toEqual(['a@1', 'a@2']);
+  });
+
+  it('hears nothing more of the old node once that has ended', () => {
+    handover.complete();
+    hear(OLD, 'a');
+    hear(NEW, 'b');
+    expect(heard).toEqual(['b@2']);
+  });
+
+  it('does not touch what comes from a third node', () => {
+    hear(OLD, 'a');
+    hear(OTHER, 'a');
+    handover.complete();
+    hear(OTHER, 'a');
+    expect(heard).toEqual(['a@1', 'a@3', 'a@3']);
+    handover.end();
+  });
+
+  it('keeps nothing back when it is ended before its time', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'a');
+    hear(NEW, 'a', 'b');
+    handover.end();
+    expect(heard).toEqual(['a@1', 'b@2']);
+    expect(over).toBe(1);
+  });
+
+  it('is completed and ended once, however often it is told', () => {
+    jest.advanceTimersByTime(BEFORE_US + 1);
+    hear(OLD, 'a');
+    hear(NEW, 'b');
+    handover.complete();
+    handover.complete();
+    handover.end();
+    handover.end();
+    expect(heard).toEqual(['a@1', 'b@2']);
+    expect(over).toBe(1);
+  });
+});
