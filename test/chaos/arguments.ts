@@ -11,6 +11,8 @@ export interface Arguments {
   readonly peer: PeerName;
   readonly raw: boolean;
   readonly rate: number;
+  /** Which node (of the cluster's list; 1 is its second) the faults strike where they have the choice; undefined: chance. */
+  readonly aim: number | undefined;
   /** Where to write all outcomes, timelines too. */
   readonly json: string | undefined;
 }
@@ -26,6 +28,7 @@ export function readArguments(args: readonly string[]): Arguments {
       peer: { type: 'string', default: 'ours' },
       raw: { type: 'boolean', default: false },
       rate: { type: 'string', default: '2000' },
+      aim: { type: 'string' },
       json: { type: 'string' },
     },
   });
@@ -38,6 +41,7 @@ export function readArguments(args: readonly string[]): Arguments {
     peer,
     raw: values.raw,
     rate: positive('rate', values.rate),
+    aim: values.aim === undefined ? undefined : positive('aim', values.aim),
     json: values.json,
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Misconduct } from './evidence.js';
 import { judge, type Verdict } from './judge.js';
+import type { GapReport } from './peer.js';
 import type { Random } from './random.js';
 import { recoveriesOf, type Recovery } from './recovery.js';
 import type { Scenario } from './scenario.js';
@@ -25,7 +26,11 @@ export interface Outcome {
   /** Why the scenario could not be played to its end; the cluster's fault or ours, not the peer's. */
   readonly failure?: string;
   readonly timeline: readonly Entry[];
+  readonly gaps: readonly GapLine[];
 }
+
+/** A reported gap, its times in ms since the start of the timeline. */
+type GapLine = GapReport & { readonly subscriber: string };
 
 /** Plays one scenario in a world that is whole, and judges what came of it. */
 export async function play(
@@ -58,6 +63,12 @@ export async function play(
     misconduct: world.misconduct.slice(known),
     ...(failure === undefined ? {} : { failure }),
     timeline: timeline.entries,
+    gaps: evidence.subscribers.flatMap(({ name: subscriber, gaps }) =>
+      gaps.map((gap): GapLine => {
+        const { since, until } = gap;
+        return { subscriber, ...gap, since: since - timeline.start, until: until - timeline.start };
+      }),
+    ),
   };
 }
 

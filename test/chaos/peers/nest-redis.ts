@@ -1,0 +1,129 @@
+import { Logger } from '@nestjs/common';
+import { ClientRedis, type RedisContext, ServerRedis } from '@nestjs/microservices';
+import type { Redis } from 'ioredis';
+import { lastValueFrom, timeout } from 'rxjs';
+import type {
+  Channel,
+  Lane,
+  OnMessage,
+  Peer,
+  PeerDefinition,
+  PeerOptions,
+  PublishResult,
+  RequestResult,
+} from '../peer.js';
+import { home } from './home.js';
+
+/** As for the others, in ms. Of itself the transport waits for an answer for ever. */
+const requestTimeout = 5_000;
+
+/** Of itself it does not connect again at all: here it does so soon, and for longer than any scenario lasts. */
+const retries = { retryAttempts: 1_000, retryDelay: 250 } as const;
+
+/** Nest's Redis transport knows no cluster: everybody is led to the same master. */
+class NestRedisPeer implements Peer {
+  readonly #servers: ServerRedis[] = [];
+  readonly #client: ClientRedis;
+
+  constructor(private readonly options: PeerOptions) {
+    Logger.overrideLogger(false);
+    this.#client = new ClientRedis(this.#redisOptions);
+    this.#watch('client', this.#client);
+  }
+
+  async start(): Promise<void> {
+    await this.#client.connect();
+  }
+
+  async subscribe(lanes: readonly Lane[], onMessage: OnMessage): Promise<void> {
+    await Promise.all([
+      this.#listen(lanes, 'channel', onMessage),
+      // With `wildcards` everything is a pattern to the server: so the plain channels have one without.
+      this.#listen(lanes, 'pattern', onMessage),
+    ]);
+  }
+
+  async publish({ name }: Channel, payload: string): Promise<PublishResult> {
+    try {
+      await lastValueFrom(this.#client.emit(name, payload), { defaultValue: undefined });
+      return { outcome: 'taken' };
+    } catch (error) {
+      return { outcome: 'failed', code: String(error) };
+    }
+  }
+
+  async serve(patterns: readonly string[], handler: (data: string) => string): Promise<void> {
+    const server = this.#server({});
+    for (const pattern of patterns) {
+      server.addHandler(pattern, (data: string) => Promise.resolve(handler(data)));
+    }
+    await listening(server);
+  }
+
+  async request(pattern: string, data: string): Promise<RequestResult> {
+    try {
+      return {
+        answer: await lastValueFrom(this.#client.send<string>(pattern, data).pipe(timeout(requestTimeout))),
+      };
+    } catch (error) {
+      const { name } = error as { name?: string };
+      return { code: name ?? String(error) };
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#client, ...this.#servers].map((one) => one.close()));
+  }
+
+  get #redisOptions() {
+    const { host, port } = this.options.nodes[home] ?? {};
+    if (host === undefined || port === undefined) throw new Error(`No node ${home}.`);
+    return { host, port, ...retries };
+  }
+
+  #server(options: { readonly wildcards?: boolean }): ServerRedis {
+    const server = new ServerRedis({ ...this.#redisOptions, ...options });
+    this.#servers.push(server);
+    this.#watch('server', server);
+    return server;
+  }
+
+  async #listen(lanes: readonly Lane[], kind: Lane['kind'], onMessage: OnMessage): Promise<void> {
+    const server = this.#server({ wildcards: kind === 'pattern' });
+    for (const lane of lanes.filter((one) => one.kind === kind)) {
+      const handler = (payload: string, context: RedisContext): Promise<void> => {
+        onMessage(lane, context.getChannel(), payload);
+        return Promise.resolve();
+      };
+      server.addHandler(lane.name, handler, true);
+    }
+    await listening(server);
+  }
+
+  #watch(who: string, source: ClientRedis | ServerRedis): void {
+    const { tell } = this.options;
+    source.status.subscribe((status: string) => {
+      if (status !== 'connected') tell(`${who} is ${status}`);
+    });
+    source.on('error', (error: unknown) => tell(`${who} error ${String(error).slice(0, 120)}`));
+  }
+}
+
+/** Resolves when its subscriptions stand, for which `listen` does not wait: a connection is answered in order. */
+async function listening(server: ServerRedis): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    void server.listen((error?: unknown) => {
+      if (error === undefined) resolve();
+      else reject(new Error('The server does not listen.', { cause: error }));
+    });
+  });
+  const [, subscriber] = server.unwrap<[Redis, Redis]>();
+  await subscriber.ping();
+}
+
+/** Nest's stock Redis transport: events on channels and patterns, and requests. */
+export const nestRedis: PeerDefinition = {
+  kinds: ['channel', 'pattern'],
+  requests: true,
+  create: (options) => new NestRedisPeer(options),
+};
