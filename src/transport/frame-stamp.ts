@@ -65,13 +65,10 @@ function startOfText(data: Buffer, end: number): number {
 
 /** Whether the field at `at` is one of the `_cps` key. It follows the key at once, or the other fields of ours. */
 function isInOurKey(data: Buffer, at: number): boolean {
-  for (let brace = at - 1; brace >= KEY.length; brace -= 1) {
-    if (data[brace] === BRACE && isAt(data, brace + 1 - KEY.length, KEY)) {
-      const before = data[brace - KEY.length];
-      return before === COMMA || before === BRACE;
-    }
-  }
-  return false;
+  const justBefore = at - KEY.length;
+  const key = isAt(data, justBefore, KEY) ? justBefore : data.lastIndexOf(KEY, at);
+  const before = data[key - 1];
+  return before === COMMA || before === BRACE;
 }
 
 function isAt(data: Buffer, at: number, bytes: Buffer): boolean {
