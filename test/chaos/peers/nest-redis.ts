@@ -18,7 +18,7 @@ import { home } from './home.js';
 const requestTimeout = 5_000;
 
 /** Of itself it does not connect again at all: here it does so soon, and for longer than any scenario lasts. */
-const retries = { retryAttempts: 1_000, retryDelay: 250 } as const;
+const retries = { retryAttempts: 1_000, retryDelay: 500 } as const;
 
 /** Nest's Redis transport knows no cluster: everybody is led to the same master. */
 class NestRedisPeer implements Peer {
