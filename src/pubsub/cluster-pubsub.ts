@@ -31,7 +31,7 @@ import type { PublishCommand, PublishOptions } from './publication.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
-import { Sequencer } from './sequencer.js';
+import { Sequencer, type SequencerEvents } from './sequencer.js';
 import { PREFIX_CODEC, type StampCodec } from './stamp.js';
 import {
   checkName,
@@ -70,6 +70,10 @@ export interface EngineWiring {
 
 /** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
 const UNSETTLED_FOR = 1_000;
+
+/** How many publishers of one channel are remembered, and of all the channels that a pattern matches. */
+const STREAMS_OF_A_CHANNEL = 512;
+const STREAMS_OF_A_PATTERN = 16_384;
 
 /**
  * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
@@ -524,7 +528,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
-    return new Sequencer<Arrival>({
+    const events: SequencerEvents<Arrival> = {
       deliver: (arrival) => {
         this.#deliver(subscription, arrival);
       },
@@ -543,7 +547,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       repeated: () => {
         this.#metrics.repeated += 1;
       },
-    });
+    };
+    const isPattern = subscription.kind.name === 'pattern';
+    return new Sequencer<Arrival>(events, isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL);
   }
 
   #tellGap(gap: Gap): void {

@@ -12,6 +12,9 @@ import type { Topology } from './topology.js';
 /** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
 const TAGS_TRIED = 4_096;
 
+/** How long a healthy node takes at most to bring a probe, in ms. */
+const SURELY_BACK = 300;
+
 /** In all channels of probes, so that those who list channels can leave them out. */
 export const PROBE_MARK = '_cps:probe:';
 
@@ -62,9 +65,9 @@ export class Probe {
     }
   }
 
-  /** Whether something that is due has not come yet. */
+  /** Whether something that is due has not come for longer than a healthy node takes. */
   get suspicious(): boolean {
-    return this.#state === 'waiting';
+    return this.#state === 'waiting' && performance.now() - this.#since > SURELY_BACK;
   }
 
   /** Whether the message is a probe of ours. */
@@ -112,6 +115,8 @@ export class Probe {
   async #send(): Promise<void> {
     const { topology } = this.surroundings;
     this.surroundings.metrics.probes += 1;
+    // A demoted node delivers what is published to it: whether it still is who we think it is, it must say itself.
+    topology.verify(this.node).catch(() => undefined);
     if (!topology.masters.includes(this.node)) {
       // What stands here is being taken elsewhere; until then the node must answer, at least.
       this.connection.ping();
@@ -123,9 +128,7 @@ export class Probe {
       if (channel === undefined) {
         this.connection.ping();
       } else if ((await this.#publish(channel)) === 0) {
-        // Taken by a node that does not have us: this one does not own the slot any more, or does not know it yet.
-        this.#channel = undefined;
-        await topology.verify(this.node);
+        this.#channel = undefined; // taken by a node that does not have us: the slot has gone elsewhere
       }
     } catch (error) {
       if (isRefusal(error)) {
