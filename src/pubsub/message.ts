@@ -63,7 +63,7 @@ export interface Gap {
   readonly names: readonly ChannelName[];
   /** The node (`host:port`) whose connection was lost, where there is one. */
   readonly node: string | undefined;
-  /** When the subscription was last known to stand. */
+  /** When the subscription was last known to stand: when its connection was last heard. */
   readonly since: Date;
   /** When it stood again. */
   readonly until: Date;

@@ -345,9 +345,8 @@ export class Reconciler {
     silence: number,
   ): void {
     this.metrics.connectionsLost += 1;
-    const reason = GAP_REASONS[how];
-    const since = new Date(reason === 'connection-silent' ? Date.now() - silence : Date.now());
-    const cause = { since, node, reason };
+    // Not from when we noticed: what was published before that, after its last word, is gone as well.
+    const cause = { since: new Date(Date.now() - silence), node, reason: GAP_REASONS[how] };
     const lost: Subscription[] = [];
     for (const subscription of subscriptions) {
       subscription.standing.delete(node);
