@@ -105,7 +105,9 @@ class NestRedisPeer implements Peer {
     source.status.subscribe((status: string) => {
       if (status !== 'connected') tell(`${who} is ${status}`);
     });
-    source.on('error', (error: unknown) => tell(`${who} error ${String(error).slice(0, 120)}`));
+    // With the event comes first which of its two connections it is about.
+    const heard = (...about: unknown[]): void => tell(`${who} error ${about.join(' ').slice(0, 120)}`);
+    source.on('error', heard);
   }
 }
 
