@@ -108,7 +108,7 @@ function sectionOf(recordings: ReadonlyMap<PeerName, Recording>, conditions: Con
     '',
     '- **recovery**: from the worst fault of the scenario until the last message that did not come was published, or the last came that took more than 250 ms.',
     '- **lost**: taken by Redis and never delivered, once for each subscription. **twice**, **disorder**: delivered more than once, or after a later one.',
-    '- **told**: _reported_: a gap names the subscription and the time. _signs_: there was an event or an error of the client, of which nobody can tell what was lost. _silent_: there was none. _refused_: the publisher got an error. _unsettled_: a publish neither succeeded nor failed within 12 s. _unhandled_: rejections of promises inside the client, out of the application's reach; by default Node ends the process at the first.',
+    '- **told**: _reported_: a gap names the subscription and the time. _signs_: there was an event or an error of the client, of which nobody can tell what was lost. _silent_: there was none. _refused_: the publisher got an error. _unsettled_: a publish neither succeeded nor failed within 12 s. _unhandled_: rejections of promises inside the client, out of reach of the application; by default Node ends the process at the first.',
   ].join('\n');
 }
 
