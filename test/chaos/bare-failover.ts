@@ -25,9 +25,12 @@ try {
   atReplica.on('smessage', (_channel: string, text: string) => heard.atReplica.add(text));
   await atMaster.ssubscribe(channel);
   await atReplica.ssubscribe(channel);
-  let ended = false;
+  const last = { word: 'silence' };
   // ioredis tells nobody of a `sunsubscribe` that it has not asked for.
-  atMaster.stream.on('data', (bytes: Buffer) => (ended ||= bytes.includes('sunsubscribe')));
+  atMaster.stream.on(
+    'data',
+    (bytes: Buffer) => bytes.includes('sunsubscribe') && (last.word = 'sunsubscribe'),
+  );
 
   const counts: { readonly count: number; readonly waited: number }[] = [];
   const pending: Promise<unknown>[] = [];
@@ -52,7 +55,7 @@ try {
   console.log(
     `longest wait of a publisher: ${Math.max(...counts.map(({ waited }) => waited)).toFixed(0)} ms`,
   );
-  console.log(`heard at the old master: ${heard.atMaster.size}, then ${ended ? 'sunsubscribe' : 'silence'}`);
+  console.log(`heard at the old master: ${heard.atMaster.size}, then ${last.word}`);
   console.log(`heard at the replica that was promoted: ${heard.atReplica.size}`);
 } finally {
   opened.forEach((redis) => redis.disconnect());

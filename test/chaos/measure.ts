@@ -1,0 +1,227 @@
+// How long recovery takes: npm run test:chaos:measure [-- --runs 10]. Writes its tables into docs/resilience.md.
+import type { MessageHandler } from '@nestjs/microservices';
+import { Redis } from 'ioredis';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { lastValueFrom } from 'rxjs';
+import { ClusterPubSub, ClusterPubSubClient, ClusterPubSubServer } from '../../src/index.js';
+import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
+
+const { values } = parseArgs({ options: { runs: { type: 'string', default: '10' } } });
+const runs = Number(values.runs);
+const nodeTimeout = 2_000;
+const document = new URL('../../docs/resilience.md', import.meta.url);
+
+/** A cluster with an engine that is subscribed to `count` shard channels of one master, and what became of them. */
+class Scene {
+  readonly lostAt: number[] = [];
+  backAt = 0;
+  readonly back: Promise<void>;
+
+  private constructor(
+    readonly cluster: LocalCluster,
+    readonly pubsub: ClusterPubSub,
+    readonly victim: { readonly port: number },
+    readonly channels: readonly string[],
+  ) {
+    pubsub.on('lost', () => this.lostAt.push(performance.now()));
+    pubsub.on('error', () => undefined);
+    let names = 0;
+    this.back = new Promise((resolve) => {
+      pubsub.on('gap', (gap) => {
+        names += gap.names.length;
+        if (names >= channels.length) {
+          this.backAt = performance.now();
+          resolve();
+        }
+      });
+    });
+  }
+
+  static async start(count: number): Promise<Scene> {
+    const cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout });
+    const pubsub = new ClusterPubSub({ nodes: cluster.nodes }, { ignoreSubscribeMessages: true });
+    await pubsub.connect();
+    const [victim] = await cluster.masters();
+    const channels: string[] = [];
+    for (let i = 0; channels.length < count; i++) {
+      if (pubsub.nodeOf(`channel.${i}`) === `127.0.0.1:${victim!.port}`) channels.push(`channel.${i}`);
+    }
+    const scene = new Scene(cluster, pubsub, victim!, channels);
+    await pubsub.ssubscribe(Object.fromEntries(channels.map((name) => [name, () => undefined])));
+    return scene;
+  }
+
+  /** Resolves when the victim's replica says that it is the master. */
+  async promoted(): Promise<number> {
+    const [replica] = await this.cluster.replicasOf(this.victim);
+    const redis = new Redis({ port: replica!.port, protocol: 2 });
+    try {
+      await redis.ping();
+      await this.cluster.kill(this.victim);
+      for (;;) {
+        const [role] = (await redis.role()) as [string];
+        if (role === 'master') return performance.now();
+        await sleep(1);
+      }
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.pubsub.close();
+    await this.cluster.stop();
+  }
+}
+
+/** Requests, one after the other, to handlers of which none is at the victim. */
+class OtherShards {
+  longest = 0;
+  failed = 0;
+  asked = 0;
+  #running = true;
+  readonly #done: Promise<void>;
+
+  private constructor(
+    private readonly server: ClusterPubSubServer,
+    private readonly client: ClusterPubSubClient,
+    patterns: readonly string[],
+  ) {
+    this.#done = this.#ask(patterns);
+  }
+
+  static async start({ cluster, pubsub, victim }: Scene): Promise<OtherShards> {
+    const patterns: string[] = [];
+    for (let i = 0; patterns.length < 8; i++) {
+      if (pubsub.nodeOf(`ask.${i}`) !== `127.0.0.1:${victim.port}`) patterns.push(`ask.${i}`);
+    }
+    const server = new ClusterPubSubServer({ nodes: cluster.nodes });
+    const client = new ClusterPubSubClient({ nodes: cluster.nodes });
+    const handler: MessageHandler = (data: unknown) => Promise.resolve(data);
+    for (const pattern of patterns) server.addHandler(pattern, handler);
+    await new Promise<void>((resolve, reject) => {
+      void server.listen((error) => (error === undefined ? resolve() : reject(error)));
+    });
+    // The inboxes are subscribed with the first requests.
+    for (const pattern of patterns) await lastValueFrom(client.send(pattern, 0));
+    return new OtherShards(server, client, patterns);
+  }
+
+  async end(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+    await this.client.close();
+    await this.server.close();
+  }
+
+  async #ask(patterns: readonly string[]): Promise<void> {
+    while (this.#running) {
+      const start = performance.now();
+      await lastValueFrom(this.client.send(patterns[this.asked % patterns.length]!, this.asked)).catch(
+        () => (this.failed += 1),
+      );
+      this.longest = Math.max(this.longest, performance.now() - start);
+      this.asked += 1;
+      await sleep(2);
+    }
+  }
+}
+
+async function kill(count: number, withRequests: boolean) {
+  const scene = await Scene.start(count);
+  const others = withRequests ? await OtherShards.start(scene) : undefined;
+  const killedAt = performance.now();
+  const promotedAt = await scene.promoted();
+  await scene.back;
+  await others?.end();
+  await scene.end();
+  return {
+    promotion: promotedAt - killedAt,
+    recovery: scene.backAt - promotedAt,
+    longest: others?.longest ?? 0,
+    failed: others?.failed ?? 0,
+    asked: others?.asked ?? 0,
+  };
+}
+
+async function pause(): Promise<number> {
+  const scene = await Scene.start(100);
+  await scene.cluster.pause(scene.victim);
+  const pausedAt = performance.now();
+  await scene.back;
+  await scene.cluster.resume(scene.victim);
+  await scene.end();
+  return scene.lostAt[0]! - pausedAt;
+}
+
+/** The share of one core, in percent, that ten thousand subscriptions take where nothing happens. */
+async function idleCpu(seconds: number): Promise<number> {
+  const scene = await Scene.start(10_000);
+  await sleep(2_000);
+  const before = process.cpuUsage();
+  await sleep(seconds * 1_000);
+  const { user, system } = process.cpuUsage(before);
+  await scene.end();
+  return (user + system) / 1_000 / ((seconds * 1_000) / 100);
+}
+
+async function repeat<T>(times: number, act: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let i = 0; i < times; i++) {
+    results.push(await act());
+    console.log(
+      JSON.stringify(results.at(-1), (_, value: unknown) =>
+        typeof value === 'number' ? Math.round(value) : value,
+      ),
+    );
+  }
+  return results;
+}
+
+function spread(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle =
+    (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
+  return `${middle.toFixed(0)} (${sorted[0]!.toFixed(0)}–${sorted.at(-1)!.toFixed(0)}, ${sorted.length} runs)`;
+}
+
+const killed = await repeat(runs, () => kill(100, true));
+const many = await repeat(3, () => kill(10_000, false));
+const paused = await repeat(5, pause);
+const cpu = await idleCpu(10);
+const rows = [
+  [
+    'kill -9 of a master: Redis promotes its replica after',
+    `${spread(killed.map(({ promotion }) => promotion))} ms`,
+  ],
+  [
+    '… all 100 shard channels confirmed there, after the promotion',
+    `${spread(killed.map(({ recovery }) => recovery))} ms`,
+  ],
+  ['… longest request to the other shards meanwhile', `${spread(killed.map(({ longest }) => longest))} ms`],
+  [
+    '… requests to the other shards that failed',
+    `${killed.reduce((sum, { failed }) => sum + failed, 0)} of ${killed.reduce((sum, { asked }) => sum + asked, 0)}`,
+  ],
+  [
+    '… 10,000 shard channels confirmed, after the promotion',
+    `${spread(many.map(({ recovery }) => recovery))} ms`,
+  ],
+  ['SIGSTOP of a master: noticed after', `${spread(paused)} ms`],
+  ['10,000 subscriptions with nothing to do take', `${cpu.toFixed(2)} % of a core`],
+];
+const table = [
+  `\`npm run test:chaos:measure\`, Redis 7.0, \`cluster-node-timeout\` ${nodeTimeout} ms, 3 masters and 3 replicas, everything on 2 cores; median (lowest–highest).`,
+  '',
+  '| | |',
+  '| --- | --- |',
+  ...rows.map(([what, figure]) => `| ${what} | ${figure} |`),
+].join('\n');
+console.log(table);
+const text = readFileSync(document, 'utf8');
+writeFileSync(
+  document,
+  text.replace(/(<!-- recovery:start -->\n)[^]*?(<!-- recovery:end -->)/, `$1\n${table}\n\n$2`),
+);
