@@ -1,8 +1,10 @@
 import { afterEach } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
 import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import {
   ClusterPubSub,
+  type ClusterPubSubEvents,
   type DataMessage,
   type PubSubEncoding,
   type PubSubOptions,
@@ -72,6 +74,16 @@ export class Inbox<E extends PubSubEncoding = 'utf8'> {
       this.#check();
     });
   }
+}
+
+/** Resolves with what is told next. Unlike `once` of node:events it bears errors that are told meanwhile. */
+export function next<K extends keyof ClusterPubSubEvents>(
+  pubsub: ClusterPubSub,
+  event: K,
+): Promise<ClusterPubSubEvents[K][0]> {
+  return new Promise((resolve) => {
+    (pubsub as EventEmitter).once(event, resolve);
+  });
 }
 
 /** A name that no other test uses. */

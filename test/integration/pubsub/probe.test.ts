@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
-import type { ClusterPubSub, Gap, Loss } from '../../../src/pubsub/index.js';
+import type { ClusterPubSub, Loss } from '../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { TcpProxy } from '../../chaos/tcp-proxy.js';
 import { eventually } from '../../support/eventually.js';
-import { engines, Inbox, plainConnections, portOf, unique } from './harness.js';
+import { engines, Inbox, next, plainConnections, portOf, unique } from './harness.js';
 
 /** What a fault may take to be noticed, in ms: a second of silence, a second for the probe, and the beat of the clock. */
 const NOTICED_WITHIN = 2_500;
@@ -45,9 +44,6 @@ describe('probes', () => {
     return open({}, { nodes, clusterOptions: { natMap }, ...options });
   };
 
-  const lossOf = async (pubsub: ClusterPubSub): Promise<Loss> => ((await once(pubsub, 'lost')) as [Loss])[0];
-  const gapOf = async (pubsub: ClusterPubSub): Promise<Gap> => ((await once(pubsub, 'gap')) as [Gap])[0];
-
   it('find a frozen connection, which without them nobody notices while messages pass by', async () => {
     const channel = unique();
     const [blind, watching, publisher] = [proxied({ probeInterval: 0 }), proxied(), direct()];
@@ -62,8 +58,8 @@ describe('probes', () => {
     const frozen = proxies.get(publisher.nodeOf(channel)!)!;
     frozen.freeze();
     const startedAt = performance.now();
-    const lost = lossOf(watching);
-    const back = gapOf(watching);
+    const lost = next(watching, 'lost');
+    const back = next(watching, 'gap');
 
     // Redis counts both, though neither will hear of it.
     expect(await publisher.spublish(channel, 'missed')).toBe(2);
@@ -92,8 +88,8 @@ describe('probes', () => {
     const pubsub = direct();
     await pubsub.subscribe(channel);
     const node = { port: portOf(pubsub.nodeOf(channel)) };
-    const lost = lossOf(pubsub);
-    const back = gapOf(pubsub);
+    const lost = next(pubsub, 'lost');
+    const back = next(pubsub, 'gap');
     const startedAt = performance.now();
     await cluster.pause(node);
     expect(await lost).toMatchObject({ kind: 'channel', names: [channel], reason: 'connection-silent' });
@@ -180,7 +176,7 @@ describe('probes', () => {
       const pubsub = await limited();
       await pubsub.ssubscribe(channel);
       await eventually(() => pubsub.metrics().probes >= 2, 'two probes');
-      const lost = lossOf(pubsub);
+      const lost = next(pubsub, 'lost');
       await cluster.pause({ port: portOf(pubsub.nodeOf(channel)) });
       expect(await lost).toMatchObject({ names: [channel], reason: 'connection-silent' });
     });
