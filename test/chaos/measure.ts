@@ -102,7 +102,10 @@ class OtherShards {
     const handler: MessageHandler = (data: unknown) => Promise.resolve(data);
     for (const pattern of patterns) server.addHandler(pattern, handler);
     await new Promise<void>((resolve, reject) => {
-      void server.listen((error) => (error === undefined ? resolve() : reject(error)));
+      void server.listen((error) => {
+        if (error === undefined) resolve();
+        else reject(error instanceof Error ? error : new Error(String(error)));
+      });
     });
     // The inboxes are subscribed with the first requests.
     for (const pattern of patterns) await lastValueFrom(client.send(pattern, 0));
