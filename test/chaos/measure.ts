@@ -104,7 +104,8 @@ class OtherShards {
     await new Promise<void>((resolve, reject) => {
       void server.listen((error) => {
         if (error === undefined) resolve();
-        else reject(error instanceof Error ? error : new Error(String(error)));
+        else
+          reject(error instanceof Error ? error : new Error('The server does not listen.', { cause: error }));
       });
     });
     // The inboxes are subscribed with the first requests.
