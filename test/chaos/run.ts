@@ -45,7 +45,13 @@ function* program({ minutes, scenarios }: Arguments, random: Random): Generator<
     return;
   }
   const end = performance.now() + minutes * 60_000;
-  while (performance.now() < end) yield random.pick(scenarios);
+  // Shuffled again and again, so that each has its turn even in a short run.
+  for (;;) {
+    for (const scenario of random.shuffle(scenarios)) {
+      if (performance.now() >= end) return;
+      yield scenario;
+    }
+  }
 }
 
 async function playIn(scenario: Scenario, given: Arguments, random: Random): Promise<Outcome> {
