@@ -11,6 +11,8 @@ export interface Recovery {
   readonly afterPromotion?: number;
   /** The longest time that one subscription went without its messages, in ms; Infinity: for good. */
   readonly longestPause: number;
+  /** Whose pause that was. */
+  readonly longestPauseOf?: string;
   /** How many subscriptions (of all subscribers) were held up or had losses. */
   readonly disturbed: number;
 }
@@ -27,12 +29,17 @@ export function recoveriesOf(
     const disturbed = new Set<string>();
     let last = fault;
     let longestPause = 0;
+    let longestPauseOf: string | undefined;
     for (const stream of streams) {
-      const { subscriber, lane } = stream;
+      const { subscriber, lane, publisher, channel } = stream;
       for (const pause of pausesOf(stream, fault, next)) {
-        disturbed.add(`${subscriber.name} ${lane.kind} ${lane.name}`);
+        const who = `${subscriber.name} ${lane.kind} ${lane.name}`;
+        disturbed.add(who);
         last = Math.max(last, pause.to);
-        longestPause = Math.max(longestPause, pause.to - pause.from);
+        if (pause.to - pause.from > longestPause) {
+          longestPause = pause.to - pause.from;
+          longestPauseOf = `${who} from ${publisher} on ${channel.name} at ${pause.from - fault} ms`;
+        }
       }
     }
     const promotion = promotions.filter((at) => at >= fault && at < next).at(-1);
@@ -40,6 +47,7 @@ export function recoveriesOf(
       afterFault: last - fault,
       ...(promotion === undefined ? {} : { afterPromotion: Math.max(0, last - promotion) }),
       longestPause,
+      ...(longestPauseOf === undefined ? {} : { longestPauseOf }),
       disturbed: disturbed.size,
     };
   });

@@ -51,7 +51,11 @@ describe('recovery', () => {
 
   it('tells the longest pause of one subscription, which may be shorter than the whole', () => {
     const [recovery] = recoveriesOf(evidence([1, 'lost', 1, 1, 900, 1]), [50], []);
-    expect(recovery).toMatchObject({ afterFault: 1_250, longestPause: 900 });
+    expect(recovery).toMatchObject({
+      afterFault: 1_250,
+      longestPause: 900,
+      longestPauseOf: 'sub channel news from pub on news at 350 ms',
+    });
   });
 
   it('is told of each fault by itself', () => {
