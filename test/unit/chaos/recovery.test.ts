@@ -32,7 +32,7 @@ describe('recovery', () => {
   });
 
   it('lasts from the fault to the last message that did not come', () => {
-    expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [])).toEqual([
+    expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [])).toMatchObject([
       { afterFault: 150, longestPause: 100, disturbed: 1 },
     ]);
   });
