@@ -5,7 +5,8 @@ import { eventually } from './eventually.js';
 
 const [scenario, given, channel] = process.argv.slice(2) as [string, string, string];
 const nodes = JSON.parse(given) as NonNullable<ClusterConnectionOptions['nodes']>;
-const pending: Promise<unknown>[] = [];
+const outcomes: string[] = [];
+const pending: Promise<void>[] = [];
 
 /** Tells the parent that its fault may begin; resolves when it has. */
 async function fault(): Promise<void> {
@@ -17,15 +18,26 @@ function open(options: Partial<ClusterConnectionOptions> = {}, sequence = false)
   return new ClusterPubSub({ nodes, commandTimeout: 1_000, ...options }, { sequence });
 }
 
+/** Its end is watched from the start: a rejection that nobody handles would end the program. */
+function watch(...promises: readonly Promise<unknown>[]): void {
+  for (const promise of promises) {
+    const settled = promise.then(
+      () => void outcomes.push('resolved'),
+      (error: unknown) => void outcomes.push((error as { code: string }).code),
+    );
+    pending.push(settled);
+  }
+}
+
 function publish(pubsub: ClusterPubSub, count: number): void {
-  for (let i = 0; i < count; i += 1) pending.push(pubsub.spublish(channel, String(i)));
+  for (let i = 0; i < count; i += 1) watch(pubsub.spublish(channel, String(i)));
 }
 
 const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
   connecting: async () => {
     const pubsub = open();
     await fault(); // all nodes are paused
-    pending.push(pubsub.connect(), pubsub.subscribe(channel), pubsub.publish(channel, ''));
+    watch(pubsub.connect(), pubsub.subscribe(channel), pubsub.publish(channel, ''));
     await new Promise((resolve) => setTimeout(resolve, 50));
     return pubsub;
   },
@@ -36,7 +48,7 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
     await pubsub.spublish(channel, '');
     await fault();
     publish(pubsub, 100);
-    pending.push(pubsub.ssubscribe(`more:{${channel}}`), pubsub.pubsubNumsub(channel));
+    watch(pubsub.ssubscribe(`more:{${channel}}`), pubsub.pubsubNumsub(channel));
     return pubsub;
   },
 
@@ -91,18 +103,9 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
 };
 
 const pubsub = await scenarios[scenario]!();
-const outcomes: string[] = [];
-const settled = Promise.all(
-  pending.map((one) =>
-    one.then(
-      () => outcomes.push('resolved'),
-      (error: unknown) => outcomes.push((error as { code: string }).code),
-    ),
-  ),
-);
 const startedAt = performance.now();
 await pubsub.close();
 const took = performance.now() - startedAt;
-await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, 100).unref())]);
+await Promise.race([Promise.all(pending), new Promise((resolve) => setTimeout(resolve, 100).unref())]);
 process.send!({ took, pending: pending.length, outcomes });
 process.disconnect();

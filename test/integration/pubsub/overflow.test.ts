@@ -95,6 +95,20 @@ describe('messages for a shard that cannot be reached', () => {
     expect(publisher.metrics().waiting).toBe(0);
   });
 
+  it('are not refused on their way out because the node is asked something else too', async () => {
+    const { channel, publisher, proxy, outcomes } = await cutOff();
+    let asked = 0;
+    const asking = setInterval(() => {
+      asked += 1;
+      publisher.pubsubNumsub(channel).catch(() => undefined);
+    }, 20);
+    // Later than the queue has asked for a connection, and before it asks again.
+    await eventually(() => asked >= 40, 'many questions wait as well');
+    clearInterval(asking);
+    proxy.thaw();
+    expect((await outcomes).filter((outcome) => outcome === 1)).toHaveLength(LIMIT);
+  });
+
   it('fail at once, not when their time is over, if too many wait', async () => {
     const { publisher, channel } = await cutOff();
     const outcome = await publisher.spublish(channel, '').catch((error: unknown) => error);
