@@ -7,7 +7,10 @@ import type { Entry } from './timeline.js';
 export interface RecordedOutcome {
   readonly scenario: string;
   readonly verdict: Verdict;
-  readonly recoveries: readonly { readonly afterFault: number | null }[];
+  readonly recoveries: readonly {
+    readonly afterFault: number | null;
+    readonly longestPause: number | null;
+  }[];
   readonly misconduct: readonly Misconduct[];
   readonly failure?: string;
   readonly timeline: readonly Entry[];
@@ -24,7 +27,7 @@ export function matrixOf(
   const peers = [...matrix.keys()];
   const head = [
     'fault',
-    ...peers.flatMap((peer) => [`${titleOf(peer)}: recovery`, 'lost', 'twice', 'disorder', 'told']),
+    ...peers.flatMap((peer) => [`${titleOf(peer)}: recovery / pause`, 'lost', 'twice', 'disorder', 'told']),
   ];
   const rows = scenarios.map(({ name, words }) => [
     words,
@@ -48,11 +51,15 @@ function cellsOf(outcome: RecordedOutcome | undefined): string[] {
   ];
 }
 
-/** Of the worst of its faults. */
+/** Of the worst of its faults; and the longest time one subscription went without its messages, in any of them. */
 function recoveryOf({ recoveries }: RecordedOutcome): string {
-  const times = recoveries.map(({ afterFault }) => afterFault ?? Infinity);
-  const worst = Math.max(0, ...times);
-  return worst === Infinity ? 'not back' : `${grouped(worst)} ms`;
+  const recovery = worstOf(recoveries.map(({ afterFault }) => afterFault));
+  const pause = worstOf(recoveries.map(({ longestPause }) => longestPause));
+  return recovery === Infinity ? 'not back' : `${grouped(recovery)} / ${grouped(pause)} ms`;
+}
+
+function worstOf(times: readonly (number | null)[]): number {
+  return Math.max(0, ...times.map((time) => time ?? Infinity));
 }
 
 /** What Redis took and a subscriber never got, whether anybody said so or not. */

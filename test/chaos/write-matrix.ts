@@ -3,8 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -72,7 +71,10 @@ async function playAll(folder: string): Promise<void> {
   const conditions: Conditions = {
     day: new Date().toISOString().slice(0, 10),
     minutes: Number(((performance.now() - began) / 60_000).toFixed(1)),
-    machine: `${cpus().length} cores, Node ${process.versions.node}`,
+    machine:
+      `${cpus().length} cores with a load average of ${Math.round(loadavg()[1] ?? 0)}, ` +
+      ['ioredis', '@nestjs/microservices'].map((name) => `${name} ${versionOf(name)}, `).join('') +
+      `Node ${process.versions.node}`,
   };
   writeFileSync(join(folder, 'conditions.json'), JSON.stringify(conditions));
 }
@@ -94,19 +96,17 @@ function sectionOf(recordings: ReadonlyMap<PeerName, Recording>, conditions: Con
   const matrix: Matrix = new Map([...recordings].map(([peer, { outcomes }]) => [peer, outcomes]));
   const { day, minutes, machine } = conditions;
   const rate = recordings.get('ours')?.rate ?? 0;
-  const { version: ioredis } = createRequire(import.meta.url)('ioredis/package.json') as { version: string };
-  const packages = `ioredis ${ioredis}`;
   const sum = (outcomes: readonly RecordedOutcome[]): string =>
     outcomes.reduce((total, { verdict }) => total + verdict.published, 0).toLocaleString('en-US');
-  const published = [...recordings].map(([peer, { outcomes }]) => `${titles[peer]} ${sum(outcomes)}`);
+  const published = [...recordings].map(([peer, { outcomes }]) => `${titles[peer]}: ${sum(outcomes)}`);
   return [
-    `Measured on ${day} by \`npm run test:chaos:matrix\` in ${minutes} minutes (${machine}, ${packages}): 3 masters ` +
+    `Measured on ${day} by \`npm run test:chaos:matrix\` in ${minutes} minutes (${machine}): 3 masters ` +
       `and 3 replicas, \`cluster-node-timeout\` 2000, ${rate} messages a second from two publishers to two subscribers. ` +
-      `Every fault strikes the node that the peers with one node stand at. Published in all: ${published.join(', ')}.`,
+      `Each peer has one run. The faults strike the node where those stand that stand at one node only. Published in all: ${published.join('; ')}.`,
     '',
     matrixOf(matrix, scenarios, (peer) => titles[peer]),
     '',
-    '- **recovery**: from the worst fault of the scenario until the last message that did not come was published, or the last came that took more than 250 ms.',
+    '- **recovery**: from the worst fault of the scenario until the last message that did not come was published, or the last came that took more than 250 ms. **pause**: the longest time one subscription went without its messages; of faults that last (a migration) or come again each second (`CLIENT KILL`) it is the number to look at. 0: no two messages in a row were lost or late.',
     '- **lost**: taken by Redis and never delivered, once for each subscription. **twice**, **disorder**: delivered more than once, or after a later one.',
     '- **told**: _reported_: a gap names the subscription and the time. _signs_: there was an event or an error of the client, of which nobody can tell what was lost. _silent_: there was none. _refused_: the publisher got an error. _unsettled_: a publish neither succeeded nor failed within 12 s. _unhandled_: rejections of promises inside the client, out of reach of the application; by default Node ends the process at the first.',
   ].join('\n');
@@ -120,6 +120,11 @@ async function write(section: string): Promise<void> {
   const whole = `${text.slice(0, from)}${start}\n\n${section}\n\n${text.slice(to)}`;
   const config = await resolveConfig(document);
   writeFileSync(document, await format(whole, { ...config, parser: 'markdown' }));
+}
+
+function versionOf(name: string): string {
+  const manifest = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+  return (read(fileURLToPath(manifest)) as { version: string }).version;
 }
 
 function fileOf(folder: string, peer: PeerName): string {

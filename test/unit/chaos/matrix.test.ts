@@ -23,7 +23,7 @@ function outcome(verdict: Partial<Verdict>, rest: Partial<RecordedOutcome> = {})
   return {
     scenario: 'kill',
     verdict: { ...quiet, ...verdict },
-    recoveries: [{ afterFault: 0 }],
+    recoveries: [{ afterFault: 0, longestPause: 0 }],
     misconduct: [],
     timeline: [fault, end],
     ...rest,
@@ -46,7 +46,7 @@ const event = (at: number) => ({ at, kind: 'event', who: 'sub0', text: '-node' }
 describe('the matrix of faults and peers', () => {
   it('counts as lost what did not come, whether it was reported or not', () => {
     expect(cells(outcome({ lost: 1_200, inGap: 34, duplicated: 2, outOfOrder: 3 })).slice(0, 4)).toEqual([
-      '0 ms',
+      '0 / 0 ms',
       '1,234',
       '2',
       '3',
@@ -54,8 +54,11 @@ describe('the matrix of faults and peers', () => {
   });
 
   it('shows the worst of several faults, and what JSON makes of a recovery that never came', () => {
-    expect(cells(outcome({}, { recoveries: [{ afterFault: 5 }, { afterFault: 7 }] }))[0]).toBe('7 ms');
-    expect(cells(outcome({}, { recoveries: [{ afterFault: 5 }, { afterFault: null }] }))[0]).toBe('not back');
+    const short = { afterFault: 5, longestPause: 4 };
+    const long = { afterFault: 7, longestPause: 1 };
+    const never = { afterFault: null, longestPause: null };
+    expect(cells(outcome({}, { recoveries: [short, long] }))[0]).toBe('7 / 4 ms');
+    expect(cells(outcome({}, { recoveries: [short, never] }))[0]).toBe('not back');
   });
 
   it('says that a loss was reported, how many of them where it is not all, and nothing where nothing was lost', () => {
