@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ClusterPubSub, type OverflowPolicy } from '../../../src/pubsub/index.js';
+import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { ClusterPubSub, type Gap, type OverflowPolicy } from '../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { TcpProxy } from '../../chaos/tcp-proxy.js';
 import { eventually } from '../../support/eventually.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { engines, Inbox, unique, uniques } from './harness.js';
+import { engines, Inbox, next, plainConnections, unique, uniques } from './harness.js';
 
 const LIMIT = 100;
 
@@ -123,6 +124,88 @@ describe('messages for a shard that cannot be reached', () => {
     const counts = await Promise.all(others.map((name) => publisher.spublish(name, '')));
     expect(counts).toEqual(others.map(() => 1));
     expect(publisher.metrics().waiting).toBe(LIMIT);
+  });
+});
+
+describe('messages that wait for subscribers to follow a slot', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
+  });
+  afterAll(() => cluster.stop());
+
+  /** Publishes far more than may wait, to a slot that has just moved, while one of two subscribers does not follow. */
+  async function overfill(onOverflow: OverflowPolicy) {
+    const [channel, inbox, gaps] = [unique(), new Inbox(), [] as Gap[]];
+    const subscriber = open({}, { nodes: cluster.nodes });
+    subscriber.on('gap', (gap) => gaps.push(gap));
+    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await plain(subscriber.nodeOf(channel)).ssubscribe(channel);
+    const publisher = open(
+      { sequence: true },
+      {
+        nodes: cluster.nodes,
+        maxQueuedMessages: LIMIT,
+        onOverflow,
+        settleWindow: 1_000,
+        // It learns of the move from the answer to a message, which has its number by then.
+        clusterOptions: { slotsRefreshInterval: 600_000 },
+      },
+    );
+    expect(await publisher.spublish(channel, 'before')).toBe(2);
+    const owner = await cluster.ownerOf(slotOf(channel));
+    const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;
+    const moved = next(subscriber, 'moved');
+    await cluster.moveSlot(slotOf(channel), target);
+    await moved;
+    await eventually(async () => {
+      const counts = await subscriber.pubsubShardNumsub(channel);
+      return counts.get(channel) === 1;
+    }, 'the subscriber has followed');
+    const first = publisher.spublish(channel, '0');
+    const watched = first.catch((error: unknown) => (error as { code: string }).code);
+    await eventually(() => publisher.metrics().waiting === 1, 'it waits');
+    const outcomes = [
+      watched,
+      ...numbers(1, LIMIT * 1.5 - 1).map((data) =>
+        publisher.spublish(channel, data).catch((error: unknown) => (error as { code: string }).code),
+      ),
+    ];
+    const settled = await Promise.all(outcomes);
+    await publisher.spublish(channel, 'after');
+    await inbox.has(({ data }) => data === 'after');
+    return { publisher, subscriber, settled, gaps, data: inbox.data.slice(1, -1) };
+  }
+
+  describe.each([
+    ['reject', 0, LIMIT],
+    ['drop-oldest', LIMIT / 2, LIMIT * 1.5],
+  ] as const)('and are too many, with `%s`', (onOverflow, first, end) => {
+    let story: Awaited<ReturnType<typeof overfill>>;
+
+    beforeAll(async () => {
+      story = await overfill(onOverflow);
+    });
+
+    it('fail by that rule; the rest arrive in order', () => {
+      expect(story.settled).toEqual(
+        numbers(0, LIMIT * 1.5 - 1).map((number) =>
+          Number(number) >= first && Number(number) < end ? 1 : 'QUEUE_FULL',
+        ),
+      );
+      expect(story.data).toEqual(numbers(first, end - 1));
+    });
+
+    it('are counted as failed', () => {
+      expect(story.publisher.metrics().publishErrors).toBe(LIMIT / 2);
+    });
+
+    it('leave no hole that receivers would be told of, for their publisher knows', () => {
+      expect(story.gaps).toEqual([]);
+    });
   });
 });
 
