@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LocalCluster } from '../../src/testing/index.js';
+import type { ClusterNodeView, LocalCluster } from '../../src/testing/index.js';
 import type { Address, Nodes } from './nodes.js';
 import type { Random } from './random.js';
 import type { TcpProxy } from './tcp-proxy.js';
@@ -21,6 +21,15 @@ export class Stage {
 
   get nodes(): Nodes {
     return this.world.nodes;
+  }
+
+  /** In the order in which they were started, so that a seed comes to the same ones again. */
+  async masters(): Promise<ClusterNodeView[]> {
+    return this.#inOrder(await this.cluster.masters());
+  }
+
+  async replicas(): Promise<ClusterNodeView[]> {
+    return this.#inOrder(await this.cluster.replicas());
   }
 
   proxyOf(node: Address): TcpProxy {
@@ -55,5 +64,10 @@ export class Stage {
       await sleep(look);
     }
     this.note(`no promotion within ${patience} ms`);
+  }
+
+  #inOrder(nodes: readonly ClusterNodeView[]): ClusterNodeView[] {
+    const places = this.cluster.nodes.map(({ port }) => port);
+    return nodes.toSorted((a, b) => places.indexOf(a.port) - places.indexOf(b.port));
   }
 }

@@ -9,7 +9,7 @@ export const demotedNode: Scenario = {
   needs: { slotsRefreshInterval: 60_000 },
   run: async (stage) => {
     const { cluster } = stage;
-    const master = stage.random.pick(await cluster.masters());
+    const master = stage.random.pick(await stage.masters());
     const [replica] = await cluster.replicasOf(master);
     if (replica === undefined) throw new Error(`${master.port} has no replica.`);
     stage.fault(`CLUSTER FAILOVER to ${replica.port}; clients refresh once a minute`);

@@ -5,7 +5,7 @@ export const frozenConnection: Scenario = {
   name: 'frozen-connection',
   needs: { proxies: true },
   run: async (stage) => {
-    const master = stage.random.pick(await stage.cluster.masters());
+    const master = stage.random.pick(await stage.masters());
     stage.fault(`nothing passes to or from ${master.port}`);
     stage.proxyOf(master).freeze();
     await stage.traffic(6_000);

@@ -6,7 +6,7 @@ export const killMaster: Scenario = {
   name: 'kill-master',
   run: async (stage) => {
     const { port } = await stage.cluster.ownerOf(0);
-    const others = (await stage.cluster.masters()).filter((master) => master.port !== port);
+    const others = (await stage.masters()).filter((master) => master.port !== port);
     await killAndBringBack(stage, stage.random.pick(others));
   },
 };

@@ -6,7 +6,7 @@ export const killReplica: Scenario = {
   quiet: true,
   run: async (stage) => {
     const { cluster } = stage;
-    const replica = stage.random.pick(await cluster.replicas());
+    const replica = stage.random.pick(await stage.replicas());
     stage.fault(`kill -9 of replica ${replica.port}`);
     await cluster.kill(replica);
     await stage.traffic(4_000);

@@ -10,7 +10,7 @@ export const newMaster: Scenario = {
   leavesTraces: true,
   run: async (stage) => {
     const { cluster } = stage;
-    const masters = await cluster.masters();
+    const masters = await stage.masters();
     stage.fault('a new master joins');
     const added = await cluster.addMaster();
     stage.note(`it is ${added.port}`);

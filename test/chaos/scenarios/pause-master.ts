@@ -5,7 +5,7 @@ export const pauseMaster: Scenario = {
   name: 'pause-master',
   run: async (stage) => {
     const { cluster } = stage;
-    const master = stage.random.pick(await cluster.masters());
+    const master = stage.random.pick(await stage.masters());
     const replicas = await cluster.replicasOf(master);
     stage.fault(`SIGSTOP of master ${master.port}`);
     const resumes = stage.traffic(10_000);

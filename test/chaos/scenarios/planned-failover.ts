@@ -7,7 +7,7 @@ export function plannedFailover({ andBack }: { andBack: boolean }): Scenario {
     quiet: true,
     run: async (stage) => {
       const { cluster } = stage;
-      const master = stage.random.pick(await cluster.masters());
+      const master = stage.random.pick(await stage.masters());
       const [replica] = await cluster.replicasOf(master);
       if (replica === undefined) throw new Error(`${master.port} has no replica.`);
       for (const next of andBack ? [replica, master] : [replica]) {

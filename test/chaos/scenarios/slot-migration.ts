@@ -7,7 +7,7 @@ export function slotMigration(count: number): Scenario {
     name: 'slot-migration',
     quiet: true,
     run: async (stage) => {
-      const [source, target] = stage.random.shuffle(await stage.cluster.masters());
+      const [source, target] = stage.random.shuffle(await stage.masters());
       if (source === undefined || target === undefined) throw new Error('Two masters are needed.');
       const slots = busiestSlots(source, count);
       stage.fault(`${count} slots move from ${source.port} to ${target.port}`);

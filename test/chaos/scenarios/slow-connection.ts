@@ -7,7 +7,7 @@ export const slowConnection: Scenario = {
   name: 'slow-connection',
   needs: { proxies: true },
   run: async (stage) => {
-    const master = stage.random.pick(await stage.cluster.masters());
+    const master = stage.random.pick(await stage.masters());
     stage.fault(`${delay} ms more each way to and from ${master.port}`);
     stage.proxyOf(master).slow(delay);
     await stage.traffic(6_000);
