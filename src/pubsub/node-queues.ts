@@ -61,6 +61,7 @@ export class NodeQueues {
       this.owner.fail(publication, new ClosedError());
       return;
     }
+    publication.waited = true;
     publication.deadline ||= Date.now() + this.limits.commandTimeout;
     const queue = this.#queues.get(node);
     if (queue === undefined) {

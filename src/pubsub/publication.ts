@@ -37,6 +37,8 @@ export interface Publication {
   readonly serial: number;
   /** Its place in the sequence of its lane, once it has been written. */
   stamp: string | undefined;
+  /** Whether it has waited for its node or its subscribers, and was counted among those that may. */
+  waited: boolean;
   /** Whether a copy may have reached Redis without an answer. */
   doubtful: boolean;
   /** The count of a copy that Redis took, though perhaps at a node that should not have. */

@@ -97,6 +97,7 @@ export class Publisher {
         sequenced: sequence,
         serial: this.#serial,
         stamp: undefined,
+        waited: false,
         doubtful: false,
         answered: undefined,
         deadline: 0,
@@ -143,7 +144,7 @@ export class Publisher {
 
   #send(connection: CommandConnection, publication: Publication): void {
     const { maxQueuedMessages } = this.limits;
-    if (connection.inFlight >= maxQueuedMessages) {
+    if (connection.inFlight >= maxQueuedMessages && !publication.waited) {
       this.#fail(publication, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }

@@ -191,6 +191,7 @@ export class Settling {
       }
       this.#heldMessages -= 1;
     }
+    publication.waited = true;
     queue.add(publication);
     this.#heldMessages += 1;
   }
