@@ -1,0 +1,3 @@
+import { ours } from './ours.js';
+
+export const oursSharded = ours('sharded');

@@ -1,0 +1,71 @@
+import type { ArmClient } from '../arm.js';
+import type { Load, Outcome } from '../members/protocol.js';
+import { knowToAnswer } from './know-to-answer.js';
+import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
+
+type Requests = Extract<Load, { kind: 'requests' }>;
+
+/** Keeps so many requests under way: with each answer goes the next question. */
+export class ClosedLoop implements RunningLoad {
+  readonly #data: string;
+  #next = 0;
+  #underWay = 0;
+  #answered = 0;
+  #failed = 0;
+  #firstError: string | undefined;
+  #stopped = false;
+  #idle: () => void = () => undefined;
+
+  constructor(
+    private readonly client: ArmClient,
+    private readonly load: Requests,
+  ) {
+    this.#data = 'x'.repeat(load.payload);
+  }
+
+  get done(): number {
+    return this.#answered;
+  }
+
+  async begin(): Promise<void> {
+    await knowToAnswer(this.client, this.load.patterns);
+    for (let started = 0; started < this.load.inFlight; started += 1) this.#ask();
+  }
+
+  async stop(): Promise<Outcome> {
+    this.#stopped = true;
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+        setTimeout(resolve, graceToArrive).unref();
+      });
+    }
+    return {
+      sent: this.#answered + this.#failed + this.#underWay,
+      arrived: this.#answered,
+      failed: this.#failed,
+      ...(this.#firstError === undefined ? {} : { firstError: this.#firstError }),
+    };
+  }
+
+  readonly #ask = (): void => {
+    const { patterns } = this.load;
+    const pattern = patterns[this.#next++ % patterns.length]!;
+    this.#underWay += 1;
+    this.client.request(pattern, this.#data, this.#answer);
+  };
+
+  readonly #answer = (error?: unknown): void => {
+    this.#underWay -= 1;
+    if (error === undefined) {
+      this.#answered += 1;
+      if (!this.#stopped) this.#ask();
+    } else {
+      this.#failed += 1;
+      this.#firstError ??= wordsOf(error);
+      // Not at once: what fails at once would do so for ever.
+      if (!this.#stopped) setTimeout(() => this.#stopped || this.#ask(), 10);
+    }
+    if (this.#stopped && this.#underWay === 0) this.#idle();
+  };
+}

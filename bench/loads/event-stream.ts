@@ -1,0 +1,112 @@
+import type { ArmClient } from '../arm.js';
+import type { Load, Outcome } from '../members/protocol.js';
+import type { ReceiptsReader } from '../members/receipts.js';
+import { graceToArrive, type RunningLoad } from './running-load.js';
+
+type Events = Extract<Load, { kind: 'events' }>;
+
+/**
+ * How many events may be on their way. The same for all, for the arms differ in whether they hold their callers back
+ * at all, and a queue that grows without end is not a rate.
+ */
+const windowSize = 4_096;
+
+/** How many are emitted in one go, before the event loop has its turn. */
+const burst = 64;
+
+const patience = 10_000;
+
+/** Emits as fast as the slowest receiver receives. */
+export class EventStream implements RunningLoad {
+  readonly #data: string;
+  #emitted = 0;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(
+    private readonly client: ArmClient,
+    private readonly load: Events,
+    private readonly receipts: ReceiptsReader,
+  ) {
+    this.#data = 'x'.repeat(load.payload);
+  }
+
+  get done(): number {
+    return this.#emitted;
+  }
+
+  async begin(): Promise<void> {
+    await this.#knowToArrive();
+    this.receipts.onChange = () => this.#schedule();
+    this.#schedule();
+  }
+
+  async stop(): Promise<Outcome> {
+    this.#stopped = true;
+    await this.#until(() => this.#arrived >= this.#emitted, graceToArrive).catch(() => undefined);
+    return { sent: this.#emitted, arrived: this.#arrived, failed: 0 };
+  }
+
+  get #arrived(): number {
+    return this.receipts.lowest;
+  }
+
+  /** Listeners of stock Nest call back before all their subscriptions stand, so the first events may be lost. */
+  async #knowToArrive(): Promise<void> {
+    this.receipts.reset();
+    // They subscribe in order, so the last to stand is the last of them.
+    const last = this.load.patterns.at(-1)!;
+    let tried = 0;
+    const attempt = (): void => {
+      tried += 1;
+      this.client.emit(last, this.#data);
+    };
+    const retry = setInterval(attempt, 200);
+    attempt();
+    const { receivers } = this.load;
+    await this.#until(() => this.receipts.size === receivers && this.receipts.lowest > 0).finally(() => {
+      clearInterval(retry);
+    });
+    // What was emitted more than once may still be on its way.
+    if (tried > 1) await new Promise((resolve) => setTimeout(resolve, 500));
+    this.receipts.reset();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    const { patterns } = this.load;
+    const room = Math.min(burst, windowSize - (this.#emitted - this.#arrived));
+    for (let count = 0; count < room; count += 1) {
+      this.client.emit(patterns[this.#emitted % patterns.length]!, this.#data);
+      this.#emitted += 1;
+    }
+    // Without room the next receipt goes on.
+    if (room === burst) this.#schedule();
+  };
+
+  #until(condition: () => boolean, within = patience): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        this.receipts.onChange = () => undefined;
+        settle();
+      };
+      const check = (): void => {
+        if (condition()) finish(resolve);
+      };
+      const timer = setTimeout(
+        () => finish(() => reject(new Error('Not all was received in time.'))),
+        within,
+      );
+      this.receipts.onChange = check;
+      check();
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { ArmClient } from '../arm.js';
+import type { Latency, Load, Outcome } from '../members/protocol.js';
+import { knowToAnswer } from './know-to-answer.js';
+import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
+
+type Rate = Extract<Load, { kind: 'rate' }>;
+
+/**
+ * Asks at a fixed rate, whether or not answers come: who waits for them before he asks again does not see the worst.
+ * Each request is due at its own moment, and its latency counts from then, however late it was sent. What has come
+ * due is sent once a millisecond: a loop that spins would take the core that it measures.
+ */
+export class FixedRate implements RunningLoad {
+  readonly #data: string;
+  readonly #histogram: RecordableHistogram = createHistogram({ figures: 3 });
+  #start = 0;
+  #sent = 0;
+  #answered = 0;
+  #failed = 0;
+  #firstError: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly client: ArmClient,
+    private readonly load: Rate,
+  ) {
+    this.#data = 'x'.repeat(load.payload);
+  }
+
+  get done(): number {
+    return this.#answered;
+  }
+
+  async begin(): Promise<void> {
+    await knowToAnswer(this.client, this.load.patterns);
+    this.#start = performance.now();
+    this.#timer = setInterval(() => this.#sendWhatIsDue(), 1);
+  }
+
+  latency(): Latency | undefined {
+    if (this.#histogram.count === 0) return undefined;
+    const at = (percentile: number): number => this.#histogram.percentile(percentile) / 1e6;
+    const latency = { p50: at(50), p99: at(99), p999: at(99.9) };
+    this.#histogram.reset();
+    return latency;
+  }
+
+  async stop(): Promise<Outcome> {
+    clearInterval(this.#timer);
+    const end = performance.now() + graceToArrive;
+    while (this.#answered + this.#failed < this.#sent && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return {
+      sent: this.#sent,
+      arrived: this.#answered,
+      failed: this.#failed,
+      ...(this.#firstError === undefined ? {} : { firstError: this.#firstError }),
+    };
+  }
+
+  #sendWhatIsDue(): void {
+    const { patterns, perSecond } = this.load;
+    const due = Math.floor(((performance.now() - this.#start) / 1_000) * perSecond);
+    while (this.#sent < due) {
+      const at = this.#start + (this.#sent / perSecond) * 1_000;
+      const pattern = patterns[this.#sent++ % patterns.length]!;
+      this.client.request(pattern, this.#data, (error) => {
+        if (error === undefined) {
+          this.#answered += 1;
+          this.#histogram.record(Math.max(1, Math.round((performance.now() - at) * 1e6)));
+        } else {
+          this.#failed += 1;
+          this.#firstError ??= wordsOf(error);
+        }
+      });
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { FromMember, Order, OrderName, Orders } from './protocol.js';
+
+const program = fileURLToPath(new URL('program.ts', import.meta.url));
+
+/** The parent's end of a client or server process. */
+export class Member {
+  readonly #child: ChildProcess;
+  readonly #ready: Promise<void>;
+  readonly #exited: Promise<unknown>;
+  readonly #waiting = new Map<number, (message: Extract<FromMember, { type: 'done' }>) => void>();
+  #orders = 0;
+
+  constructor(private readonly name: string) {
+    const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'production' };
+    // Jest's own.
+    delete env.NODE_OPTIONS;
+    this.#child = fork(program, [], { execArgv: ['--import', 'tsx'], env });
+    this.#exited = once(this.#child, 'exit').then(() => this.#ended());
+    this.#ready = new Promise((resolve) => {
+      this.#child.on('message', (message) => this.#read(message as FromMember, resolve));
+    });
+  }
+
+  /** @throws Error when the member cannot do it, or ends meanwhile */
+  async order<Name extends OrderName>(
+    order: Name,
+    ...[argument]: Parameters<Orders[Name]>
+  ): Promise<ReturnType<Orders[Name]>> {
+    await Promise.race([this.#ready, this.#exited]);
+    const id = this.#orders++;
+    const answered = new Promise<Extract<FromMember, { type: 'done' }>>((resolve) => {
+      this.#waiting.set(id, resolve);
+    });
+    const message: Order = { id, order, ...(argument === undefined ? {} : { argument }) };
+    if (this.#child.connected) this.#child.send(message);
+    else this.#ended();
+    const { error, result } = await answered;
+    if (error !== undefined) throw new Error(`${this.name} could not ${order}: ${error}`);
+    return result as ReturnType<Orders[Name]>;
+  }
+
+  /** What it leaves open ends with it: nobody measures that here. */
+  async end(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  #read(message: FromMember, ready: () => void): void {
+    if (message.type === 'ready') {
+      ready();
+      return;
+    }
+    this.#waiting.get(message.id)?.(message);
+    this.#waiting.delete(message.id);
+  }
+
+  #ended(): void {
+    for (const [id, settle] of this.#waiting) settle({ type: 'done', id, error: 'its process has ended' });
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,169 @@
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ArmName, brokerOf } from './arms/index.js';
+import type { Brokers } from './brokers/brokers.js';
+import { cpuOf } from './brokers/process-stats.js';
+import { Member } from './members/member.js';
+import type { Latency, Load, Mark, Outcome } from './members/protocol.js';
+
+export interface SessionPlan {
+  readonly arm: ArmName;
+  readonly clients?: number;
+  readonly servers?: number;
+  readonly requests?: readonly string[];
+  readonly events?: readonly string[];
+}
+
+/** ms before and during a measurement. */
+export interface Pace {
+  readonly warmUp: number;
+  readonly window: number;
+}
+
+/** What one load has shown, over its window. */
+export interface Measurement {
+  /** Requests answered to all clients, or events handled by all servers, a second. */
+  readonly rate: number;
+  /** μs of CPU time of all clients, all servers and the whole broker, for each of those. */
+  readonly clientCpu: number;
+  readonly serverCpu: number;
+  readonly brokerCpu: number | undefined;
+  /** Bytes on the clients' connections, both ways, for each of those. */
+  readonly clientBytes: number;
+  /** Messages that have reached one client, for each answer of its own. */
+  readonly arrivals: number | undefined;
+  /** The largest of the clients, and of the servers, at the end. */
+  readonly clientRss: number;
+  readonly serverRss: number;
+  /** 99th percentile of how late the event loop was, in ms, at the worst of them. */
+  readonly clientLoopDelay: number;
+  readonly serverLoopDelay: number;
+  /** At a fixed rate alone. */
+  readonly latency: Latency | undefined;
+  /** What was sent and did not arrive, or failed, from the first to the last. */
+  readonly lost: number;
+  readonly firstError?: string;
+}
+
+let sessions = 0;
+
+/** The clients and servers of one arm, in processes of their own that nobody has used before. */
+export class Session {
+  private constructor(
+    private readonly clients: readonly Member[],
+    private readonly servers: readonly Member[],
+    private readonly brokerPids: readonly number[],
+    private readonly receipts: readonly string[],
+  ) {}
+
+  static async start(brokers: Brokers, plan: SessionPlan): Promise<Session> {
+    const { arm, requests = [], events = [] } = plan;
+    const clients = members(`client of ${arm}`, plan.clients ?? 1);
+    const servers = members(`server of ${arm}`, plan.servers ?? 1);
+    const place = await brokers.place();
+    // Only one client emits where there are several.
+    const receipts = events.length === 0 ? [] : [join(tmpdir(), `bench-${process.pid}-${sessions++}.sock`)];
+    const [receiptsOf] = receipts;
+    const hears = receiptsOf === undefined ? {} : { receipts: receiptsOf };
+    const session = new Session(clients, servers, brokers.pidsOf(brokerOf(arm)), receipts);
+    try {
+      const serve = (server: Member): Promise<void> =>
+        server.order('serve', { arm, place, requests, events, ...hears });
+      const connect = (client: Member, index: number): Promise<void> =>
+        client.order('connect', { arm, place, ...(index === 0 ? hears : {}) });
+      await Promise.all(servers.map(serve));
+      await Promise.all(clients.map(connect));
+      return session;
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+  }
+
+  /** All clients at once, each with the load. */
+  async measure(load: Load, { warmUp, window }: Pace): Promise<Measurement> {
+    await Promise.all(this.clients.map((client) => client.order('begin', load)));
+    await pause(warmUp);
+    const before = await this.#marks();
+    await pause(window);
+    const after = await this.#marks();
+    const outcomes = await Promise.all(this.clients.map((client) => client.order('stop')));
+    return measurementOf(load, before, after, outcomes);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.clients, ...this.servers].map((member) => member.end()));
+    for (const path of this.receipts) rmSync(path, { force: true });
+  }
+
+  async #marks(): Promise<Marks> {
+    const broker = cpuOf(this.brokerPids);
+    const [clients, servers] = await Promise.all([
+      Promise.all(this.clients.map((client) => client.order('mark'))),
+      Promise.all(this.servers.map((server) => server.order('mark'))),
+    ]);
+    return { clients, servers, broker };
+  }
+}
+
+interface Marks {
+  readonly clients: readonly Mark[];
+  readonly servers: readonly Mark[];
+  readonly broker: number | undefined;
+}
+
+function measurementOf(load: Load, before: Marks, after: Marks, outcomes: readonly Outcome[]): Measurement {
+  const clients = windowsOf(before.clients, after.clients);
+  const servers = windowsOf(before.servers, after.servers);
+  const counted = load.kind === 'events' ? servers : clients;
+  const done = sum(counted, ({ done }) => done);
+  const rate = sum(counted, ({ done, ms }) => (done / ms) * 1_000);
+  const arrivals = clients.map(({ arrivals }) => arrivals).filter((count) => count !== undefined);
+  const [first] = after.clients;
+  const error = outcomes.find(({ firstError }) => firstError !== undefined)?.firstError;
+  return {
+    rate,
+    clientCpu: sum(clients, ({ cpu }) => cpu) / done,
+    serverCpu: sum(servers, ({ cpu }) => cpu) / done,
+    brokerCpu:
+      before.broker === undefined || after.broker === undefined
+        ? undefined
+        : (after.broker - before.broker) / done,
+    clientBytes: sum(clients, ({ bytes }) => bytes) / done,
+    arrivals: arrivals.length === 0 ? undefined : sum(arrivals, (count) => count) / done,
+    clientRss: highest(after.clients, ({ rss }) => rss),
+    serverRss: highest(after.servers, ({ rss }) => rss),
+    clientLoopDelay: highest(after.clients, ({ loopDelay }) => loopDelay),
+    serverLoopDelay: highest(after.servers, ({ loopDelay }) => loopDelay),
+    latency: first?.latency,
+    lost: sum(outcomes, ({ sent, arrived }) => sent - arrived),
+    ...(error === undefined ? {} : { firstError: error }),
+  };
+}
+
+function windowsOf(before: readonly Mark[], after: readonly Mark[]) {
+  return after.map((mark, index) => {
+    const start = before[index]!;
+    return {
+      ms: mark.at - start.at,
+      done: mark.done - start.done,
+      cpu: mark.cpu - start.cpu,
+      bytes: mark.bytes - start.bytes,
+      arrivals: mark.arrivals === undefined ? undefined : mark.arrivals - (start.arrivals ?? 0),
+    };
+  });
+}
+
+function members(name: string, count: number): Member[] {
+  return Array.from({ length: count }, (_, index) => new Member(`${name} (${index + 1})`));
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+function highest<T>(items: readonly T[], of: (item: T) => number): number {
+  return Math.max(...items.map(of));
+}
