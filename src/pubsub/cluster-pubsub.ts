@@ -199,7 +199,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       },
     );
     this.#topology.onChange((moved) => {
-      if (this.#status !== 'connecting') {
+      if (this.#status !== 'connecting' && moved.slots > 0) {
         this.#metrics.moves += 1;
         this.#tell('moved', moved);
       }
@@ -576,6 +576,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
       );
     }
+    this.#metrics.published += 1;
     // One that is called as soon as we are connected goes after those that waited for it.
     if (this.#status === 'idle' || this.#status === 'connecting' || this.closed || this.#held > 0) {
       this.#held += 1;

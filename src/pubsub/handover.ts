@@ -7,11 +7,8 @@ export interface Arrival {
   readonly node: NodeKey;
 }
 
-/** For how long a message that the old node has delivered may still come from the new one, in ms. */
-const ECHOES_FOR = 300;
-
-/** What the old node delivers so soon after the start may have been published before the new one had us, in ms. */
-const BEFORE_US = 25;
+/** For how long a message that the old node has delivered may still come from the new one, to a busy reader, in ms. */
+const ECHOES_FOR = 1_000;
 
 /**
  * - `both`: the old node is heard, what the new one sends is kept
@@ -26,14 +23,13 @@ type HandoverState = 'both' | 'echoes' | 'over';
  * After a planned failover, and wherever channels are classic, the cluster bus brings each message to both nodes. The old
  * one is heard until Redis has confirmed that the subscription is gone there, so that its last message is known; then
  * follows what the new one sent and the old one did not. Messages are told apart by their bytes: nothing is lost, and only
- * messages that are equal byte for byte could be counted wrong, by one or two, in the last moment of the old node.
+ * messages that are equal byte for byte could be counted wrong, by as many as were on the bus at the start.
  */
 export class Handover {
   #state: HandoverState = 'both';
   readonly #kept: Arrival[] = [];
-  /** What the old node delivered and the new one has not: how often, and how often of that it surely will. */
-  readonly #ahead = new Map<string, { times: number; due: number }>();
-  readonly #startedAt = performance.now();
+  /** What the old node delivered and the new one has not, and how often. */
+  readonly #ahead = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -45,7 +41,8 @@ export class Handover {
 
   receive(arrival: Arrival): void {
     if (arrival.node === this.from && this.#state === 'both') {
-      this.#remember(keyOf(arrival));
+      const key = keyOf(arrival);
+      this.#ahead.set(key, (this.#ahead.get(key) ?? 0) + 1);
       this.deliver(arrival);
     } else if (arrival.node === this.to) {
       if (this.#state === 'both') {
@@ -69,12 +66,6 @@ export class Handover {
         this.deliver(arrival);
       }
     }
-    for (const [key, seen] of this.#ahead) {
-      seen.times = Math.min(seen.times, seen.due);
-      if (seen.times === 0) {
-        this.#ahead.delete(key);
-      }
-    }
     if (this.#ahead.size === 0) {
       this.end();
     } else {
@@ -95,27 +86,16 @@ export class Handover {
     }
   }
 
-  #remember(key: string): void {
-    let seen = this.#ahead.get(key);
-    if (seen === undefined) {
-      seen = { times: 0, due: 0 };
-      this.#ahead.set(key, seen);
-    }
-    seen.times += 1;
-    if (performance.now() - this.#startedAt > BEFORE_US) {
-      seen.due += 1;
-    }
-  }
-
   #isSecond(arrival: Arrival): boolean {
     const key = keyOf(arrival);
-    const seen = this.#ahead.get(key);
-    if (seen === undefined) {
+    const times = this.#ahead.get(key);
+    if (times === undefined) {
       return false;
     }
-    seen.times -= 1;
-    if (seen.times === 0) {
+    if (times === 1) {
       this.#ahead.delete(key);
+    } else {
+      this.#ahead.set(key, times - 1);
     }
     return true;
   }

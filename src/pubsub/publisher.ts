@@ -87,7 +87,6 @@ export class Publisher {
     data: Payload,
     { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
   ): Promise<number> {
-    this.metrics.published += 1;
     return new Promise((resolve, reject) => {
       this.#serial += 1;
       this.#dispatch({

@@ -127,7 +127,8 @@ export function countMoved(changes: readonly SlotsMoved[]): number {
 }
 
 export function sameNodes(previous: TopologyView, next: TopologyView): boolean {
-  const names = (view: TopologyView): string => [...view.masters, '|', ...[...view.replicas].sort()].join();
+  const names = (view: TopologyView): string =>
+    [...[...view.masters].sort(), '|', ...[...view.replicas].sort()].join();
   return names(previous) === names(next);
 }
 
