@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
 import { type ArmName, armNames } from './arms/index.js';
+import type { Pace } from './session.js';
 
 export const sections = ['requests', 'events', 'latency', 'scaling'] as const;
+/** Of `--quick`, unless it is told which. */
+const inAHurry: readonly Section[] = ['requests', 'events', 'latency'];
 export type Section = (typeof sections)[number];
 
 export interface Options {
@@ -11,6 +14,10 @@ export interface Options {
   readonly arms: readonly ArmName[];
   readonly rounds: number;
   readonly seed: number;
+  readonly pace: Pace;
+  /** Whether the results and the documents are written anew: not by what is quick or leaves arms out. */
+  readonly writes: boolean;
+  /** Where to write the samples of this run. */
   readonly json: string | undefined;
 }
 
@@ -24,21 +31,29 @@ export function readOptions(args: readonly string[]): Options {
       arms: { type: 'string' },
       rounds: { type: 'string' },
       seed: { type: 'string', default: '4' },
+      write: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   });
   return {
     quick: values.quick,
-    sections: listOf('--only', values.only, sections),
+    sections: listOf('--only', values.only, sections, values.quick ? inAHurry : sections),
     arms: listOf('--arms', values.arms, armNames),
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '5')),
     seed: wholeNumber('--seed', values.seed),
+    pace: values.quick ? { warmUp: 400, window: 700 } : { warmUp: 1_000, window: 2_000 },
+    writes: values.write || (!values.quick && values.arms === undefined),
     json: values.json,
   };
 }
 
-function listOf<T extends string>(name: string, given: string | undefined, all: readonly T[]): readonly T[] {
-  if (given === undefined) return all;
+function listOf<T extends string>(
+  name: string,
+  given: string | undefined,
+  all: readonly T[],
+  byDefault = all,
+): readonly T[] {
+  if (given === undefined) return byDefault;
   const words = given.split(',');
   const unknown = words.filter((word) => !all.includes(word as T));
   if (unknown.length > 0)

@@ -1,14 +1,46 @@
-// npm run bench: peers side by side, and what this package is measured by. See bench/README.md.
+// npm run bench: peers side by side, and whether this package is what it promises to be. See bench/README.md.
+import { writeFileSync } from 'node:fs';
 import { Brokers } from './brokers/brokers.js';
-import { readOptions } from './options.js';
+import { brokerCeiling } from './brokers/redis-benchmark.js';
+import { conditionsOf } from './conditions.js';
+import { type Options, readOptions } from './options.js';
+import { printReport } from './report/print.js';
+import { writeResults } from './report/write.js';
+import type { Results } from './results.js';
+import { latency } from './sections/latency.js';
+import { scaling } from './sections/scaling.js';
 import { throughput } from './sections/throughput.js';
-import { printThroughput } from './report/print.js';
 
 const options = readOptions(process.argv.slice(2));
-const brokers = await Brokers.start(undefined, options.arms.includes('nest-nats'));
-try {
-  const samples = await throughput(brokers, options);
-  printThroughput(samples, options.arms);
-} finally {
-  await brokers.stop();
+const results = await measure(options);
+printReport(results, options.arms);
+if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, undefined, 1));
+if (options.writes) await writeResults(results);
+
+async function measure(asked: Options): Promise<Results> {
+  const conditions = conditionsOf(asked);
+  const began = performance.now();
+  const brokers = await Brokers.start(undefined, asked.arms.includes('nest-nats'));
+  try {
+    const runs = (section: (typeof asked.sections)[number]): boolean => asked.sections.includes(section);
+    const options = brokers.hasNats ? asked : withoutNats(asked);
+    const fast = runs('requests') || runs('events') ? await throughput(brokers, options) : [];
+    const ceiling = runs('events') ? await brokerCeiling(brokers) : undefined;
+    const slow = runs('latency') ? await latency(brokers, options, fast) : [];
+    const grown = runs('scaling') ? await scaling(brokers, options) : [];
+    return {
+      conditions: { ...conditions, seconds: Math.round((performance.now() - began) / 1_000) },
+      samples: [...fast, ...slow, ...grown],
+      ...(ceiling === undefined ? {} : { ceiling }),
+    };
+  } finally {
+    await brokers.stop();
+  }
+}
+
+function withoutNats(options: Options): Options {
+  if (options.arms.includes('nest-nats')) {
+    console.error('There is no nats-server here, and none could be installed: Nest NATS is left out.');
+  }
+  return { ...options, arms: options.arms.filter((arm) => arm !== 'nest-nats') };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ArmName, brokerOf } from './arms/index.js';
-import type { Brokers } from './brokers/brokers.js';
+import type { Brokers, Traffic } from './brokers/brokers.js';
 import { cpuOf } from './brokers/process-stats.js';
 import { Member } from './members/member.js';
 import type { Latency, Load, Mark, Outcome } from './members/protocol.js';
@@ -34,6 +34,9 @@ export interface Measurement {
   readonly clientBytes: number;
   /** Messages that have reached one client, for each answer of its own. */
   readonly arrivals: number | undefined;
+  /** Bytes between Redis and its clients, and from node to node, for each of those. */
+  readonly brokerBytes: number | undefined;
+  readonly busBytes: number | undefined;
   /** The largest of the clients, and of the servers, at the end. */
   readonly clientRss: number;
   readonly serverRss: number;
@@ -54,7 +57,7 @@ export class Session {
   private constructor(
     private readonly clients: readonly Member[],
     private readonly servers: readonly Member[],
-    private readonly brokerPids: readonly number[],
+    private readonly broker: { readonly pids: readonly number[]; traffic(): Promise<Traffic | undefined> },
     private readonly receipts: readonly string[],
   ) {}
 
@@ -67,7 +70,11 @@ export class Session {
     const receipts = events.length === 0 ? [] : [join(tmpdir(), `bench-${process.pid}-${sessions++}.sock`)];
     const [receiptsOf] = receipts;
     const hears = receiptsOf === undefined ? {} : { receipts: receiptsOf };
-    const session = new Session(clients, servers, brokers.pidsOf(brokerOf(arm)), receipts);
+    const broker = {
+      pids: brokers.pidsOf(brokerOf(arm)),
+      traffic: async () => (brokerOf(arm) === 'cluster' ? brokers.traffic() : undefined),
+    };
+    const session = new Session(clients, servers, broker, receipts);
     try {
       const serve = (server: Member): Promise<void> =>
         server.order('serve', { arm, place, requests, events, ...hears });
@@ -93,25 +100,35 @@ export class Session {
     return measurementOf(load, before, after, outcomes);
   }
 
+  /** A load that nobody measures: whatever is compiled or allocated at the first time has been so after it. */
+  async warmUp(load: Load, ms: number): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.order('begin', load)));
+    await pause(ms);
+    await Promise.all(this.clients.map((client) => client.order('stop')));
+  }
+
   async end(): Promise<void> {
     await Promise.all([...this.clients, ...this.servers].map((member) => member.end()));
     for (const path of this.receipts) rmSync(path, { force: true });
   }
 
   async #marks(): Promise<Marks> {
-    const broker = cpuOf(this.brokerPids);
-    const [clients, servers] = await Promise.all([
+    const brokerCpu = cpuOf(this.broker.pids);
+    const [clients, servers, traffic] = await Promise.all([
       Promise.all(this.clients.map((client) => client.order('mark'))),
       Promise.all(this.servers.map((server) => server.order('mark'))),
+      this.broker.traffic(),
     ]);
-    return { clients, servers, broker };
+    return { clients, servers, brokerCpu, brokerBytes: traffic?.clients, busBytes: traffic?.bus };
   }
 }
 
 interface Marks {
   readonly clients: readonly Mark[];
   readonly servers: readonly Mark[];
-  readonly broker: number | undefined;
+  readonly brokerCpu: number | undefined;
+  readonly brokerBytes: number | undefined;
+  readonly busBytes: number | undefined;
 }
 
 function measurementOf(load: Load, before: Marks, after: Marks, outcomes: readonly Outcome[]): Measurement {
@@ -122,17 +139,20 @@ function measurementOf(load: Load, before: Marks, after: Marks, outcomes: readon
   const rate = sum(counted, ({ done, ms }) => (done / ms) * 1_000);
   const arrivals = clients.map(({ arrivals }) => arrivals).filter((count) => count !== undefined);
   const [first] = after.clients;
+  const perMessage = (name: 'brokerCpu' | 'brokerBytes' | 'busBytes'): number | undefined => {
+    const [from, to] = [before[name], after[name]];
+    return from === undefined || to === undefined ? undefined : (to - from) / done;
+  };
   const error = outcomes.find(({ firstError }) => firstError !== undefined)?.firstError;
   return {
     rate,
     clientCpu: sum(clients, ({ cpu }) => cpu) / done,
     serverCpu: sum(servers, ({ cpu }) => cpu) / done,
-    brokerCpu:
-      before.broker === undefined || after.broker === undefined
-        ? undefined
-        : (after.broker - before.broker) / done,
+    brokerCpu: perMessage('brokerCpu'),
     clientBytes: sum(clients, ({ bytes }) => bytes) / done,
     arrivals: arrivals.length === 0 ? undefined : sum(arrivals, (count) => count) / done,
+    brokerBytes: perMessage('brokerBytes'),
+    busBytes: perMessage('busBytes'),
     clientRss: highest(after.clients, ({ rss }) => rss),
     serverRss: highest(after.servers, ({ rss }) => rss),
     clientLoopDelay: highest(after.clients, ({ loopDelay }) => loopDelay),

@@ -12,15 +12,19 @@ const packageBuilt = 'dist/cjs/package.json';
 const sampleBuilt = 'sample-app/dist/.built';
 
 export function ensureBuilt() {
-  const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.build.cjs.json', 'package.json'];
-  if (isOlder(packageBuilt, ['src', ...configs])) {
-    console.log('build: the package');
-    run('scripts/build.mjs');
-  }
+  ensurePackageBuilt();
   if (isOlder(sampleBuilt, ['sample-app', 'tsconfig.json', packageBuilt])) {
     console.log('build: the sample app');
     run(tsc, '-p', 'sample-app/tsconfig.build.json');
     writeFileSync(`${root}/${sampleBuilt}`, '');
+  }
+}
+
+function ensurePackageBuilt() {
+  const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.build.cjs.json', 'package.json'];
+  if (isOlder(packageBuilt, ['src', ...configs])) {
+    console.log('build: the package');
+    run('scripts/build.mjs');
   }
 }
 
@@ -45,4 +49,7 @@ function run(script, ...args) {
   if (status !== 0) throw new Error(`${script} failed${error ? `: ${error.message}` : ''}; see above.`);
 }
 
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) ensureBuilt();
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+  if (argv[2] === 'package') ensurePackageBuilt();
+  else ensureBuilt();
+}

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Controller, Module, type Type } from '@nestjs/common';
+import { Controller, Logger, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   type ClientProxy,
@@ -29,6 +29,8 @@ type NestClient = Pick<ClientProxy<never, never>, 'connect' | 'send' | 'emit' | 
 
 /** What all clients of Nest have in common. */
 export async function connectNest(client: NestClient): Promise<ArmClient> {
+  // What stock clients have to tell while they connect is not for here.
+  Logger.overrideLogger(['warn', 'error', 'fatal']);
   await client.connect();
   return {
     request(pattern, data, done) {

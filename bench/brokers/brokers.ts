@@ -1,7 +1,10 @@
 import type * as Testing from 'nestjs-cluster-pubsub/testing';
+import keySlot from 'cluster-key-slot';
+import { Redis } from 'ioredis';
 import type { Address, Place } from '../arm.js';
 import type { Broker } from '../arms/index.js';
 import { findNatsServer, freePort, NatsServer } from './nats-server.js';
+import { bytesWrittenBy } from './process-stats.js';
 
 /** By its path: its name is an alias of src for whoever runs under tsx. */
 const built = new URL('../../dist/esm/testing/index.js', import.meta.url).href;
@@ -9,8 +12,18 @@ const built = new URL('../../dist/esm/testing/index.js', import.meta.url).href;
 /** Three masters with a replica each, as people have them. */
 const usual: Testing.LocalClusterOptions = { masters: 3, replicas: 1 };
 
+/** Bytes since a node began, of all nodes. */
+export interface Traffic {
+  /** Between nodes and clients, both ways. */
+  readonly clients: number;
+  /** From node to node over the cluster bus; undefined where there is no /proc to read it from. */
+  readonly bus: number | undefined;
+}
+
 /** What stands between the clients and the servers, for all arms of a run. */
 export class Brokers {
+  readonly #control = new Map<number, Redis>();
+
   private constructor(
     readonly cluster: Testing.LocalCluster,
     private readonly nats: NatsServer | undefined,
@@ -49,8 +62,46 @@ export class Brokers {
     return this.cluster.nodes.map((node) => this.cluster.pidOf(node)).filter((pid) => pid !== undefined);
   }
 
+  async traffic(): Promise<Traffic> {
+    const all = await Promise.all(this.cluster.nodes.map((node) => this.#trafficOf(node)));
+    return all.reduce((sum, { clients, bus }) => ({
+      clients: sum.clients + clients,
+      bus: sum.bus === undefined || bus === undefined ? undefined : sum.bus + bus,
+    }));
+  }
+
+  ownerOf(channel: string): Promise<Address> {
+    return this.cluster.ownerOf(keySlot(channel));
+  }
+
   async stop(): Promise<void> {
+    for (const redis of this.#control.values()) redis.disconnect();
     this.nats?.stop();
     await this.cluster.stop();
   }
+
+  /**
+   * Redis counts its messages on the bus, but not their bytes. A node without persistence writes to its clients, which
+   * it counts, and to the bus: so what the kernel has seen it write less the one is the other.
+   */
+  async #trafficOf(node: Address): Promise<Traffic> {
+    const info = await this.#controlOf(node).info('stats');
+    const input = numberIn(info, 'total_net_input_bytes');
+    const output = numberIn(info, 'total_net_output_bytes');
+    const pid = this.cluster.pidOf(node);
+    const written = pid === undefined ? undefined : bytesWrittenBy(pid);
+    return { clients: input + output, bus: written === undefined ? undefined : written - output };
+  }
+
+  #controlOf(node: Address): Redis {
+    const known = this.#control.get(node.port);
+    if (known !== undefined) return known;
+    const redis = new Redis({ ...node });
+    this.#control.set(node.port, redis);
+    return redis;
+  }
+}
+
+function numberIn(info: string, field: string): number {
+  return Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0);
 }

@@ -1,8 +1,17 @@
 import { Random } from '../../test/chaos/random.js';
 import type { ArmName } from '../arms/index.js';
 import type { Brokers } from '../brokers/brokers.js';
-import type { Load } from '../members/protocol.js';
+import {
+  eventLoads,
+  largeEventLoads,
+  largeRequestLoads,
+  type NamedLoad,
+  requestLoads,
+  requestsAt,
+  service,
+} from '../loads.js';
 import type { Options } from '../options.js';
+import { tellProgress } from '../progress.js';
 import type { Sample } from '../sample.js';
 import { Session } from '../session.js';
 
@@ -12,41 +21,46 @@ export async function throughput(brokers: Brokers, options: Options): Promise<Sa
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     for (const arm of random.shuffle(options.arms)) {
-      const plan = loadsOf(arm, options);
-      if (plan.length === 0) continue;
-      const session = await Session.start(brokers, { arm, requests: ['bench.ask'], events: ['bench.event'] });
-      try {
-        for (const { name, load } of plan) {
-          const measured = await session.measure(load, paceOf(options));
-          samples.push({ load: name, arm, round, ...measured });
-          process.stderr.write(
-            `  round ${round + 1}  ${arm.padEnd(14)} ${name.padEnd(16)} ${Math.round(measured.rate)}/s\n`,
-          );
-        }
-      } finally {
-        await session.end();
-      }
+      for (const sample of await play(brokers, arm, round, options)) samples.push(sample);
     }
   }
   return samples;
 }
 
-function loadsOf(arm: ArmName, { sections }: Options): { name: string; load: Load }[] {
-  const requests = [1, 64, 256].map((inFlight) => ({
-    name: `requests@${inFlight}`,
-    load: { kind: 'requests', patterns: ['bench.ask'], inFlight, payload: 32 } satisfies Load,
-  }));
-  const events = {
-    name: 'events',
-    load: { kind: 'events', patterns: ['bench.event'], payload: 32, receivers: 1 } satisfies Load,
-  };
-  return [
-    // Its requests are those of ours-sharded.
-    ...(sections.includes('requests') && arm !== 'ours-classic' ? requests : []),
-    ...(sections.includes('events') ? [events] : []),
-  ];
+async function play(brokers: Brokers, arm: ArmName, round: number, options: Options): Promise<Sample[]> {
+  const requests = requestLoadsOf(arm, options);
+  const events = eventLoadsOf(options);
+  if (requests.length + events.length === 0) return [];
+  const samples: Sample[] = [];
+  const session = await Session.start(brokers, { arm, ...service });
+  try {
+    // At one in flight a program would take long to find out what is hot.
+    if (requests.length > 0) await session.warmUp(requestsAt(64), options.pace.warmUp);
+    for (const { name, load } of [...requests, ...events]) {
+      const section = load.kind === 'events' ? 'events' : 'requests';
+      const sample = {
+        section,
+        load: name,
+        arm,
+        round,
+        ...(await session.measure(load, options.pace)),
+      } as const;
+      tellProgress(sample);
+      samples.push(sample);
+    }
+  } finally {
+    await session.end();
+  }
+  return samples;
 }
 
-function paceOf({ quick }: Options) {
-  return quick ? { warmUp: 400, window: 700 } : { warmUp: 1_000, window: 2_000 };
+function requestLoadsOf(arm: ArmName, { sections, quick }: Options): readonly NamedLoad[] {
+  // The requests of ours-classic are those of ours-sharded.
+  if (!sections.includes('requests') || arm === 'ours-classic') return [];
+  return quick ? requestLoads : [...requestLoads, ...largeRequestLoads];
+}
+
+function eventLoadsOf({ sections, quick }: Options): readonly NamedLoad[] {
+  if (!sections.includes('events')) return [];
+  return quick ? eventLoads : [...eventLoads, ...largeEventLoads];
 }

@@ -1,0 +1,43 @@
+import type { ArmName } from '../arms/index.js';
+import type { Sample } from '../sample.js';
+import { type Spread, spreadOf } from './statistics.js';
+
+export type Metric = (sample: Sample) => number | undefined;
+
+/** Which samples are meant, but for their arm. */
+export interface Where {
+  readonly load: string;
+  readonly x?: number | undefined;
+}
+
+export const metrics = {
+  rate: ({ rate }) => rate,
+  p99: ({ latency }) => latency?.p99,
+  clientCpu: ({ clientCpu }) => clientCpu,
+  arrivals: ({ arrivals }) => arrivals,
+  busBytes: ({ busBytes }) => busBytes,
+} satisfies Record<string, Metric>;
+
+export function at(samples: readonly Sample[], { load, x }: Where, arm: ArmName): Sample[] {
+  return samples.filter((sample) => sample.load === load && sample.x === x && sample.arm === arm);
+}
+
+export function valuesOf(samples: readonly Sample[], metric: Metric): number[] {
+  return samples.map(metric).filter((value) => value !== undefined);
+}
+
+/** Round by round, for what slows the machine down in one round slows both down. */
+export function ratioOf(
+  samples: readonly Sample[],
+  metric: Metric,
+  ours: { readonly arm: ArmName; readonly where: Where },
+  theirs: { readonly arm: ArmName; readonly where: Where },
+): Spread | undefined {
+  const others = at(samples, theirs.where, theirs.arm);
+  const ratios = at(samples, ours.where, ours.arm).flatMap((sample) => {
+    const other = others.find(({ round }) => round === sample.round);
+    const [value, base] = [metric(sample), other && metric(other)];
+    return value === undefined || base === undefined ? [] : [value / base];
+  });
+  return spreadOf(ratios);
+}

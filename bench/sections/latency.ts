@@ -1,0 +1,70 @@
+import { Random } from '../../test/chaos/random.js';
+import type { ArmName } from '../arms/index.js';
+import type { Brokers } from '../brokers/brokers.js';
+import { requestsAt, service } from '../loads.js';
+import type { Options } from '../options.js';
+import { tellProgress } from '../progress.js';
+import { median } from '../report/statistics.js';
+import type { Sample } from '../sample.js';
+import { Session } from '../session.js';
+
+/** Of the top rate of Nest's Redis transport, which is the lowest of all. */
+const shares = [
+  { name: 'latency, quarter', share: 1 / 4 },
+  { name: 'latency, half', share: 1 / 2 },
+] as const;
+
+/** p99.9 wants some tens of thousands of requests. */
+const windowOf = ({ quick, pace }: Options): number => (quick ? 1_500 : 2 * pace.window);
+
+/** How long an answer takes at a fixed rate, from the moment that its request was due. */
+export async function latency(
+  brokers: Brokers,
+  options: Options,
+  throughput: readonly Sample[],
+): Promise<Sample[]> {
+  const arms = options.arms.filter((arm) => arm !== 'ours-classic');
+  const top = await topRateOf('nest-redis', brokers, options, throughput);
+  // Nothing is to be asked of the box above half of what it can do without any framework.
+  const most = (await topRateOf('hand-written', brokers, options, throughput)) / 2;
+  const random = new Random(options.seed);
+  const samples: Sample[] = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const arm of random.shuffle(arms)) {
+      const session = await Session.start(brokers, { arm, requests: service.requests });
+      try {
+        await session.warmUp(requestsAt(64), options.pace.warmUp);
+        for (const { name, share } of options.quick ? shares.slice(1) : shares) {
+          const perSecond = Math.round(Math.min(top * share, most));
+          const load = { kind: 'rate', patterns: service.requests, perSecond, payload: 32 } as const;
+          const pace = { ...options.pace, window: windowOf(options) };
+          const measured = await session.measure(load, pace);
+          const sample = { section: 'latency', load: name, arm, round, ...measured } as const;
+          tellProgress(sample);
+          samples.push(sample);
+        }
+      } finally {
+        await session.end();
+      }
+    }
+  }
+  return samples;
+}
+
+/** As measured in this run, or else measured now. */
+async function topRateOf(
+  arm: ArmName,
+  brokers: Brokers,
+  { pace }: Options,
+  throughput: readonly Sample[],
+): Promise<number> {
+  const known = throughput.filter((sample) => sample.arm === arm && sample.load === 'requests@256');
+  if (known.length > 0) return median(known.map(({ rate }) => rate));
+  const session = await Session.start(brokers, { arm, requests: service.requests });
+  try {
+    await session.warmUp(requestsAt(64), pace.warmUp);
+    return (await session.measure(requestsAt(256), pace)).rate;
+  } finally {
+    await session.end();
+  }
+}
