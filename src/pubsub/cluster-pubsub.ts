@@ -18,6 +18,7 @@ import type { Arrival } from './handover.js';
 import { readLimits, readOverflowPolicy } from './limits.js';
 import { Mailbox, type GetMessageOptions } from './mailbox.js';
 import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
+import { MissingReports } from './missing-report.js';
 import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { NodeConnections } from './node-connections.js';
 import type {
@@ -103,6 +104,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #mailbox: Mailbox<E>;
   readonly #metrics = newMetrics();
   readonly #stamps: StampCodec;
+  readonly #missing = new MissingReports((gap) => {
+    this.#tellGap(gap);
+  });
   readonly #factory: ConnectionFactory;
   readonly #connections: NodeConnections;
   readonly #topology: Topology;
@@ -434,6 +438,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     this.#abort.abort();
     this.#topology.close();
     this.#reconciler.close();
+    this.#missing.flush();
     this.#publisher.close();
     for (const subscription of this.#table.all) {
       this.#table.delete(subscription);
@@ -532,17 +537,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       deliver: (arrival) => {
         this.#deliver(subscription, arrival);
       },
-      missing: ({ count, since, until }) => {
-        this.#metrics.missed += count;
-        this.#tellGap({
-          kind: subscription.kind.name,
-          names: [subscription.name],
-          node: subscription.assigned,
-          since: new Date(since),
-          until: new Date(until),
-          missed: count,
-          reason: 'sequence',
-        });
+      missing: (report) => {
+        this.#metrics.missed += report.count;
+        this.#missing.add(subscription, report);
       },
       repeated: () => {
         this.#metrics.repeated += 1;

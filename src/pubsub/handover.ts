@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { NodeKey } from './node-address.js';
 
 /** A message on its way to the reader. */
@@ -10,12 +11,19 @@ export interface Arrival {
 /** For how long a message that the old node has delivered may still come from the new one, to a busy reader, in ms. */
 const ECHOES_FOR = 1_000;
 
+/** How many messages of the old node are remembered while the new one has not confirmed. */
+const REMEMBERED = 1_000;
+
+/** A longer message is told apart by its digest, in bytes. */
+const SHORT = 1_024;
+
 /**
- * - `both`: the old node is heard, what the new one sends is kept
+ * - `coming`: the new node has been asked; the old one is heard
+ * - `both`: the new node has confirmed; the old one is heard, what the new one sends is kept
  * - `echoes`: the new node is heard, but for what the old one has delivered already
  * - `over`
  */
-type HandoverState = 'both' | 'echoes' | 'over';
+type HandoverState = 'coming' | 'both' | 'echoes' | 'over';
 
 /**
  * One subscription moves from one living node to another, and stands at both for a while.
@@ -26,10 +34,15 @@ type HandoverState = 'both' | 'echoes' | 'over';
  * messages that are equal byte for byte could be counted wrong, by as many as were on the bus at the start.
  */
 export class Handover {
-  #state: HandoverState = 'both';
+  #state: HandoverState = 'coming';
+  /** What the old node delivered before we knew that the new one had us: it may have had us already. */
+  #recent: string[] = [];
+  #aligned = false;
   readonly #kept: Arrival[] = [];
-  /** What the old node delivered and the new one has not, and how often. */
-  readonly #ahead = new Map<string, number>();
+  /** What the old node delivered and the new one has not. */
+  readonly #ahead = new Tally();
+  /** What was delivered before this hand-over began, and may come once more from the old node. */
+  readonly #earlier: Tally;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -37,36 +50,84 @@ export class Handover {
     readonly to: NodeKey,
     private readonly deliver: (arrival: Arrival) => void,
     private readonly over: () => void,
-  ) {}
+    /** The hand-over to `from`, where that was not over yet. */
+    previous?: Handover,
+  ) {
+    this.#earlier = previous?.to === from ? previous.#ahead : new Tally();
+  }
 
+  get state(): HandoverState {
+    return this.#state;
+  }
+
+  /** The new node has confirmed. */
+  confirmed(): void {
+    if (this.#state === 'coming') {
+      this.#state = 'both';
+    }
+  }
+
+  /** A third node is one that the subscription has left already, or is leaving: the old one has heard all of it. */
   receive(arrival: Arrival): void {
-    if (arrival.node === this.from && this.#state === 'both') {
-      const key = keyOf(arrival);
-      this.#ahead.set(key, (this.#ahead.get(key) ?? 0) + 1);
-      this.deliver(arrival);
-    } else if (arrival.node === this.to) {
-      if (this.#state === 'both') {
+    if (arrival.node === this.to) {
+      if (this.#state === 'both' || this.#state === 'coming') {
+        this.#align(arrival);
         this.#kept.push(arrival);
-      } else if (!this.#isSecond(arrival)) {
+      } else if (this.#state === 'over' || !this.#isEcho(arrival)) {
         this.deliver(arrival);
       }
-    } else if (arrival.node !== this.from) {
-      this.deliver(arrival);
+    } else if (arrival.node === this.from && (this.#state === 'both' || this.#state === 'coming')) {
+      this.#remember(arrival);
+      if (!this.#earlier.takeOne(keyOf(arrival))) {
+        this.deliver(arrival);
+      }
+    }
+  }
+
+  #remember(arrival: Arrival): void {
+    const key = keyOf(arrival);
+    if (this.#state === 'both') {
+      this.#ahead.add(key);
+    } else {
+      this.#recent.push(key);
+      if (this.#recent.length >= 2 * REMEMBERED) {
+        this.#recent = this.#recent.slice(-REMEMBERED);
+      }
+    }
+  }
+
+  #isEcho(arrival: Arrival): boolean {
+    this.#align(arrival);
+    return this.#ahead.takeOne(keyOf(arrival));
+  }
+
+  /** The first message of the new node shows from where on the old one has delivered what the new one sends too. */
+  #align(first: Arrival): void {
+    if (!this.#aligned) {
+      this.#aligned = true;
+      const at = this.#recent.lastIndexOf(keyOf(first));
+      for (const key of at === -1 ? [] : this.#recent.slice(at)) {
+        this.#ahead.add(key);
+      }
+      this.#recent = [];
     }
   }
 
   /** The old node sends nothing more: the new one takes over. */
   complete(): void {
+    if (this.#state === 'coming') {
+      this.#finish(); // the slot has left before the new node had us: it repeats nothing
+    }
     if (this.#state !== 'both') {
       return;
     }
     this.#state = 'echoes';
     for (const arrival of this.#kept.splice(0)) {
-      if (!this.#isSecond(arrival)) {
+      if (!this.#isEcho(arrival)) {
         this.deliver(arrival);
       }
     }
-    if (this.#ahead.size === 0) {
+    if (this.#ahead.empty && this.#recent.length === 0) {
       this.end();
     } else {
       this.#timer = setTimeout(() => {
@@ -75,32 +136,56 @@ export class Handover {
     }
   }
 
+  /** The new node is gone before it took over: the old one, which has delivered all of it, goes on. */
+  abandon(): void {
+    this.#kept.length = 0;
+    this.#finish();
+  }
+
   /** Nothing is kept back any more. */
   end(): void {
     this.complete();
+    this.#finish();
+  }
+
+  #finish(): void {
     clearTimeout(this.#timer);
     if (this.#state !== 'over') {
       this.#state = 'over';
-      this.#ahead.clear();
       this.over();
     }
   }
+}
 
-  #isSecond(arrival: Arrival): boolean {
-    const key = keyOf(arrival);
-    const times = this.#ahead.get(key);
+/** How often each message was seen; messages are told apart by their bytes. */
+class Tally {
+  readonly #times = new Map<string, number>();
+
+  get empty(): boolean {
+    return this.#times.size === 0;
+  }
+
+  add(key: string): void {
+    this.#times.set(key, (this.#times.get(key) ?? 0) + 1);
+  }
+
+  /** Whether it was seen; if so, once less from now on. */
+  takeOne(key: string): boolean {
+    const times = this.#times.get(key);
     if (times === undefined) {
       return false;
     }
     if (times === 1) {
-      this.#ahead.delete(key);
+      this.#times.delete(key);
     } else {
-      this.#ahead.set(key, times - 1);
+      this.#times.set(key, times - 1);
     }
     return true;
   }
 }
 
 function keyOf({ channel, data }: Arrival): string {
-  return `${channel.toString('latin1')}\0${data.toString('latin1')}`;
+  const text =
+    data.length > SHORT ? createHash('sha1').update(data).digest('base64') : data.toString('latin1');
+  return `${channel.toString('latin1')}\0${text}`;
 }

@@ -8,13 +8,15 @@ import type { Subscription } from './subscription.js';
  */
 const BOTH_FOR = 50;
 
-/** How long the old node may take to confirm that the subscription is gone, in ms. */
+/** How long the old node may be silent before it confirms that the subscription is gone, in ms. */
 const LAST_WORD = 250;
 
 export interface HandoversOwner {
   deliver(subscription: Subscription, arrival: Arrival): void;
   /** Ends the subscription at the node; resolves when Redis has confirmed that. */
   leave(subscription: Subscription, node: NodeKey): Promise<void>;
+  /** Whether nothing has come from the node for `ms`. */
+  isSilent(node: NodeKey, ms: number): boolean;
   /** The old node has not confirmed: what it had still to say is lost. */
   broken(subscription: Subscription, node: NodeKey, since: Date): void;
 }
@@ -25,10 +27,21 @@ export class Handovers {
 
   constructor(private readonly owner: HandoversOwner) {}
 
-  /** The new node has confirmed, and the old one still stands. */
-  start(subscription: Subscription, from: NodeKey, to: NodeKey): void {
-    this.stop(subscription);
-    const since = new Date();
+  /**
+   * The new node is being asked, and the old one stands. Where an earlier hand-over is not over, it is replaced: as long
+   * as its old node was the one that was heard, that one is heard on.
+   */
+  prepare(subscription: Subscription, other: NodeKey, to: NodeKey): void {
+    const previous = subscription.handover;
+    const isHeard =
+      previous !== undefined &&
+      (previous.state === 'both' || previous.state === 'coming') &&
+      previous.from !== to &&
+      subscription.standing.has(previous.from);
+    const from = isHeard ? previous.from : other;
+    if (previous?.from === from && previous.to === to) {
+      return;
+    }
     const handover = new Handover(
       from,
       to,
@@ -40,14 +53,34 @@ export class Handovers {
           subscription.handover = undefined;
         }
       },
+      previous,
     );
+    this.#clear(subscription);
     subscription.handover = handover;
+    if (isHeard) {
+      previous.abandon();
+    } else {
+      previous?.end();
+    }
+  }
+
+  /** The new node has confirmed, and the old one still stands. */
+  start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
+    this.prepare(subscription, other, to);
+    const { handover } = subscription;
+    if (handover === undefined || handover.state !== 'coming') {
+      return; // it is under way
+    }
+    handover.confirmed();
+    const { from } = handover;
+    const since = new Date();
+    for (const third of subscription.standing) {
+      if (third !== from && third !== to) {
+        void this.owner.leave(subscription, third);
+      }
+    }
     this.#after(subscription, BOTH_FOR, () => {
-      this.#after(subscription, LAST_WORD, () => {
-        if (subscription.handover === handover) {
-          this.owner.broken(subscription, from, since);
-        }
-      });
+      this.#awaitLastWord(subscription, handover, since);
       void this.owner.leave(subscription, from).then(() => {
         this.complete(subscription, from);
       });
@@ -62,10 +95,32 @@ export class Handovers {
     }
   }
 
-  /** Keeps nothing back any more: it is moved again, not wanted any more, or one of the nodes is gone. */
+  /** The new node is gone before it took over. */
+  abandon(subscription: Subscription): void {
+    this.#clear(subscription);
+    subscription.handover?.abandon();
+  }
+
+  /** Keeps nothing back any more: it is not wanted any more, or the old node is gone. */
   stop(subscription: Subscription): void {
     this.#clear(subscription);
     subscription.handover?.end();
+  }
+
+  #awaitLastWord(subscription: Subscription, handover: Handover, since: Date): void {
+    this.#after(subscription, LAST_WORD, () => {
+      // It may have come and not been read yet: timers run before sockets are read.
+      setImmediate(() => {
+        if (subscription.handover !== handover || handover.state !== 'both') {
+          return;
+        }
+        if (this.owner.isSilent(handover.from, LAST_WORD)) {
+          this.owner.broken(subscription, handover.from, since);
+        } else {
+          this.#awaitLastWord(subscription, handover, since); // it is busy with others
+        }
+      });
+    });
   }
 
   #after(subscription: Subscription, ms: number, act: () => void): void {

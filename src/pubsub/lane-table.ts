@@ -12,6 +12,7 @@ export class LaneTable {
   readonly #publisher = randomBytes(6).toString('base64url');
   #young = new Map<string, Lane>();
   #old = new Map<string, Lane>();
+  #full = GENERATION;
   #streams = 0;
 
   get(command: PublishCommand, channel: ChannelName, viaPatterns: boolean): Lane {
@@ -42,11 +43,12 @@ export class LaneTable {
   }
 
   #remember(key: string, lane: Lane): void {
-    if (this.#young.size >= GENERATION) {
+    if (this.#young.size >= this.#full) {
       // What is under way keeps its order, and so its lane.
       const busy = [...this.#old].filter(([, { inFlight, hold }]) => inFlight > 0 || hold !== undefined);
       this.#old = this.#young;
       this.#young = new Map(busy);
+      this.#full = busy.length + GENERATION;
     }
     this.#young.set(key, lane);
   }

@@ -2,6 +2,7 @@ import { slotOf } from './channel-key.js';
 import type { Hold } from './hold.js';
 import type { ChannelName } from './options.js';
 import type { PublishCommand } from './publication.js';
+import { PATTERN_HOME_SLOT } from './subscription-kind.js';
 
 /** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */
 const REMEMBERED = 500;
@@ -11,6 +12,7 @@ const REMEMBERED = 500;
  * sequence, and tell how many subscribers there are.
  */
 export class Lane {
+  /** Its owner takes the messages. */
   readonly slot: number;
   /** How many of its messages wait for the answer of Redis. */
   inFlight = 0;
@@ -30,7 +32,7 @@ export class Lane {
     /** What tells this sequence from all others: the publisher, and which of its sequences this is. */
     private stream: string,
   ) {
-    this.slot = slotOf(channel);
+    this.slot = viaPatterns ? PATTERN_HOME_SLOT : slotOf(channel);
   }
 
   /** The stamp of the next message. */
@@ -78,6 +80,7 @@ export class Lane {
   /** Takes the present count for the right one. */
   accept(): void {
     this.#countBefore = 0;
+    this.#fewerSince = -Infinity;
     this.settledAt = performance.now();
   }
 }

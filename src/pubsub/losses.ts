@@ -37,6 +37,11 @@ export class Losses {
     return this.#lost.size > 0 || this.#following.size > 0;
   }
 
+  /** Whether it is known not to stand. */
+  has(subscription: Subscription): boolean {
+    return this.#lost.has(subscription) || this.#following.has(subscription);
+  }
+
   /** Its slot has left the node where it stood. */
   follow(subscription: Subscription, cause: Cause): void {
     if (this.settleWindow === 0) {

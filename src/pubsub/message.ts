@@ -77,7 +77,8 @@ export interface Gap {
  * - `connection-silent`: the node, or the way to it, had stopped delivering, and a probe did not come back
  * - `slow-consumer`: the node ended the connection while much was still to be read, as `client-output-buffer-limit` does
  * - `slot-moved`: the slot left the node, and the subscription could not follow in time
- * - `sequence`: a later message of the same publisher arrived, `missed` before it did not
+ * - `sequence`: later messages of the same publishers arrived, `missed` before them did not. It may tell how much was
+ *   lost in a hole that was reported already
  * - `buffer-overflow`: the application did not read `listen()` or `getMessage()` in time
  */
 export type GapReason =

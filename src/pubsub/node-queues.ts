@@ -70,8 +70,7 @@ export class NodeQueues {
       this.#queues.set(node, fresh);
       void this.#recover(node, fresh);
     } else {
-      queue.add(publication);
-      this.#bound(queue, node, publication);
+      this.#addBounded(queue, node, publication);
     }
   }
 
@@ -85,10 +84,16 @@ export class NodeQueues {
     }
   }
 
-  #bound(queue: PublicationQueue, node: NodeKey | undefined, added: Publication): void {
+  #addBounded(queue: PublicationQueue, node: NodeKey | undefined, publication: Publication): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
-    if (queue.length > maxQueuedMessages) {
-      const excess = queue.take((one) => onOverflow === 'drop-oldest' || one === added) ?? added;
+    let excess: Publication | undefined;
+    if (queue.length >= maxQueuedMessages) {
+      excess = onOverflow === 'drop-oldest' ? queue.shift() : publication;
+    }
+    if (excess !== publication) {
+      queue.add(publication);
+    }
+    if (excess !== undefined) {
       this.owner.fail(excess, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
     }
   }

@@ -32,6 +32,10 @@ export class PublicationQueue {
     return this.#items[0];
   }
 
+  shift(): Publication | undefined {
+    return this.#items.shift();
+  }
+
   /** Takes out the oldest one for which `condition` holds. */
   take(condition: (publication: Publication) => boolean): Publication | undefined {
     const at = this.#items.findIndex(condition);

@@ -138,7 +138,7 @@ export class Publisher {
   }
 
   #target({ lane }: Publication): NodeKey | undefined {
-    return lane.viaPatterns ? this.topology.patternHome : this.topology.ownerOf(lane.slot);
+    return this.topology.ownerOf(lane.slot);
   }
 
   #send(connection: CommandConnection, publication: Publication): void {

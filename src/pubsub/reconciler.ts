@@ -41,6 +41,13 @@ export interface ReconcilerLimits {
 /** How often the cluster is asked for its new shape while subscriptions are lost, in ms. */
 const LOOK_AROUND = 75;
 
+/** For so long, in ms; a cluster that takes longer is asked less and less often, once a second in the end. */
+const SOON = 10_000;
+
+/** How long to wait before what was refused is tried again, in ms. */
+const PASSES_SOON = { base: 25, cap: 1_000 };
+const REFUSED_FOR_LONG = { base: 1_000, cap: 30_000 };
+
 /** Answers to SSUBSCRIBE that pass: the node, or the cluster, needs a moment. */
 const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MOVED', 'ASK']);
 
@@ -59,6 +66,7 @@ export class Reconciler {
   #lookingAround: NodeJS.Timeout | undefined;
   readonly #silentNodes = new Set<NodeKey>();
   readonly #retries = new Map<Subscription, NodeJS.Timeout>();
+  readonly #refusalsTold = new Map<NodeKey, number>();
   readonly #sessionEvents: SessionEvents;
   #closed = false;
 
@@ -77,6 +85,7 @@ export class Reconciler {
         events.message(subscription, arrival);
       },
       leave: (subscription, node) => this.#leave(subscription, node),
+      isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
       broken: (subscription, node, since) => {
         this.#handovers.stop(subscription);
         this.#losses.missed(subscription, { since, node, reason: 'connection-silent' });
@@ -100,8 +109,8 @@ export class Reconciler {
         const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
         this.events.error(new CommandRefusedError(command, node, error.message, { cause: error }));
       },
-      revoked: (session, subscription) => {
-        this.#revoked(session.node, subscription);
+      revoked: (session, subscription, silence) => {
+        this.#revoked(session.node, subscription, silence);
       },
       lost: (session, subscriptions, how, silence) => {
         this.#lost(session.node, subscriptions, how, silence);
@@ -179,7 +188,7 @@ export class Reconciler {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#lookingAround);
+    clearTimeout(this.#lookingAround);
     for (const subscription of this.table.all) {
       this.#forget(subscription);
       this.#handovers.stop(subscription);
@@ -217,6 +226,7 @@ export class Reconciler {
     for (const subscription of this.table.all) {
       if (this.topology.homeOf(subscription.kind, subscription.slot) !== subscription.assigned) {
         const { assigned } = subscription;
+        this.#prepareHandover(subscription);
         this.#assign(subscription);
         if (assigned !== undefined && !subscription.standing.has(assigned)) {
           void this.#sessions.get(assigned)?.drop(subscription);
@@ -245,10 +255,9 @@ export class Reconciler {
     }
     subscription.refusals = 0;
     standing.add(node);
-    for (const other of [...standing]) {
-      if (other !== node) {
-        this.#handOver(subscription, other, node);
-      }
+    const other = [...standing].find((one) => one !== node);
+    if (other !== undefined) {
+      this.#handOver(subscription, other, node);
     }
     this.#silentNodes.delete(node);
     const { following } = subscription;
@@ -271,23 +280,42 @@ export class Reconciler {
     return demoted && (unnumbered || (sequencer === undefined && !this.limits.numbered));
   }
 
+  /** From before the new node is asked: it may have had us for a while when we read that it has. */
+  #prepareHandover(subscription: Subscription): void {
+    const to = this.topology.homeOf(subscription.kind, subscription.slot);
+    const [from] = subscription.standing;
+    if (from !== undefined && to !== undefined && !subscription.standing.has(to)) {
+      this.#handovers.prepare(subscription, from, to);
+    }
+  }
+
   #handOver(subscription: Subscription, from: NodeKey, to: NodeKey): void {
     const session = this.#sessions.get(from);
     if (session?.suspicious === true) {
       // It owes us a sign of life: all that stands there is lost, and has been since it was last heard.
       session.giveUpConnection('it was silent, and another node has taken its place');
-    } else if (subscription.handover?.from !== from) {
-      const { handover } = subscription;
-      if (handover !== undefined) {
-        void this.#leave(subscription, handover.from); // moved again before the first move was over
-      }
+    } else {
       this.#handovers.start(subscription, from, to);
     }
   }
 
   async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
+    if (subscription.assigned === node) {
+      return; // it has come back meanwhile
+    }
+    const since = new Date();
     await this.#sessions.get(node)?.drop(subscription);
+    if (subscription.assigned === node) {
+      this.#assign(subscription);
+      return;
+    }
     subscription.standing.delete(node);
+    if (subscription.wanted && subscription.standing.size === 0 && !this.#losses.has(subscription)) {
+      // The node that it went to has gone in the same moment.
+      this.#losses.lose([subscription], { since, node, reason: 'connection-lost' });
+      this.#lookAround();
+      this.#assign(subscription);
+    }
   }
 
   #refused({ node }: SubscriberSession, subscription: Subscription, error: RedisReplyError): void {
@@ -313,17 +341,19 @@ export class Reconciler {
       this.#giveUp(subscription, refusal);
     } else {
       // It stood before, so it is still wanted: an operator may be changing the ACL under us.
-      this.events.error(refusal);
-      this.#retry(subscription, 6);
+      this.#tellRefusal(node, refusal);
+      this.#retry(subscription, subscription.refusals, REFUSED_FOR_LONG);
+      subscription.refusals += 1;
     }
   }
 
   /** Redis has ended it here, for its slot has gone: the node itself is the first to know where. */
-  #revoked(node: NodeKey, subscription: Subscription): void {
+  #revoked(node: NodeKey, subscription: Subscription, silence: number): void {
     subscription.standing.delete(node);
     this.#handovers.complete(subscription, node);
     if (subscription.wanted && subscription.standing.size === 0) {
-      this.#losses.follow(subscription, { since: new Date(), node, reason: 'slot-moved' });
+      const since = new Date(Date.now() - silence);
+      this.#losses.follow(subscription, { since, node, reason: 'slot-moved' });
       this.#lookAround();
       const assign = (): void => {
         if (subscription.standing.size === 0) {
@@ -351,11 +381,12 @@ export class Reconciler {
     for (const subscription of subscriptions) {
       subscription.standing.delete(node);
       if (subscription.handover?.from === node) {
-        // It stands at the new node, but what the old one had still to say is lost.
         this.#handovers.stop(subscription);
-        this.#losses.missed(subscription, cause);
+        if (subscription.standing.size > 0) {
+          this.#losses.missed(subscription, cause); // what the old one had still to say
+        }
       } else if (subscription.handover?.to === node) {
-        this.#handovers.stop(subscription);
+        this.#handovers.abandon(subscription);
       }
       if (subscription.wanted && subscription.standing.size === 0) {
         lost.push(subscription);
@@ -375,14 +406,20 @@ export class Reconciler {
 
   /** Asks for the new shape of the cluster again and again while something is lost. */
   #lookAround(): void {
-    this.#lookingAround ??= setInterval(() => {
-      if (this.#losses.any) {
-        this.topology.refreshSoon();
-      } else {
-        clearInterval(this.#lookingAround);
+    if (this.#lookingAround !== undefined) {
+      return;
+    }
+    const since = performance.now();
+    const look = (): void => {
+      if (!this.#losses.any) {
         this.#lookingAround = undefined;
+        return;
       }
-    }, LOOK_AROUND);
+      this.topology.refreshSoon();
+      const late = Math.max(0, performance.now() - since - SOON);
+      this.#lookingAround = setTimeout(look, Math.min(1_000, LOOK_AROUND + late / 10));
+    };
+    this.#lookingAround = setTimeout(look, LOOK_AROUND);
   }
 
   #unreachable(session: SubscriberSession, cause: unknown): void {
@@ -399,12 +436,24 @@ export class Reconciler {
     );
   }
 
-  #retry(subscription: Subscription, attempt: number): void {
+  /** Once a second and node: an ACL that was changed concerns all that stands there. */
+  #tellRefusal(node: NodeKey, refusal: ClusterPubSubError): void {
+    const now = performance.now();
+    if (now - (this.#refusalsTold.get(node) ?? -Infinity) >= 1_000) {
+      this.#refusalsTold.set(node, now);
+      this.events.error(refusal);
+    }
+  }
+
+  #retry(subscription: Subscription, attempt: number, { base, cap } = PASSES_SOON): void {
     clearTimeout(this.#retries.get(subscription));
-    const timer = setTimeout(() => {
-      this.#retries.delete(subscription);
-      this.#assign(subscription);
-    }, backoffDelay(attempt));
+    const timer = setTimeout(
+      () => {
+        this.#retries.delete(subscription);
+        this.#assign(subscription);
+      },
+      backoffDelay(attempt, base, cap),
+    );
     this.#retries.set(subscription, timer);
   }
 

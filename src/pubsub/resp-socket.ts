@@ -54,6 +54,7 @@ export class RespSocket {
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
   #lastReceived = performance.now();
+  #receivedBefore = this.#lastReceived;
   #lastFullRead = -Infinity;
   #endedBy: ConnectionLostError | undefined;
 
@@ -71,6 +72,7 @@ export class RespSocket {
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
       this.#lastProgress = now;
+      this.#receivedBefore = this.#lastReceived;
       this.#lastReceived = now;
       if (chunk.length >= FULL_READ) {
         this.#lastFullRead = now;
@@ -103,6 +105,14 @@ export class RespSocket {
   /** When anything last came, by the monotonic clock, in ms. */
   get lastReceived(): number {
     return this.#lastReceived;
+  }
+
+  /**
+   * The read before the last one, by the monotonic clock, in ms: what the last one brought may have waited in the socket
+   * for as long, and the connection may have ended meanwhile.
+   */
+  get surelyHeard(): number {
+    return this.#receivedBefore;
   }
 
   write(args: readonly Payload[]): void {

@@ -25,6 +25,9 @@ const PATIENCE = 100;
 /** How many messages of one stream wait for those before them. */
 const MAX_HELD = 1_000;
 
+/** No publisher sends more in the time that a receiver can have missed without being told otherwise. */
+const LONGEST_HOLE = 100_000_000;
+
 /** One publisher's messages for this subscription, under one epoch. */
 interface Stream<M> {
   next: number;
@@ -86,6 +89,8 @@ export class Sequencer<M> {
         this.#due.push({ what: 'message', message });
         this.#giveDue();
       }
+    } else if (seq - stream.next > LONGEST_HOLE) {
+      this.events.deliver(message); // a stamp that is damaged or forged must not silence those after it
     } else if (patient && stream.resyncs === this.#resyncs) {
       this.#hold(stream, new HeldBack<M>(), seq, message);
     } else {
@@ -97,7 +102,7 @@ export class Sequencer<M> {
     }
   }
 
-  /** A hole was reported by other means: what is held back comes out, and the next of each stream may be any later one. */
+  /** A hole is known of: what is held back comes out, and the next of each stream does not wait for those before it. */
   resync(): void {
     this.#resyncs += 1;
     this.#release([...this.#holding]);
@@ -187,7 +192,7 @@ export class Sequencer<M> {
   }
 
   #report(stream: Stream<M>, count: number): void {
-    if (count > 0 && stream.resyncs === this.#resyncs) {
+    if (count > 0) {
       const report = { count, since: stream.heardAt, until: Date.now() };
       this.#due.push({ what: 'missing', report });
     }

@@ -3,7 +3,7 @@ import { backoffDelay, pause } from './backoff.js';
 import { ClosedError, QueueFullError } from './errors.js';
 import { Hold } from './hold.js';
 import type { Lane } from './lane.js';
-import type { Moved } from './message.js';
+import type { Moved, SlotsMoved } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
@@ -44,6 +44,8 @@ export class Settling {
   #activeUntil = 0;
   /** Whether the last move was a failover: then shard channels, too, cross the bus. */
   #demoted = false;
+  /** Whether the former owner is gone, and with it those who were subscribed there. */
+  #gone = false;
   #watching = false;
   /** Nodes at which the ACL forbids PUBSUB: nothing can be waited for there. */
   readonly #mute = new Set<NodeKey>();
@@ -69,9 +71,8 @@ export class Settling {
       if (this.#activeUntil === 0 || !this.#mustWait(lane)) {
         return false;
       }
-      const movedAt = this.topology.movedAt(lane.slot);
-      const expected = lane.viaPatterns ? 0 : lane.counted ? lane.expected : 1;
-      const latest = movedAt + this.limits.settleWindow;
+      const latest = this.topology.movedAt(lane.slot) + this.limits.settleWindow;
+      const expected = this.#expected(lane);
       this.#start(lane, new Hold('following', expected, performance.now() + this.#busDelay(lane), latest));
     }
     this.#add(publication);
@@ -84,7 +85,7 @@ export class Settling {
    */
   doubt(publication: Publication, node: NodeKey, count: number): void {
     const { lane } = publication;
-    if (lane.hold === undefined && this.limits.settleWindow > 0) {
+    if (lane.hold === undefined && this.limits.settleWindow > 0 && !this.#stop.signal.aborted) {
       const latest = performance.now() + this.limits.settleWindow;
       this.#start(lane, new Hold('verifying', lane.expected, 0, latest));
       void this.#verify(lane, node);
@@ -105,7 +106,8 @@ export class Settling {
     const movedAt = this.topology.movedAt(lane.slot);
     const latest = movedAt + this.limits.settleWindow;
     if (lane.hold === undefined) {
-      if (lane.viaPatterns || movedAt <= lane.settledAt || performance.now() >= latest) {
+      const isTooLate = movedAt <= lane.settledAt || performance.now() >= latest;
+      if (lane.viaPatterns || isTooLate || this.#stop.signal.aborted) {
         return false;
       }
       this.#start(lane, new Hold('following', 1, 0, latest));
@@ -138,7 +140,11 @@ export class Settling {
       return;
     }
     const now = performance.now();
-    this.#demoted = changes.some(({ from }) => this.topology.replicas.some((replica) => replica === from));
+    const { masters, replicas } = this.topology;
+    const isOneOf = (nodes: readonly NodeKey[]) => (change: SlotsMoved) =>
+      nodes.some((node) => node === change.from);
+    this.#demoted = changes.some(isOneOf(replicas));
+    this.#gone = !changes.every(isOneOf([...masters, ...replicas]));
     if (this.#activeUntil === 0) {
       void this.#expire(settleWindow);
     }
@@ -155,6 +161,17 @@ export class Settling {
     this.#activeUntil = 0;
   }
 
+  /**
+   * How many subscribers to wait for. Those of a classic channel are reached wherever they stand, as long as that is
+   * somewhere; and its count may have had pattern subscribers in it, whom NUMSUB does not count.
+   */
+  #expected(lane: Lane): number {
+    if (lane.viaPatterns || (lane.command === 'PUBLISH' && !this.#gone)) {
+      return 0;
+    }
+    return lane.counted ? lane.expected : 1;
+  }
+
   #busDelay({ command }: Lane): number {
     return this.#demoted || command === 'PUBLISH' ? BUS_DELAY : 0;
   }
@@ -166,7 +183,7 @@ export class Settling {
     }
     // One that is still on its way to the old owner, or on the bus to those it does not count, must not be overtaken.
     const onItsWay = lane.inFlight > 0 || (lane.counted && lane.command === 'PUBLISH');
-    return onItsWay || (!lane.viaPatterns && (!lane.counted || lane.expected > 0));
+    return onItsWay || this.#expected(lane) > 0;
   }
 
   #start(lane: Lane, hold: Hold): void {
@@ -229,6 +246,7 @@ export class Settling {
       this.#release(lane); // they have left, then
     } else {
       hold.state = 'following';
+      hold.expected = this.#expected(lane);
       hold.earliest = performance.now() + this.#busDelay(lane);
       hold.latest = performance.now() + settleWindow;
     }
@@ -274,12 +292,14 @@ export class Settling {
       const lanes = byNode.get(node);
       if (lanes === undefined) {
         byNode.set(node, [lane]);
-      } else if (lanes.length < NAMES_A_QUESTION) {
+      } else {
         lanes.push(lane);
       }
     }
     if (byNode.size > 0) {
-      const answered = Promise.all([...byNode].map(([node, lanes]) => this.#ask(node, lanes)));
+      const answered = Promise.all(
+        [...byNode].flatMap(([node, lanes]) => cut(lanes).map((some) => this.#ask(node, some))),
+      );
       await Promise.race([answered, pause(PATIENCE, this.#stop.signal)]);
     }
   }
@@ -324,4 +344,12 @@ export class Settling {
       }
     });
   }
+}
+
+function cut(lanes: readonly Lane[]): readonly (readonly Lane[])[] {
+  const pieces: (readonly Lane[])[] = [];
+  for (let at = 0; at < lanes.length; at += NAMES_A_QUESTION) {
+    pieces.push(lanes.slice(at, at + NAMES_A_QUESTION));
+  }
+  return pieces;
 }

@@ -89,6 +89,11 @@ export class SubscriberConnection {
     return this.#socket.lastReceived;
   }
 
+  /** Until when nothing can have been missed, by the monotonic clock, in ms. */
+  get surelyHeard(): number {
+    return this.#socket.surelyHeard;
+  }
+
   /** Has Redis send something; nobody is told of the answer. */
   ping(): void {
     if (!this.closed) {

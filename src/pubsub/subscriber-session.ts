@@ -22,8 +22,8 @@ export interface SessionEvents {
     subscriptions: readonly Subscription[],
     error: RedisReplyError,
   ): void;
-  /** It stood at this node and does so no more, by Redis's own word. */
-  revoked(session: SubscriberSession, subscription: Subscription): void;
+  /** It stood at this node and does so no more, by Redis's own word, which came at most `silence` ms ago. */
+  revoked(session: SubscriberSession, subscription: Subscription, silence: number): void;
   /** The connection is gone, and with it all that stood on it; it was last heard `silence` ms ago. */
   lost(
     session: SubscriberSession,
@@ -50,7 +50,7 @@ export type SessionState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'clos
 const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>> = {
   idle: ['connecting', 'syncing', 'closed'],
   connecting: ['syncing', 'backoff', 'idle', 'closed'],
-  syncing: ['idle', 'connecting', 'syncing', 'closed'],
+  syncing: ['idle', 'connecting', 'syncing', 'backoff', 'closed'],
   backoff: ['connecting', 'idle', 'closed'],
   closed: [],
 };
@@ -93,6 +93,11 @@ export class SubscriberSession {
   /** Whether the node owes us a sign of life. */
   get suspicious(): boolean {
     return this.#probe?.suspicious ?? false;
+  }
+
+  /** Whether nothing has come from the node for `ms`. */
+  isSilent(ms: number): boolean {
+    return this.#connection === undefined || performance.now() - this.#connection.lastReceived > ms;
   }
 
   /** Nothing stands here and nothing is on its way. */
@@ -174,9 +179,16 @@ export class SubscriberSession {
       if (this.#stop.signal.aborted) {
         break; // closed in the microtask between the two
       }
-      attempt = 0;
       this.#move('syncing');
       await this.#sync(connection);
+      if (this.#connection === connection) {
+        attempt = 0;
+      } else if (this.#hasWork()) {
+        // It lets us in and then closes the door: not to be tried as fast as it can.
+        attempt += 1;
+        this.#move('backoff');
+        await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
+      }
     }
     if (this.#state !== 'closed' && this.#state !== 'idle') {
       this.#move('idle');
@@ -209,7 +221,7 @@ export class SubscriberSession {
           this.events.handled(ms);
         },
         closed: ({ how }) => {
-          this.#disconnected(how, performance.now() - connection.lastReceived);
+          this.#disconnected(how, performance.now() - connection.surelyHeard);
         },
       });
       this.#connection = connection;
@@ -297,7 +309,8 @@ export class SubscriberSession {
     const subscription = this.#confirmed.get(id);
     if (subscription !== undefined) {
       this.#confirmed.delete(id);
-      this.events.revoked(this, subscription);
+      const silence = performance.now() - (this.#connection?.surelyHeard ?? performance.now());
+      this.events.revoked(this, subscription, silence);
     }
   }
 

@@ -34,6 +34,9 @@ const REFRESH_SPACING = 50;
 /** How often a refresh starts over because news came while it was on its way; after that the next one has to do. */
 const MAX_RESTARTS = 3;
 
+/** For how long after a slot has moved some nodes may still name its former owner, in ms. */
+const JUST_MOVED = 5_000;
+
 const TIME_IS_UP = new Error('time is up');
 
 /**
@@ -205,10 +208,43 @@ export class Topology {
       const account = await this.#confirm(await ask());
       if (news === this.#news || restarts === MAX_RESTARTS) {
         this.#epoch = account.epoch ?? this.#epoch;
-        this.#adopt(account.view);
+        if (await this.#isNoStepBack(account)) {
+          this.#adopt(account.view);
+        }
         return;
       }
     }
+  }
+
+  /**
+   * Slots that are migrated one by one share an epoch, so that a node which is a little behind is believed. Where an
+   * account moves a slot that has moved a moment ago, the node that it names as the owner has to say so itself: the owner
+   * is the first to know.
+   */
+  async #isNoStepBack({ node, view }: NodeAccount): Promise<boolean> {
+    const doubtful = changesBetween(this.#view, view).find(
+      ({ to, ranges }) =>
+        to !== undefined && to !== node && ranges.some(([first]) => this.#hasJustMoved(first)),
+    );
+    const range = doubtful?.ranges.find(([first]) => this.#hasJustMoved(first));
+    if (doubtful === undefined || range === undefined) {
+      return true;
+    }
+    const owner = doubtful.to as NodeKey;
+    const saysSo = this.#survey.ask(owner).then(
+      ({ view: own }) => ownerIn(own, range[0]) === owner,
+      () => true, // it cannot be asked: the next refresh will tell
+    );
+    const settled = new AbortController();
+    try {
+      return await Promise.race([saysSo, pause(PATIENCE, settled.signal).then(() => true)]);
+    } finally {
+      settled.abort();
+    }
+  }
+
+  #hasJustMoved(slot: number): boolean {
+    return performance.now() - this.movedAt(slot) < JUST_MOVED;
   }
 
   async #askAnyone(): Promise<NodeAccount> {
@@ -243,10 +279,15 @@ export class Topology {
     return this.#survey.secondOpinion(account, [...others], this.#epoch);
   }
 
-  /** All nodes that we know, those first to which a connection is open. */
+  /** All nodes that we know; masters first, for replicas hear of moves later, and those to which a connection is open. */
   #known(): readonly NodeKey[] {
     const { masters, replicas } = this.#view;
-    return [...new Set([...shuffle(this.connections.nodes), ...shuffle(masters), ...replicas])];
+    const open = new Set(this.connections.nodes);
+    const [connected, others] = [
+      masters.filter((node) => open.has(node)),
+      masters.filter((node) => !open.has(node)),
+    ];
+    return [...new Set([...shuffle(connected), ...shuffle(others), ...replicas])];
   }
 
   #adopt(view: TopologyView): void {

@@ -63,7 +63,10 @@ export function encodeFrame(packet: unknown, fields?: WireFields, stamped = fals
     return encodeBinary(packet, binary, fields);
   }
   const json = stringify(packet);
-  return fields === undefined && !stamped ? json : splice(json, fields ?? NO_FIELDS, stamped);
+  if (fields === undefined && !(stamped && json.startsWith('{'))) {
+    return json; // what a serializer of the user's made of it, if it is no object, goes out as it is
+  }
+  return splice(json, fields ?? NO_FIELDS, stamped);
 }
 
 /** A packet exactly as stock Nest sends it: no fields of ours, bytes in the JSON form of `Buffer`. @internal */

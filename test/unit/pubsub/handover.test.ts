@@ -26,6 +26,7 @@ describe('Handover', () => {
       ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
       () => (over += 1),
     );
+    handover.confirmed();
   });
 
   afterEach(() => {
@@ -116,13 +117,70 @@ describe('Handover', () => {
     expect(heard).toEqual(['b@2']);
   });
 
-  it('does not touch what comes from a third node', () => {
+  it('drops copies of what the old node delivered before we knew that the new one had us', () => {
+    handover.end();
+    heard = [];
+    const early = new Handover(
+      OLD,
+      NEW,
+      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
+      () => undefined,
+    );
+    const send = (node: NodeKey, ...texts: string[]): void => {
+      for (const text of texts) {
+        early.receive({ channel: Buffer.from('channel'), data: Buffer.from(text), node });
+      }
+    };
+    send(OLD, 'a', 'b', 'c');
+    early.confirmed();
+    send(NEW, 'b', 'c', 'd');
+    early.complete();
+    expect(heard).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
+    early.end();
+  });
+
+  it('ignores a third node, of which the old one has heard everything', () => {
     hear(OLD, 'a');
     hear(OTHER, 'a');
     handover.complete();
-    hear(OTHER, 'a');
-    expect(heard).toEqual(['a@1', 'a@3', 'a@3']);
+    hear(OTHER, 'b');
+    hear(NEW, 'a', 'b');
+    expect(heard).toEqual(['a@1', 'b@2']);
     handover.end();
+  });
+
+  it('drops what the new node sent when that is gone before it took over', () => {
+    hear(OLD, 'a');
+    hear(NEW, 'a', 'b');
+    handover.abandon();
+    expect(heard).toEqual(['a@1']);
+    expect(over).toBe(1);
+  });
+
+  it('knows of the hand-over before it, though that was not over', () => {
+    hear(OLD, 'a', 'b');
+    handover.complete();
+    hear(NEW, 'a');
+    const next = new Handover(
+      NEW,
+      OTHER,
+      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
+      () => undefined,
+      handover,
+    );
+    next.confirmed();
+    handover.end();
+    const send = (node: NodeKey, data: string): void => {
+      next.receive({ channel: Buffer.from('channel'), data: Buffer.from(data), node });
+    };
+    send(NEW, 'b');
+    send(NEW, 'c');
+    send(OTHER, 'b');
+    send(OTHER, 'c');
+    send(OTHER, 'd');
+    next.complete();
+    expect(heard).toEqual(['a@1', 'b@1', 'c@2', 'd@3']);
+    next.end();
   });
 
   it('keeps nothing back when it is ended before its time', () => {

@@ -75,6 +75,7 @@ function publication(serial: number, deadline = 0): Publication {
     sequenced: false,
     serial,
     stamp: undefined,
+    waited: false,
     doubtful: false,
     answered: undefined,
     deadline,

@@ -29,7 +29,11 @@ describe('encodeFrame', () => {
     expect(encodeFrame(packet, { r: 'in' }, true)).toBe(
       '{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}',
     );
-    expect(encodeFrame('text', undefined, true)).toBe('{"packet":"text","_cps":{"w":1,"s":""}}');
+  });
+
+  it('leaves what a serializer made that is no object as it is, unless it has to carry more', () => {
+    expect(encodeFrame('text', undefined, true)).toBe('"text"');
+    expect(encodeFrame('text', { r: 'in' }, true)).toBe('{"packet":"text","_cps":{"r":"in","w":1,"s":""}}');
   });
 
   it('refuses a serializer that returned nothing', () => {
