@@ -31,6 +31,7 @@ export function readOptions(args: readonly string[]): Options {
       arms: { type: 'string' },
       rounds: { type: 'string' },
       seed: { type: 'string', default: '4' },
+      window: { type: 'string' },
       write: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
@@ -41,7 +42,7 @@ export function readOptions(args: readonly string[]): Options {
     arms: listOf('--arms', values.arms, armNames),
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '5')),
     seed: wholeNumber('--seed', values.seed),
-    pace: values.quick ? { warmUp: 400, window: 700 } : { warmUp: 1_000, window: 2_000 },
+    pace: paceOf(values.quick, values.window),
     writes: values.write || (!values.quick && values.arms === undefined),
     json: values.json,
   };
@@ -59,6 +60,12 @@ function listOf<T extends string>(
   if (unknown.length > 0)
     throw new Error(`${name} takes some of ${all.join(', ')}, not ${unknown.join(', ')}.`);
   return all.filter((word) => words.includes(word));
+}
+
+/** Half as long to warm up as to measure. */
+function paceOf(quick: boolean, given: string | undefined): Pace {
+  const window = given === undefined ? (quick ? 800 : 2_000) : wholeNumber('--window', given);
+  return { window, warmUp: window / 2 };
 }
 
 function wholeNumber(name: string, given: string): number {

@@ -1,11 +1,10 @@
 // npm run bench: peers side by side, and whether this package is what it promises to be. See bench/README.md.
-import { writeFileSync } from 'node:fs';
 import { Brokers } from './brokers/brokers.js';
 import { brokerCeiling } from './brokers/redis-benchmark.js';
 import { conditionsOf } from './conditions.js';
 import { type Options, readOptions } from './options.js';
 import { printReport } from './report/print.js';
-import { writeResults } from './report/write.js';
+import { writeJson, writeResults } from './report/write.js';
 import type { Results } from './results.js';
 import { latency } from './sections/latency.js';
 import { scaling } from './sections/scaling.js';
@@ -14,7 +13,7 @@ import { throughput } from './sections/throughput.js';
 const options = readOptions(process.argv.slice(2));
 const results = await measure(options);
 printReport(results, options.arms);
-if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, undefined, 1));
+if (options.json !== undefined) writeJson(options.json, results);
 if (options.writes) await writeResults(results);
 
 async function measure(asked: Options): Promise<Results> {
@@ -25,7 +24,9 @@ async function measure(asked: Options): Promise<Results> {
     const runs = (section: (typeof asked.sections)[number]): boolean => asked.sections.includes(section);
     const options = brokers.hasNats ? asked : withoutNats(asked);
     const fast = runs('requests') || runs('events') ? await throughput(brokers, options) : [];
-    const ceiling = runs('events') ? await brokerCeiling(brokers) : undefined;
+    // Beside the other ceiling, or not at all.
+    const ceiling =
+      runs('events') && options.arms.includes('hand-written') ? await brokerCeiling(brokers) : undefined;
     const slow = runs('latency') ? await latency(brokers, options, fast) : [];
     const grown = runs('scaling') ? await scaling(brokers, options) : [];
     return {

@@ -1,4 +1,61 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { type Section, sections } from '../options.js';
 import type { Results } from '../results.js';
-export async function writeResults(_results: Results): Promise<void> {
-  /* next */
+import { chartsOf } from './charts.js';
+import { documentOf } from './document.js';
+
+const folder = fileURLToPath(new URL('../results/', import.meta.url));
+const document = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
+const start = '<!-- bench:start -->';
+const end = '<!-- bench:end -->';
+
+/**
+ * Keeps the samples of each section that was measured, and writes charts and document anew from these and from what
+ * was kept of the others.
+ */
+export async function writeResults(results: Results): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  for (const section of sections) {
+    const samples = results.samples.filter((sample) => sample.section === section);
+    if (samples.length === 0) continue;
+    writeJson(fileOf(section), { ...results, samples });
+  }
+  const recorded = new Map(
+    sections.filter((section) => existsSync(fileOf(section))).map((section) => [section, read(section)]),
+  );
+  for (const [name, svg] of chartsOf([...recorded.values()].flatMap(({ samples }) => samples))) {
+    writeFileSync(`${folder}${name}.svg`, svg);
+  }
+  await writeDocument(documentOf(recorded));
+}
+
+/** A sample a line, so that a reader and a diff see samples; six digits of each number are more than it is worth. */
+export function writeJson(file: string, { samples, ...rest }: Results): void {
+  const words = (value: unknown): string =>
+    JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === 'number' ? Number(inner.toPrecision(6)) : inner,
+    );
+  const lines = samples.map(words).join(',\n');
+  writeFileSync(file, `${words(rest).slice(0, -1)},"samples":[\n${lines}\n]}\n`);
+}
+
+async function writeDocument(section: string): Promise<void> {
+  const text = existsSync(document) ? readFileSync(document, 'utf8') : `# Performance\n\n${start}\n${end}\n`;
+  const from = text.indexOf(start);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${document} has no place for the tables: ${start} and ${end}.`);
+  const whole = `${text.slice(0, from)}${start}\n\n${section}\n\n${text.slice(to)}`;
+  const config = await resolveConfig(document);
+  writeFileSync(document, await format(whole, { ...config, filepath: document }));
+  console.log(`\nWritten to ${document}`);
+}
+
+function fileOf(section: Section): string {
+  return `${folder}${section}.json`;
+}
+
+function read(section: Section): Results {
+  return JSON.parse(readFileSync(fileOf(section), 'utf8')) as Results;
 }

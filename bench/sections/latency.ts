@@ -15,7 +15,7 @@ const shares = [
 ] as const;
 
 /** p99.9 wants some tens of thousands of requests. */
-const windowOf = ({ quick, pace }: Options): number => (quick ? 1_500 : 2 * pace.window);
+const windowOf = ({ pace }: Options): number => 2 * pace.window;
 
 /** How long an answer takes at a fixed rate, from the moment that its request was due. */
 export async function latency(

@@ -1,0 +1,216 @@
+import { type ArmName, armNames, titleOf } from '../arms/index.js';
+import type { Conditions } from '../conditions.js';
+import type { Section } from '../options.js';
+import type { Results } from '../results.js';
+import type { Sample } from '../sample.js';
+import { table, spreadWords } from './markdown.js';
+import { at, type Metric, metrics, ratioOf, valuesOf, type Where } from './ratios.js';
+import { median } from './statistics.js';
+import { judge } from './targets.js';
+
+/** What the bench writes into docs/performance.md, of all sections that have ever been measured in full. */
+export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
+  const samples = [...recorded].flatMap(([section, results]) =>
+    results.samples.filter((sample) => sample.section === section),
+  );
+  const parts = [
+    conditionsOf(recorded),
+    heading('What was promised', targetsOf(samples)),
+    heading(
+      'Requests',
+      chart('requests'),
+      note('Requests a second: median of the rounds, and how often ours is that of the peer (least–most).'),
+      ratesOf(samples, ['requests@1', 'requests@64', 'requests@256'], 'ours-sharded'),
+      note('What one request costs at 256 in flight.'),
+      costsOf(samples, 'requests@256'),
+    ),
+    heading(
+      'Events',
+      chart('events'),
+      note(
+        'Events a second that the handler of the server got. All that were emitted arrived, unless a row says otherwise.',
+      ),
+      ratesOf(samples, ['events'], 'ours-sharded'),
+      note('What one event costs.'),
+      costsOf(samples, 'events'),
+      ceilingOf(recorded.get('events')),
+    ),
+    heading(
+      'Larger payloads',
+      note('A second. At 64 KiB 32 requests are in flight, else 256.'),
+      ratesOf(
+        samples,
+        ['requests, 1 KiB', 'requests, 64 KiB', 'events, 1 KiB', 'events, 64 KiB'],
+        'ours-sharded',
+      ),
+    ),
+    heading('Latency at a fixed rate', chart('latency'), latencyNote(samples), latencyOf(samples)),
+    heading(
+      'As a system grows',
+      note('Clients on one pattern, 256 requests in flight in all: requests of all of them a second.'),
+      chart('clients'),
+      curveOf(samples, 'clients', metrics.rate),
+      note('Messages that reach a client for each request of its own.'),
+      curveOf(samples, 'clients', metrics.arrivals, 2),
+      note('Channels, in turn: events a second.'),
+      chart('channels'),
+      curveOf(samples, 'channels', metrics.rate),
+      note('Masters, with a replica each, all on the same cores; 64 channels: events a second.'),
+      curveOf(samples, 'masters', metrics.rate),
+      note(
+        'Bytes that cross the cluster bus for each of them: what the nodes have written (`/proc/<pid>/io`) less what they count as written to clients (`INFO stats`).',
+      ),
+      chart('masters'),
+      curveOf(samples, 'masters', metrics.busBytes),
+      note('Subscribers of one channel: deliveries to all of them a second.'),
+      chart('subscribers'),
+      curveOf(samples, 'subscribers', metrics.rate),
+    ),
+  ];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+/** With its paragraphs, unless there are none but notes and charts. */
+function heading(title: string, ...paragraphs: readonly string[]): string {
+  return paragraphs.some((paragraph) => paragraph.startsWith('|'))
+    ? [`## ${title}`, ...paragraphs.filter((paragraph) => paragraph !== '')].join('\n\n')
+    : '';
+}
+
+const note = (words: string): string => words;
+const chart = (name: string): string => `![${name}](../bench/results/${name}.svg)`;
+
+function conditionsOf(recorded: ReadonlyMap<Section, Results>): string {
+  const rows = [...recorded].map(([section, { conditions }]) => `- ${section}: ${wordsOf(conditions)}`);
+  return ['Measured by `npm run bench`:', '', ...rows].join('\n');
+}
+
+function wordsOf({ day, cores, loadBefore, versions, rounds, warmUp, window }: Conditions): string {
+  const software = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `${day}, ${rounds} rounds of ${window} ms after ${warmUp} ms of warm-up, ${cores} cores for all, load average before it ${loadBefore}; ${software.join(', ')}.`;
+}
+
+function targetsOf(samples: readonly Sample[]): string {
+  const rows = judge(samples).map(({ what, against, limit, value, unit, reached }) => [
+    what,
+    against,
+    limit,
+    spreadWords(value, unit),
+    reached === undefined ? 'not measured' : reached ? 'reached' : '**not reached**',
+  ]);
+  return table(['', 'against', 'promised', 'measured', ''], rows);
+}
+
+function ratesOf(samples: readonly Sample[], loads: readonly string[], ours: ArmName): string {
+  const measured = loads.filter((load) => samples.some((sample) => sample.load === load));
+  if (measured.length === 0) return '';
+  const rows = armNames.flatMap((arm) => {
+    if (measured.every((load) => at(samples, { load }, arm).length === 0)) return [];
+    const cells = measured.flatMap((load) => {
+      const ratio = ratioOf(samples, metrics.rate, { arm: ours, where: { load } }, { arm, where: { load } });
+      return [rateWords(at(samples, { load }, arm)), arm === ours ? '' : spreadWords(ratio, '×')];
+    });
+    return [[titleOf(arm), ...cells]];
+  });
+  return table(['', ...measured.flatMap((load) => [load.replace('@', ' at '), `${titleOf(ours)} is`])], rows);
+}
+
+/** A rate at which messages were lost is said with them. */
+function rateWords(samples: readonly Sample[]): string {
+  const lost = samples.reduce((sum, sample) => sum + sample.lost, 0);
+  return `${middle(samples, metrics.rate)}${lost > 0 ? ` (${grouped(lost)} lost)` : ''}`;
+}
+
+function costsOf(samples: readonly Sample[], load: string): string {
+  const rows = armNames.flatMap((arm) => {
+    const own = at(samples, { load }, arm);
+    if (own.length === 0) return [];
+    const mega =
+      (metric: (sample: Sample) => number): Metric =>
+      (sample) =>
+        metric(sample) / 2 ** 20;
+    return [
+      [
+        titleOf(arm),
+        middle(own, ({ clientCpu }) => clientCpu, 1),
+        middle(own, ({ serverCpu }) => serverCpu, 1),
+        middle(own, ({ brokerCpu }) => brokerCpu, 1),
+        middle(own, ({ clientBytes }) => clientBytes),
+        middle(own, ({ busBytes }) => busBytes),
+        middle(
+          own,
+          mega(({ clientRss }) => clientRss),
+        ),
+        middle(
+          own,
+          mega(({ serverRss }) => serverRss),
+        ),
+        middle(own, ({ clientLoopDelay }) => clientLoopDelay, 1),
+        middle(own, ({ serverLoopDelay }) => serverLoopDelay, 1),
+      ],
+    ];
+  });
+  const head = [
+    '',
+    'client CPU, μs',
+    'server CPU, μs',
+    'broker CPU, μs',
+    "bytes at the client's sockets",
+    'bytes on the cluster bus',
+    'client, MiB',
+    'server, MiB',
+    "client's loop late (p99), ms",
+    "server's loop late (p99), ms",
+  ];
+  return rows.length === 0 ? '' : table(head, rows);
+}
+
+function ceilingOf(results: Results | undefined): string {
+  if (results?.ceiling === undefined) return '';
+  const { publish, spublish } = results.ceiling;
+  return `The broker's own ceiling, by \`redis-benchmark -P 16\` to one node with nobody subscribed: ${grouped(publish)} PUBLISH/s, ${grouped(spublish)} SPUBLISH/s.`;
+}
+
+function latencyNote(samples: readonly Sample[]): string {
+  const rates = ['latency, quarter', 'latency, half'].map((load) =>
+    middle(at(samples, { load }, 'ours-sharded'), metrics.rate),
+  );
+  return `At a quarter and at half of the top rate of Nest Redis (${rates.join('/s and ')}/s), in ms from the moment each request was due. What is due is sent once a millisecond, which is in every number.`;
+}
+
+function latencyOf(samples: readonly Sample[]): string {
+  const loads = ['latency, quarter', 'latency, half'];
+  const rows = armNames.flatMap((arm) => {
+    const cells = loads.map((load) => at(samples, { load }, arm));
+    if (cells.every((own) => own.length === 0)) return [];
+    const of = (own: readonly Sample[]): string[] => [
+      middle(own, ({ latency }) => latency?.p50, 2),
+      middle(own, ({ latency }) => latency?.p99, 2),
+      middle(own, ({ latency }) => latency?.p999, 2),
+    ];
+    const where: Where = { load: 'latency, half' };
+    const ratio = ratioOf(samples, metrics.p99, { arm: 'ours-sharded', where }, { arm, where });
+    return [[titleOf(arm), ...cells.flatMap(of), arm === 'ours-sharded' ? '' : spreadWords(ratio, '×')]];
+  });
+  const percentiles = (share: string): string[] => ['p50', 'p99', 'p99.9'].map((name) => `${share}: ${name}`);
+  const head = ['', ...percentiles('quarter'), ...percentiles('half'), "ours's p99 is"];
+  return rows.length === 0 ? '' : table(head, rows);
+}
+
+function curveOf(samples: readonly Sample[], load: string, metric: Metric, digits = 0): string {
+  const xs = [...new Set(samples.filter((sample) => sample.load === load).map(({ x }) => x))];
+  const rows = armNames.flatMap((arm) => {
+    const cells = xs.map((x) => middle(at(samples, { load, x }, arm), metric, digits));
+    return cells.every((cell) => cell === '–') ? [] : [[titleOf(arm), ...cells]];
+  });
+  return rows.length === 0 ? '' : table([load, ...xs.map((x) => grouped(x ?? 0))], rows);
+}
+
+function middle(samples: readonly Sample[], metric: Metric, digits = 0): string {
+  const values = valuesOf(samples, metric);
+  return values.length === 0 ? '–' : grouped(median(values), digits);
+}
+
+function grouped(value: number, digits = 0): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
