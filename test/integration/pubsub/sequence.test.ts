@@ -4,7 +4,7 @@ import type { ClusterPubSub, Gap, PubSubEncoding } from '../../../src/pubsub/ind
 import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
-import { engines, Inbox, plainConnections, portOf, unique } from './harness.js';
+import { engines, Inbox, next, plainConnections, portOf, unique } from './harness.js';
 
 describe('numbered messages', () => {
   const open = engines();
@@ -35,8 +35,10 @@ describe('numbered messages', () => {
       const channel = unique();
       const { pubsub, inbox, gaps } = await heard(channel);
       const publish = await foreign(pubsub, channel);
+      const told = next(pubsub, 'gap');
       for (const number of [0, 1, 5, 6]) await publish(`message ${String(number)}`, number);
       await inbox.has(4);
+      await told;
 
       expect(inbox.data).toEqual(['message 0', 'message 1', 'message 5', 'message 6']);
       expect(gaps).toEqual([
