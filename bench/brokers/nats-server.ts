@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** Debian has it as a package; whoever is not root has to install it himself. */
 export function findNatsServer(): string | undefined {
@@ -11,44 +12,60 @@ export function findNatsServer(): string | undefined {
   return works() ? 'nats-server' : undefined;
 }
 
+/**
+ * Ends with whoever started it, however that ends: the shell waits for the end of its input. Ctrl-C reaches the whole
+ * group, but must not reach the shell, which has still to end the server.
+ */
+const script = 'trap "" INT; "$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait';
+
+/** How long it may take to listen, in ms. */
+const patience = 5_000;
+
 export class NatsServer {
   private constructor(
-    private readonly child: ChildProcess,
+    private readonly shell: ChildProcess,
+    readonly pid: number,
     readonly url: string,
   ) {}
 
+  /** @throws Error when it does not listen in time */
   static async start(program: string): Promise<NatsServer> {
     const port = await freePort();
-    const child = spawn(program, ['-a', '127.0.0.1', '-p', String(port)], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        child.once('error', reject);
-        child.once('exit', (code) => reject(new Error(`nats-server has ended with ${String(code)}.`)));
-        child.stderr.on('data', (text: Buffer) => {
-          if (text.includes('Server is ready')) resolve();
-        });
-      });
-    } catch (error) {
-      child.kill('SIGKILL');
-      throw error;
+    const command = [program, '-a', '127.0.0.1', '-p', String(port)];
+    const shell = spawn('sh', ['-c', script, 'sh', ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [pid] = (await once(shell.stdout, 'data')) as [Buffer];
+    const server = new NatsServer(shell, Number(pid.toString()), `nats://127.0.0.1:${port}`);
+    const end = performance.now() + patience;
+    while (!(await accepts(port))) {
+      if (performance.now() > end) {
+        server.stop();
+        throw new Error(`nats-server does not listen on port ${port}.`);
+      }
+      await pause(20);
     }
-    return new NatsServer(child, `nats://127.0.0.1:${port}`);
-  }
-
-  get pid(): number {
-    return this.child.pid ?? 0;
+    return server;
   }
 
   stop(): void {
-    this.child.kill('SIGKILL');
+    this.shell.stdin?.end();
+  }
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
+  await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;

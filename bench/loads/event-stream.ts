@@ -9,7 +9,9 @@ type Events = Extract<Load, { kind: 'events' }>;
  * How many events may be on their way. The same for all, for the arms differ in whether they hold their callers back
  * at all, and a queue that grows without end is not a rate.
  */
-const windowSize = 4_096;
+const mostEvents = 4_096;
+/** Nor may they be more than half of what Redis lets a subscriber leave unread before it is cut off. */
+const mostBytes = 16 * 2 ** 20;
 
 /** How many are emitted in one go, before the event loop has its turn. */
 const burst = 64;
@@ -19,6 +21,7 @@ const patience = 10_000;
 /** Emits as fast as the slowest receiver receives. */
 export class EventStream implements RunningLoad {
   readonly #data: string;
+  readonly #window: number;
   #emitted = 0;
   #scheduled = false;
   #stopped = false;
@@ -29,6 +32,7 @@ export class EventStream implements RunningLoad {
     private readonly receipts: ReceiptsReader,
   ) {
     this.#data = 'x'.repeat(load.payload);
+    this.#window = Math.min(mostEvents, Math.floor(mostBytes / load.payload));
   }
 
   get done(): number {
@@ -82,7 +86,7 @@ export class EventStream implements RunningLoad {
     this.#scheduled = false;
     if (this.#stopped) return;
     const { patterns } = this.load;
-    const room = Math.min(burst, windowSize - (this.#emitted - this.#arrived));
+    const room = Math.min(burst, this.#window - (this.#emitted - this.#arrived));
     for (let count = 0; count < room; count += 1) {
       this.client.emit(patterns[this.#emitted % patterns.length]!, this.#data);
       this.#emitted += 1;

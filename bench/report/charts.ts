@@ -1,4 +1,4 @@
-import { armNames, titleOf } from '../arms/index.js';
+import { type ArmName, armNames, titleOf } from '../arms/index.js';
 import type { Sample } from '../sample.js';
 import { at, type Metric, metrics, valuesOf } from './ratios.js';
 import { median, spreadOf } from './statistics.js';
@@ -14,8 +14,8 @@ export function chartsOf(samples: readonly Sample[]): ReadonlyMap<string, string
       samples,
       'latency, half',
       "p99 at half of Nest Redis's top rate",
-      'μs; less is better',
-      microseconds,
+      'ms; less is better',
+      metrics.p99,
     ),
     curve('clients', samples, 'Requests of all clients', 'a second', metrics.rate),
     curve('channels', samples, 'Events, by channels', 'a second', metrics.rate),
@@ -25,12 +25,13 @@ export function chartsOf(samples: readonly Sample[]): ReadonlyMap<string, string
   return new Map(charts.filter((chart) => chart !== undefined));
 }
 
-type Chart = readonly [name: string, svg: string];
-
-function microseconds(sample: Sample): number | undefined {
-  const p99 = metrics.p99(sample);
-  return p99 === undefined ? undefined : p99 * 1_000;
+/** The same in every chart. */
+function colorOf(arm: ArmName): string {
+  if (arm === 'ours-sharded') return '#d9480f';
+  return arm === 'ours-classic' ? '#f59f00' : '#868e96';
 }
+
+type Chart = readonly [name: string, svg: string];
 
 function bars(
   name: string,
@@ -44,7 +45,7 @@ function bars(
     const spread = spreadOf(valuesOf(at(samples, { load }, arm), metric));
     if (spread === undefined) return [];
     const { median: value, min, max } = spread;
-    return [{ label: titleOf(arm), value, min, max, isOurs: arm.startsWith('ours') }];
+    return [{ label: titleOf(arm), value, min, max, color: colorOf(arm) }];
   });
   return drawn.length === 0 ? undefined : [name, barChart(title, unit, drawn)];
 }
@@ -64,7 +65,7 @@ function curve(
       const values = valuesOf(at(ofArm, { load, x }, arm), metric);
       return values.length === 0 ? [] : [{ x, y: median(values) }];
     });
-    return points.length === 0 ? [] : [{ label: titleOf(arm), points }];
+    return points.length === 0 ? [] : [{ label: titleOf(arm), points, color: colorOf(arm) }];
   });
   return lines.length === 0 ? undefined : [load, lineChart(title, unit, load, lines)];
 }

@@ -14,7 +14,7 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
     results.samples.filter((sample) => sample.section === section),
   );
   const parts = [
-    conditionsOf(recorded),
+    conditionsOf(recorded, samples),
     heading('What was promised', targetsOf(samples)),
     heading(
       'Requests',
@@ -28,7 +28,7 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
       'Events',
       chart('events'),
       note(
-        'Events a second that the handler of the server got. All that were emitted arrived, unless a row says otherwise.',
+        'Events a second that the handler of the server got. All that were emitted arrived, unless it says so.',
       ),
       ratesOf(samples, ['events'], 'ours-sharded'),
       note('What one event costs.'),
@@ -80,9 +80,20 @@ function heading(title: string, ...paragraphs: readonly string[]): string {
 const note = (words: string): string => words;
 const chart = (name: string): string => `![${name}](../bench/results/${name}.svg)`;
 
-function conditionsOf(recorded: ReadonlyMap<Section, Results>): string {
+function conditionsOf(recorded: ReadonlyMap<Section, Results>, samples: readonly Sample[]): string {
   const rows = [...recorded].map(([section, { conditions }]) => `- ${section}: ${wordsOf(conditions)}`);
-  return ['Measured by `npm run bench`:', '', ...rows].join('\n');
+  return ['Measured by `npm run bench`:', '', ...rows, '', lossesOf(samples)].join('\n');
+}
+
+/** Messages that were sent and not answered or received, by anybody at any time. */
+function lossesOf(samples: readonly Sample[]): string {
+  const losses = samples.filter(({ lost }) => lost > 0);
+  const where = losses.map(
+    ({ arm, load, x, lost }) =>
+      `${titleOf(arm)}: ${grouped(lost)} (${load}${x === undefined ? '' : ` ${x}`})`,
+  );
+  const all = `Of ${grouped(samples.length)} measurements, messages were lost in `;
+  return `${all}${losses.length === 0 ? 'none' : where.join(', ')}.`;
 }
 
 function wordsOf({ day, cores, loadBefore, versions, rounds, warmUp, window }: Conditions): string {

@@ -5,19 +5,16 @@ export interface Bar {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  /** One of ours. */
-  readonly isOurs: boolean;
+  readonly color: string;
 }
 
 export interface Line {
   readonly label: string;
+  readonly color: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
 
 const width = 640;
-const ours = '#d9480f';
-const others = '#868e96';
-const palette = ['#d9480f', '#1971c2', '#868e96', '#2f9e44'] as const;
 
 /** Horizontal bars from nought, each with its spread as a thin line. */
 export function barChart(title: string, unit: string, bars: readonly Bar[]): string {
@@ -27,12 +24,12 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
   const step = 30;
   const highest = Math.max(...bars.map(({ max }) => max));
   const length = (value: number): number => round((value / highest) * room);
-  const rows = bars.map(({ label, value, min, max, isOurs }, index) => {
+  const rows = bars.map(({ label, value, min, max, color }, index) => {
     const y = top + index * step;
     const middle = y + 10;
     return [
       text(left - 8, middle + 4, label, 'end'),
-      `<rect x="${left}" y="${y}" width="${length(value)}" height="20" fill="${isOurs ? ours : others}"/>`,
+      `<rect x="${left}" y="${y}" width="${length(value)}" height="20" fill="${color}"/>`,
       `<path d="M${left + length(min)} ${middle}H${left + length(max)}" stroke="currentColor" stroke-width="1.5"/>`,
       text(left + length(max) + 8, middle + 4, short(value)),
     ].join('\n');
@@ -57,8 +54,7 @@ export function lineChart(title: string, unit: string, xLabel: string, lines: re
       text(left - 6, y + 4, short(highest * share), 'end'),
     ].join('\n');
   });
-  const drawn = lines.map(({ label, points }, index) => {
-    const color = palette[index % palette.length] ?? others;
+  const drawn = lines.map(({ label, points, color }, index) => {
     const path = points.map(({ x, y }, place) => `${place === 0 ? 'M' : 'L'}${atX(x)} ${atY(y)}`).join('');
     const dots = points.map(({ x, y }) => `<circle cx="${atX(x)}" cy="${atY(y)}" r="3" fill="${color}"/>`);
     const key = text(width - right + 14, top + 12 + index * 20, label, 'start', color);
@@ -88,9 +84,10 @@ function text(x: number, y: number, words: string, anchor = 'start', color = 'cu
   return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}">${escape(words)}</text>`;
 }
 
-/** 12,345 as 12.3k; small numbers whole. */
+/** 12,345 as 12.3k; three digits of anything. */
 function short(value: number): string {
-  return value >= 1_000 ? `${(value / 1_000).toFixed(value < 100_000 ? 1 : 0)}k` : value.toFixed(0);
+  if (value >= 1_000) return `${short(value / 1_000)}k`;
+  return value.toFixed(value >= 100 || Number.isInteger(value) ? 0 : 1);
 }
 
 function round(value: number): number {
