@@ -50,10 +50,15 @@ export class Handover {
     readonly to: NodeKey,
     private readonly deliver: (arrival: Arrival) => void,
     private readonly over: () => void,
-    /** The hand-over to `from`, where that was not over yet. */
-    previous?: Handover,
+    /** The hand-over before this one, where that is not over yet; else what `from` has delivered lately. */
+    before: Handover | readonly Arrival[] = [],
   ) {
-    this.#earlier = previous?.to === from ? previous.#ahead : new Tally();
+    if (before instanceof Handover) {
+      this.#earlier = before.to === from ? before.#ahead : new Tally();
+    } else {
+      this.#earlier = new Tally();
+      this.#recent = before.map(keyOf);
+    }
   }
 
   get state(): HandoverState {

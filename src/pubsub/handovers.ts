@@ -15,6 +15,8 @@ export interface HandoversOwner {
   deliver(subscription: Subscription, arrival: Arrival): void;
   /** Ends the subscription at the node; resolves when Redis has confirmed that. */
   leave(subscription: Subscription, node: NodeKey): Promise<void>;
+  /** What the node has delivered of it lately, oldest first. */
+  recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
   /** Whether nothing has come from the node for `ms`. */
   isSilent(node: NodeKey, ms: number): boolean;
   /** The old node has not confirmed: what it had still to say is lost. */
@@ -53,7 +55,7 @@ export class Handovers {
           subscription.handover = undefined;
         }
       },
-      previous,
+      previous ?? this.owner.recent(subscription, from),
     );
     this.#clear(subscription);
     subscription.handover = handover;

@@ -17,6 +17,7 @@ import type { GapReason } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import type { ProbeSurroundings } from './probe.js';
+import { RecentArrivals } from './recent-arrivals.js';
 import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
@@ -62,6 +63,7 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MO
 export class Reconciler {
   readonly #sessions = new Map<NodeKey, SubscriberSession>();
   readonly #losses: Losses;
+  readonly #recent = new RecentArrivals();
   readonly #handovers: Handovers;
   #lookingAround: NodeJS.Timeout | undefined;
   readonly #silentNodes = new Set<NodeKey>();
@@ -85,6 +87,7 @@ export class Reconciler {
         events.message(subscription, arrival);
       },
       leave: (subscription, node) => this.#leave(subscription, node),
+      recent: (subscription, node) => this.#recent.of(subscription, node),
       isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
       broken: (subscription, node, since) => {
         this.#handovers.stop(subscription);
@@ -242,6 +245,7 @@ export class Reconciler {
     }
     const arrival: Arrival = { channel, data, node };
     if (subscription.handover === undefined) {
+      this.#recent.note(subscription, arrival);
       this.events.message(subscription, arrival);
     } else {
       subscription.handover.receive(arrival);
