@@ -63,9 +63,9 @@ export class Session {
 
   static async start(brokers: Brokers, plan: SessionPlan): Promise<Session> {
     const { arm, requests = [], events = [] } = plan;
+    const place = await brokers.place();
     const clients = members(`client of ${arm}`, plan.clients ?? 1);
     const servers = members(`server of ${arm}`, plan.servers ?? 1);
-    const place = await brokers.place();
     // Only one client emits where there are several.
     const receipts = events.length === 0 ? [] : [join(tmpdir(), `bench-${process.pid}-${sessions++}.sock`)];
     const [receiptsOf] = receipts;

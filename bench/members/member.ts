@@ -5,6 +5,9 @@ import type { FromMember, Order, OrderName, Orders } from './protocol.js';
 
 const program = fileURLToPath(new URL('program.ts', import.meta.url));
 
+/** For one order, in ms: tens of processes may start at once. */
+const patience = 90_000;
+
 /** The parent's end of a client or server process. */
 export class Member {
   readonly #child: ChildProcess;
@@ -37,7 +40,11 @@ export class Member {
     const message: Order = { id, order, ...(argument === undefined ? {} : { argument }) };
     if (this.#child.connected) this.#child.send(message);
     else this.#ended();
+    const timer = setTimeout(() => {
+      this.#waiting.get(id)?.({ type: 'done', id, error: `no answer for ${patience} ms` });
+    }, patience);
     const { error, result } = await answered;
+    clearTimeout(timer);
     if (error !== undefined) throw new Error(`${this.name} could not ${order}: ${error}`);
     return result as ReturnType<Orders[Name]>;
   }

@@ -1,5 +1,6 @@
 import { Random } from '../../test/chaos/random.js';
 import type { ArmName } from '../arms/index.js';
+import { attempt } from '../attempt.js';
 import type { Brokers } from '../brokers/brokers.js';
 import { requestsAt, service } from '../loads.js';
 import type { Options } from '../options.js';
@@ -14,8 +15,10 @@ const shares = [
   { name: 'latency, half', share: 1 / 2 },
 ] as const;
 
-/** p99.9 wants some tens of thousands of requests. */
-const windowOf = ({ pace }: Options): number => 2 * pace.window;
+interface NamedRate {
+  readonly name: string;
+  readonly perSecond: number;
+}
 
 /** How long an answer takes at a fixed rate, from the moment that its request was due. */
 export async function latency(
@@ -27,26 +30,41 @@ export async function latency(
   const top = await topRateOf('nest-redis', brokers, options, throughput);
   // Nothing is to be asked of the box above half of what it can do without any framework.
   const most = (await topRateOf('hand-written', brokers, options, throughput)) / 2;
+  const rates = (options.quick ? shares.slice(1) : shares).map(({ name, share }) => ({
+    name,
+    perSecond: Math.round(Math.min(top * share, most)),
+  }));
   const random = new Random(options.seed);
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     for (const arm of random.shuffle(arms)) {
-      const session = await Session.start(brokers, { arm, requests: service.requests });
-      try {
-        await session.warmUp(requestsAt(64), options.pace.warmUp);
-        for (const { name, share } of options.quick ? shares.slice(1) : shares) {
-          const perSecond = Math.round(Math.min(top * share, most));
-          const load = { kind: 'rate', patterns: service.requests, perSecond, payload: 32 } as const;
-          const pace = { ...options.pace, window: windowOf(options) };
-          const measured = await session.measure(load, pace);
-          const sample = { section: 'latency', load: name, arm, round, ...measured } as const;
-          tellProgress(sample);
-          samples.push(sample);
-        }
-      } finally {
-        await session.end();
-      }
+      samples.push(...(await attempt(arm, () => play(brokers, arm, round, rates, options))));
     }
+  }
+  return samples;
+}
+
+async function play(
+  brokers: Brokers,
+  arm: ArmName,
+  round: number,
+  rates: readonly NamedRate[],
+  { pace }: Options,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const session = await Session.start(brokers, { arm, requests: service.requests });
+  try {
+    await session.warmUp(requestsAt(64), pace.warmUp);
+    for (const { name, perSecond } of rates) {
+      const load = { kind: 'rate', patterns: service.requests, perSecond, payload: 32 } as const;
+      // p99.9 wants some tens of thousands of requests.
+      const measured = await session.measure(load, { ...pace, window: 2 * pace.window });
+      const sample = { section: 'latency', load: name, arm, round, ...measured } as const;
+      tellProgress(sample);
+      samples.push(sample);
+    }
+  } finally {
+    await session.end();
   }
   return samples;
 }

@@ -1,5 +1,6 @@
 import { Random } from '../../test/chaos/random.js';
 import type { ArmName } from '../arms/index.js';
+import { attempt } from '../attempt.js';
 import { Brokers } from '../brokers/brokers.js';
 import { eventsOf, requestsAt, service } from '../loads.js';
 import type { Load } from '../members/protocol.js';
@@ -66,7 +67,8 @@ export async function scaling(brokers: Brokers, options: Options): Promise<Sampl
       try {
         for (let round = 0; round < roundsAt(curve, x, options); round += 1) {
           for (const arm of random.shuffle(curve.arms.filter((arm) => options.arms.includes(arm)))) {
-            samples.push(await play(own ?? brokers, curve, x, arm, round, options));
+            const target = own ?? brokers;
+            samples.push(...(await attempt(arm, () => play(target, curve, x, arm, round, options))));
           }
         }
       } finally {
@@ -84,7 +86,7 @@ async function play(
   arm: ArmName,
   round: number,
   { pace }: Options,
-): Promise<Sample> {
+): Promise<Sample[]> {
   const { load, ...plan } = curve.plan(x);
   const session = await Session.start(brokers, { arm, ...plan });
   try {
@@ -92,7 +94,7 @@ async function play(
     const measured = await session.measure(load, pace);
     const sample = { section: 'scaling', load: curve.load, x, arm, round, ...measured } as const;
     tellProgress(sample);
-    return sample;
+    return [sample];
   } finally {
     await session.end();
   }

@@ -1,5 +1,6 @@
 import { Random } from '../../test/chaos/random.js';
 import type { ArmName } from '../arms/index.js';
+import { attempt } from '../attempt.js';
 import type { Brokers } from '../brokers/brokers.js';
 import {
   eventLoads,
@@ -21,7 +22,7 @@ export async function throughput(brokers: Brokers, options: Options): Promise<Sa
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     for (const arm of random.shuffle(options.arms)) {
-      for (const sample of await play(brokers, arm, round, options)) samples.push(sample);
+      samples.push(...(await attempt(arm, () => play(brokers, arm, round, options))));
     }
   }
   return samples;
