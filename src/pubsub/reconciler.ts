@@ -12,7 +12,7 @@ import {
 } from './errors.js';
 import type { Arrival } from './handover.js';
 import { Handovers } from './handovers.js';
-import { Losses, type LossEvents } from './losses.js';
+import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
@@ -353,22 +353,29 @@ export class Reconciler {
 
   /** Redis has ended it here, for its slot has gone: the node itself is the first to know where. */
   #revoked(node: NodeKey, subscription: Subscription, silence: number): void {
+    const cause: Cause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
     subscription.standing.delete(node);
     this.#handovers.complete(subscription, node);
-    if (subscription.wanted && subscription.standing.size === 0) {
-      const since = new Date(Date.now() - silence);
-      this.#losses.follow(subscription, { since, node, reason: 'slot-moved' });
-      this.#lookAround();
-      const assign = (): void => {
-        if (subscription.standing.size === 0) {
-          this.#assign(subscription);
-        }
-      };
-      if (this.topology.homeOf(subscription.kind, subscription.slot) === node) {
-        this.topology.verify(node).then(assign, assign);
-      } else {
-        assign();
+    if (!subscription.wanted) {
+      return;
+    }
+    if (subscription.standing.size > 0) {
+      if (this.#mayHaveMissed(subscription, node)) {
+        this.#losses.missed(subscription, cause); // it stands at the new master, but perhaps only since then
       }
+      return;
+    }
+    this.#losses.follow(subscription, cause);
+    this.#lookAround();
+    const assign = (): void => {
+      if (subscription.standing.size === 0) {
+        this.#assign(subscription);
+      }
+    };
+    if (this.topology.homeOf(subscription.kind, subscription.slot) === node) {
+      this.topology.verify(node).then(assign, assign);
+    } else {
+      assign();
     }
   }
 
