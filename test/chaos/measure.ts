@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSub, ClusterPubSubClient, ClusterPubSubServer } from '../../src/index.js';
+import { slotOf } from '../../src/pubsub/channel-key.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '10' } } });
@@ -171,6 +172,69 @@ async function idleCpu(seconds: number): Promise<number> {
   return (user + system) / 1_000 / ((seconds * 1_000) / 100);
 }
 
+/** Numbered messages, 5,000 a second, on channels whose slots all move: what came of them. */
+async function movedUnderLoad(move: (scene: Scene) => Promise<void>) {
+  const scene = await Scene.start(50);
+  const publisher = new ClusterPubSub({ nodes: scene.cluster.nodes }, { sequence: true });
+  const sent = new Map(scene.channels.map((name) => [name, 0]));
+  const came = new Map<string, string[]>(scene.channels.map((name) => [name, []]));
+  let gaps = 0;
+  let refused = 0;
+  scene.pubsub.on('gap', () => (gaps += 1));
+  await scene.pubsub.ssubscribe(
+    Object.fromEntries(scene.channels.map((name) => [name, ({ data }) => came.get(name)?.push(data)])),
+  );
+  await publisher.connect();
+  const pending: Promise<unknown>[] = [];
+  const started = performance.now();
+  let total = 0;
+  const clock = setInterval(() => {
+    for (const due = (performance.now() - started) * 5; total < due; total++) {
+      const name = scene.channels[total % scene.channels.length]!;
+      const number = sent.get(name)!;
+      sent.set(name, number + 1);
+      pending.push(publisher.spublish(name, String(number)).catch(() => (refused += 1)));
+    }
+  }, 1);
+  await sleep(500);
+  await move(scene);
+  await sleep(1_500);
+  clearInterval(clock);
+  await Promise.all(pending);
+  await publisher.spublish(scene.channels[0]!, 'last');
+  await sleep(200);
+  let lost = 0;
+  let twice = 0;
+  let disorder = 0;
+  for (const [name, data] of came) {
+    const numbers = data.filter((text) => text !== 'last').map(Number);
+    lost += sent.get(name)! - new Set(numbers).size;
+    twice += numbers.length - new Set(numbers).size;
+    disorder += numbers.filter((number, at) => number < (numbers[at - 1] ?? -1)).length;
+  }
+  await publisher.close();
+  await scene.end();
+  return { total, lost, twice, disorder, gaps, refused };
+}
+
+async function failOver({ cluster, victim }: Scene): Promise<void> {
+  const [replica] = await cluster.replicasOf(victim);
+  await cluster.failover(replica!);
+}
+
+async function migrate({ cluster, channels, victim }: Scene): Promise<void> {
+  const target = (await cluster.masters()).find(({ port }) => port !== victim.port)!;
+  for (const slot of new Set(channels.map(slotOf))) await cluster.moveSlot(slot, target);
+}
+
+function account(runs: readonly Awaited<ReturnType<typeof movedUnderLoad>>[]): string {
+  const sum = (key: keyof (typeof runs)[number]): number => runs.reduce((total, run) => total + run[key], 0);
+  return (
+    `${sum('total')} published in ${runs.length} runs: ${sum('lost')} lost, ${sum('twice')} twice, ` +
+    `${sum('disorder')} out of order, ${sum('refused')} refused, ${sum('gaps')} gaps`
+  );
+}
+
 async function repeat<T>(times: number, act: () => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   for (let i = 0; i < times; i++) {
@@ -194,6 +258,8 @@ function spread(values: readonly number[]): string {
 const killed = await repeat(runs, () => kill(100, true));
 const many = await repeat(3, () => kill(10_000, false));
 const paused = await repeat(5, pause);
+const failedOver = await repeat(5, () => movedUnderLoad(failOver));
+const migrated = await repeat(5, () => movedUnderLoad(migrate));
 const cpu = await idleCpu(10);
 const rows = [
   [
@@ -214,6 +280,8 @@ const rows = [
     `${spread(many.map(({ recovery }) => recovery))} ms`,
   ],
   ['SIGSTOP of a master: noticed after', `${spread(paused)} ms`],
+  ['planned failover with 5,000 numbered messages/s on its slots', account(failedOver)],
+  ['migration of 50 slots, one after the other, with 5,000 numbered messages/s on them', account(migrated)],
   ['10,000 subscriptions with nothing to do take', `${cpu.toFixed(2)} % of a core`],
 ];
 const table = [
