@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { blockAfter } from '../../support/readme.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
@@ -13,8 +14,13 @@ describe("the README's quick start", () => {
     program = new UserProgram(quickStart(port));
     await program.printed('Nest application successfully started');
 
-    const response = await fetch(`http://127.0.0.1:${port}/sum`);
-    expect([response.status, await response.text()]).toEqual([200, '6']);
+    // Nest says so before it listens.
+    let response: Response | undefined;
+    await eventually(async () => {
+      response = await fetch(`http://127.0.0.1:${port}/sum`).catch(() => undefined);
+      return response !== undefined;
+    }, 'it listens');
+    expect([response?.status, await response?.text()]).toEqual([200, '6']);
     await program.printed('event { at: ');
 
     program.signal('SIGTERM');
