@@ -14,7 +14,6 @@ export interface Conditions {
   readonly seed: number;
   readonly warmUp: number;
   readonly window: number;
-  readonly seconds?: number;
 }
 
 export function conditionsOf({ rounds, seed, pace }: Options): Conditions {

@@ -13,27 +13,30 @@ import { throughput } from './sections/throughput.js';
 const options = readOptions(process.argv.slice(2));
 const results = await measure(options);
 printReport(results, options.arms);
-if (options.json !== undefined) writeJson(options.json, results);
-if (options.writes) await writeResults(results);
 
 async function measure(asked: Options): Promise<Results> {
   const conditions = conditionsOf(asked);
-  const began = performance.now();
+  let results: Results = { conditions, samples: [] };
+  // After each part: who breaks off a long run keeps what it has measured.
+  const add = async (more: Omit<Results, 'conditions'>): Promise<void> => {
+    results = { ...results, ...more, samples: [...results.samples, ...more.samples] };
+    if (asked.json !== undefined) writeJson(asked.json, results);
+    if (asked.writes) await writeResults(results);
+  };
   const brokers = await Brokers.start(undefined, asked.arms.includes('nest-nats'));
   try {
     const runs = (section: (typeof asked.sections)[number]): boolean => asked.sections.includes(section);
     const options = brokers.hasNats ? asked : withoutNats(asked);
-    const fast = runs('requests') || runs('events') ? await throughput(brokers, options) : [];
-    // Beside the other ceiling, or not at all.
-    const ceiling =
-      runs('events') && options.arms.includes('hand-written') ? await brokerCeiling(brokers) : undefined;
-    const slow = runs('latency') ? await latency(brokers, options, fast) : [];
-    const grown = runs('scaling') ? await scaling(brokers, options) : [];
-    return {
-      conditions: { ...conditions, seconds: Math.round((performance.now() - began) / 1_000) },
-      samples: [...fast, ...slow, ...grown],
-      ...(ceiling === undefined ? {} : { ceiling }),
-    };
+    if (runs('requests') || runs('events')) {
+      const samples = await throughput(brokers, options);
+      // Beside the other ceiling, or not at all.
+      const withCeiling = runs('events') && options.arms.includes('hand-written');
+      const ceiling = withCeiling ? await brokerCeiling(brokers) : undefined;
+      await add({ samples, ...(ceiling === undefined ? {} : { ceiling }) });
+    }
+    if (runs('latency')) await add({ samples: await latency(brokers, options, results.samples) });
+    if (runs('scaling')) await add({ samples: await scaling(brokers, options) });
+    return results;
   } finally {
     await brokers.stop();
   }

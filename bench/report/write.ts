@@ -49,7 +49,7 @@ async function writeDocument(section: string): Promise<void> {
   const whole = `${text.slice(0, from)}${start}\n\n${section}\n\n${text.slice(to)}`;
   const config = await resolveConfig(document);
   writeFileSync(document, await format(whole, { ...config, filepath: document }));
-  console.log(`\nWritten to ${document}`);
+  console.error(`Written to ${document}`);
 }
 
 function fileOf(section: Section): string {
