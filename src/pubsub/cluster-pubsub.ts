@@ -14,11 +14,10 @@ import {
   type Answer,
   type IntrospectionOptions,
 } from './introspection.js';
-import type { Arrival } from './handover.js';
+import { Incoming } from './incoming.js';
 import { readLimits, readOverflowPolicy } from './limits.js';
 import { Mailbox, type GetMessageOptions } from './mailbox.js';
 import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
-import { MissingReports } from './missing-report.js';
 import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { NodeConnections } from './node-connections.js';
 import type {
@@ -32,7 +31,6 @@ import type { PublishCommand, PublishOptions } from './publication.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
-import { Sequencer, type SequencerEvents } from './sequencer.js';
 import { PREFIX_CODEC, type StampCodec } from './stamp.js';
 import {
   checkName,
@@ -69,13 +67,6 @@ export interface EngineWiring {
   readonly prefix?: string;
 }
 
-/** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
-const UNSETTLED_FOR = 1_000;
-
-/** How many publishers of one channel are remembered, and of all the channels that a pattern matches. */
-const STREAMS_OF_A_CHANNEL = 512;
-const STREAMS_OF_A_PATTERN = 16_384;
-
 /**
  * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
  * that hangs must not keep what could go to its successor.
@@ -103,10 +94,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #table = new SubscriptionTable();
   readonly #mailbox: Mailbox<E>;
   readonly #metrics = newMetrics();
-  readonly #stamps: StampCodec;
-  readonly #missing = new MissingReports((gap) => {
-    this.#tellGap(gap);
-  });
+  readonly #incoming: Incoming;
   readonly #factory: ConnectionFactory;
   readonly #connections: NodeConnections;
   readonly #topology: Topology;
@@ -135,7 +123,6 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
     const onOverflow = readOverflowPolicy(connection.onOverflow);
-    this.#stamps = stamps;
     const seeds = readSeeds(connection);
     const factory = new ConnectionFactory(
       seeds.clusterOptions,
@@ -167,6 +154,14 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       this.#metrics,
     );
     this.#introspection = new Introspection(this.#topology, this.#connections);
+    this.#incoming = new Incoming(stamps, this.#topology, this.#metrics, {
+      deliver: (subscription, { channel, data, node }) => {
+        this.#mailbox.deliver(subscription, channel, data, node);
+      },
+      gap: (gap) => {
+        this.#tellGap(gap);
+      },
+    });
     const probes = {
       topology: this.#topology,
       metrics: this.#metrics,
@@ -186,7 +181,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       this.#metrics,
       {
         message: (subscription, arrival) => {
-          this.#arrived(subscription, arrival);
+          this.#incoming.take(subscription, arrival);
         },
         lost: (loss) => {
           this.#tell('lost', loss);
@@ -438,7 +433,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     this.#abort.abort();
     this.#topology.close();
     this.#reconciler.close();
-    this.#missing.flush();
+    this.#incoming.close();
     this.#publisher.close();
     for (const subscription of this.#table.all) {
       this.#table.delete(subscription);
@@ -507,46 +502,6 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       }),
     );
     this.#endIterations();
-  }
-
-  /** Numbered messages are put in order first; what comes without a number is handed on as it comes. */
-  #arrived(subscription: Subscription, arrival: Arrival): void {
-    const stamped = this.#stamps.open(arrival.data);
-    if (stamped === undefined) {
-      subscription.unnumbered = true;
-      this.#deliver(subscription, arrival);
-      return;
-    }
-    subscription.sequencer ??= this.#newSequencer(subscription);
-    const unsettled = subscription.handover !== undefined || this.#topology.changedWithin(UNSETTLED_FOR);
-    subscription.sequencer.accept(
-      stamped.stream,
-      stamped.seq,
-      { channel: arrival.channel, data: stamped.data, node: arrival.node },
-      unsettled,
-    );
-  }
-
-  #deliver(subscription: Subscription, { channel, data, node }: Arrival): void {
-    this.#metrics.received += 1;
-    this.#mailbox.deliver(subscription, channel, data, node);
-  }
-
-  #newSequencer(subscription: Subscription): Sequencer<Arrival> {
-    const events: SequencerEvents<Arrival> = {
-      deliver: (arrival) => {
-        this.#deliver(subscription, arrival);
-      },
-      missing: (report) => {
-        this.#metrics.missed += report.count;
-        this.#missing.add(subscription, report);
-      },
-      repeated: () => {
-        this.#metrics.repeated += 1;
-      },
-    };
-    const isPattern = subscription.kind.name === 'pattern';
-    return new Sequencer<Arrival>(events, isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL);
   }
 
   #tellGap(gap: Gap): void {

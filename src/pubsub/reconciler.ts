@@ -1,4 +1,3 @@
-import { backoffDelay } from './backoff.js';
 import { displayName, type ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { deferred } from './deferred.js';
@@ -16,10 +15,12 @@ import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
+import { OutageWatch } from './outage-watch.js';
 import type { ProbeSurroundings } from './probe.js';
 import { RecentArrivals } from './recent-arrivals.js';
 import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
+import { LASTS, PASSES_SOON, Retries } from './retries.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription.js';
 import type { SubscriptionKind } from './subscription-kind.js';
@@ -39,16 +40,6 @@ export interface ReconcilerLimits {
   readonly numbered: boolean;
 }
 
-/** How often the cluster is asked for its new shape while subscriptions are lost, in ms. */
-const LOOK_AROUND = 75;
-
-/** For so long, in ms; a cluster that takes longer is asked less and less often, once a second in the end. */
-const SOON = 10_000;
-
-/** How long to wait before what was refused is tried again, in ms. */
-const PASSES_SOON = { base: 25, cap: 1_000 };
-const REFUSED_FOR_LONG = { base: 1_000, cap: 30_000 };
-
 /** Answers to SSUBSCRIBE that pass: the node, or the cluster, needs a moment. */
 const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MOVED', 'ASK']);
 
@@ -65,9 +56,11 @@ export class Reconciler {
   readonly #losses: Losses;
   readonly #recent = new RecentArrivals();
   readonly #handovers: Handovers;
-  #lookingAround: NodeJS.Timeout | undefined;
+  readonly #outage: OutageWatch;
   readonly #silentNodes = new Set<NodeKey>();
-  readonly #retries = new Map<Subscription, NodeJS.Timeout>();
+  readonly #retries = new Retries((subscription) => {
+    this.#assign(subscription);
+  });
   readonly #refusalsTold = new Map<NodeKey, number>();
   readonly #sessionEvents: SessionEvents;
   #closed = false;
@@ -82,6 +75,12 @@ export class Reconciler {
     private readonly events: ReconcilerEvents,
   ) {
     this.#losses = new Losses(limits.settleWindow, events);
+    this.#outage = new OutageWatch(
+      () => this.#losses.any,
+      () => {
+        topology.refreshSoon();
+      },
+    );
     this.#handovers = new Handovers({
       deliver: (subscription, arrival) => {
         events.message(subscription, arrival);
@@ -128,7 +127,11 @@ export class Reconciler {
       },
       idle: (session) => {
         // A node that carries nothing, and is to be asked for nothing in a moment, needs no connection.
-        if (session.empty && !this.#retriesAt(session.node) && this.#sessions.get(session.node) === session) {
+        if (
+          session.empty &&
+          !this.#retries.anyAt(session.node) &&
+          this.#sessions.get(session.node) === session
+        ) {
           this.#sessions.delete(session.node);
           session.close();
         }
@@ -191,7 +194,7 @@ export class Reconciler {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#lookingAround);
+    this.#outage.close();
     for (const subscription of this.table.all) {
       this.#forget(subscription);
       this.#handovers.stop(subscription);
@@ -317,7 +320,7 @@ export class Reconciler {
     if (subscription.wanted && subscription.standing.size === 0 && !this.#losses.has(subscription)) {
       // The node that it went to has gone in the same moment.
       this.#losses.lose([subscription], { since, node, reason: 'connection-lost' });
-      this.#lookAround();
+      this.#outage.start();
       this.#assign(subscription);
     }
   }
@@ -334,8 +337,7 @@ export class Reconciler {
     }
     if (PASSING.has(error.kind)) {
       this.topology.refreshSoon();
-      this.#retry(subscription, subscription.refusals);
-      subscription.refusals += 1;
+      this.#retries.schedule(subscription, PASSES_SOON);
       return;
     }
     const refusal = /unknown command/i.test(error.message)
@@ -346,8 +348,7 @@ export class Reconciler {
     } else {
       // It stood before, so it is still wanted: an operator may be changing the ACL under us.
       this.#tellRefusal(node, refusal);
-      this.#retry(subscription, subscription.refusals, REFUSED_FOR_LONG);
-      subscription.refusals += 1;
+      this.#retries.schedule(subscription, LASTS);
     }
   }
 
@@ -366,7 +367,7 @@ export class Reconciler {
       return;
     }
     this.#losses.follow(subscription, cause);
-    this.#lookAround();
+    this.#outage.start();
     const assign = (): void => {
       if (subscription.standing.size === 0) {
         this.#assign(subscription);
@@ -407,30 +408,12 @@ export class Reconciler {
     }
     this.#losses.lose(lost, cause);
     this.topology.refreshSoon();
-    this.#lookAround();
+    this.#outage.start();
     for (const subscription of subscriptions) {
       if (subscription.assigned === node || subscription.standing.size === 0) {
         this.#assign(subscription);
       }
     }
-  }
-
-  /** Asks for the new shape of the cluster again and again while something is lost. */
-  #lookAround(): void {
-    if (this.#lookingAround !== undefined) {
-      return;
-    }
-    const since = performance.now();
-    const look = (): void => {
-      if (!this.#losses.any) {
-        this.#lookingAround = undefined;
-        return;
-      }
-      this.topology.refreshSoon();
-      const late = Math.max(0, performance.now() - since - SOON);
-      this.#lookingAround = setTimeout(look, Math.min(1_000, LOOK_AROUND + late / 10));
-    };
-    this.#lookingAround = setTimeout(look, LOOK_AROUND);
   }
 
   #unreachable(session: SubscriberSession, cause: unknown): void {
@@ -456,22 +439,6 @@ export class Reconciler {
     }
   }
 
-  #retry(subscription: Subscription, attempt: number, { base, cap } = PASSES_SOON): void {
-    clearTimeout(this.#retries.get(subscription));
-    const timer = setTimeout(
-      () => {
-        this.#retries.delete(subscription);
-        this.#assign(subscription);
-      },
-      backoffDelay(attempt, base, cap),
-    );
-    this.#retries.set(subscription, timer);
-  }
-
-  #retriesAt(node: NodeKey): boolean {
-    return [...this.#retries.keys()].some(({ assigned }) => assigned === node);
-  }
-
   /** Stops wanting it, and tells those who wait why. */
   #giveUp(subscription: Subscription, error: ClusterPubSubError): void {
     this.table.delete(subscription);
@@ -487,8 +454,7 @@ export class Reconciler {
 
   #forget(subscription: Subscription): void {
     subscription.wanted = false;
-    clearTimeout(this.#retries.get(subscription));
-    this.#retries.delete(subscription);
+    this.#retries.cancel(subscription);
     this.#losses.forget(subscription);
   }
 }

@@ -1,0 +1,80 @@
+import type { Arrival } from './handover.js';
+import type { Gap } from './message.js';
+import type { Metrics } from './metrics.js';
+import { MissingReports } from './missing-report.js';
+import { Sequencer, type SequencerEvents } from './sequencer.js';
+import type { StampCodec } from './stamp.js';
+import type { Subscription } from './subscription.js';
+import type { Topology } from './topology.js';
+
+/** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
+const UNSETTLED_FOR = 1_000;
+
+/** How many publishers of one channel are remembered, and of all the channels that a pattern matches. */
+const STREAMS_OF_A_CHANNEL = 512;
+const STREAMS_OF_A_PATTERN = 16_384;
+
+export interface IncomingEvents {
+  deliver(subscription: Subscription, arrival: Arrival): void;
+  gap(gap: Gap): void;
+}
+
+/** What arrives, on its way to the reader: numbered messages are put in order first, others are handed on as they come. */
+export class Incoming {
+  readonly #missing: MissingReports;
+
+  constructor(
+    private readonly stamps: StampCodec,
+    private readonly topology: Topology,
+    private readonly metrics: Metrics,
+    private readonly events: IncomingEvents,
+  ) {
+    this.#missing = new MissingReports((gap) => {
+      events.gap(gap);
+    });
+  }
+
+  take(subscription: Subscription, arrival: Arrival): void {
+    const stamped = this.stamps.open(arrival.data);
+    if (stamped === undefined) {
+      subscription.unnumbered = true;
+      this.#deliver(subscription, arrival);
+      return;
+    }
+    subscription.sequencer ??= this.#newSequencer(subscription);
+    const unsettled = subscription.handover !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
+    subscription.sequencer.accept(
+      stamped.stream,
+      stamped.seq,
+      { channel: arrival.channel, data: stamped.data, node: arrival.node },
+      unsettled,
+    );
+  }
+
+  /** Tells what is missing and was not told yet. */
+  close(): void {
+    this.#missing.flush();
+  }
+
+  #deliver(subscription: Subscription, arrival: Arrival): void {
+    this.metrics.received += 1;
+    this.events.deliver(subscription, arrival);
+  }
+
+  #newSequencer(subscription: Subscription): Sequencer<Arrival> {
+    const events: SequencerEvents<Arrival> = {
+      deliver: (arrival) => {
+        this.#deliver(subscription, arrival);
+      },
+      missing: (report) => {
+        this.metrics.missed += report.count;
+        this.#missing.add(subscription, report);
+      },
+      repeated: () => {
+        this.metrics.repeated += 1;
+      },
+    };
+    const isPattern = subscription.kind.name === 'pattern';
+    return new Sequencer<Arrival>(events, isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL);
+  }
+}
