@@ -64,7 +64,7 @@ function listOf<T extends string>(
 
 /** Half as long to warm up as to measure. */
 function paceOf(quick: boolean, given: string | undefined): Pace {
-  const window = given === undefined ? (quick ? 800 : 2_000) : wholeNumber('--window', given);
+  const window = given === undefined ? (quick ? 600 : 2_000) : wholeNumber('--window', given);
   return { window, warmUp: window / 2 };
 }
 
