@@ -81,7 +81,8 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   it('messages for the dead one have their outcome soon: a count, or not delivered, or unknown', () => {
     for (const { traffic } of dead) {
       for (const { outcome, calledAt, answeredAt } of traffic.sent) {
-        expect(answeredAt - calledAt).toBeLessThan(COMMAND_TIMEOUT + 1_000);
+        // They may have waited for the node, and then for their subscribers.
+        expect(answeredAt - calledAt).toBeLessThan(COMMAND_TIMEOUT + 500 + 1_000);
         if (outcome instanceof Error) {
           expect(outcome).toMatchObject({ code: 'PUBLISH_FAILED' });
           expect(['not-delivered', 'unknown']).toContain((outcome as PublishError).outcome);
@@ -124,11 +125,14 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   it('its subscriptions, and no others, are lost and then found, with the gap between', () => {
     const names = dead.map(({ channel }) => channel).sort();
     expect([...new Set(losses.flatMap((loss) => loss.names))].sort()).toEqual(names);
-    expect(gaps.flatMap((gap) => gap.names).sort()).toEqual(names);
-    for (const { reason, since, until } of gaps) {
-      expect(reason).toBe('connection-lost');
+    const interrupted = gaps.filter(({ reason }) => reason === 'connection-lost');
+    expect(interrupted.flatMap((gap) => gap.names).sort()).toEqual(names);
+    for (const { since, until } of interrupted) {
       expect(until.getTime()).toBeGreaterThan(since.getTime());
     }
+    // What was in flight to the dead master, and could not be sent again in time, is missing by its number.
+    const others = gaps.filter((gap) => !interrupted.includes(gap));
+    expect(others.map(({ reason }) => reason)).toEqual(others.map(() => 'sequence'));
   });
 
   it('its successor carries them', async () => {
