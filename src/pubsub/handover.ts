@@ -36,7 +36,7 @@ type HandoverState = 'coming' | 'both' | 'echoes' | 'over';
 export class Handover {
   #state: HandoverState = 'coming';
   /** What the old node delivered before we knew that the new one had us: it may have had us already. */
-  #recent: string[] = [];
+  #recent: string[];
   #aligned = false;
   readonly #kept: Arrival[] = [];
   /** What the old node delivered and the new one has not. */
@@ -50,15 +50,13 @@ export class Handover {
     readonly to: NodeKey,
     private readonly deliver: (arrival: Arrival) => void,
     private readonly over: () => void,
-    /** The hand-over before this one, where that is not over yet; else what `from` has delivered lately. */
-    before: Handover | readonly Arrival[] = [],
+    /** What `from` has delivered lately, oldest first. */
+    recent: readonly Arrival[] = [],
+    /** The hand-over before this one, where that is not over yet. */
+    previous?: Handover,
   ) {
-    if (before instanceof Handover) {
-      this.#earlier = before.to === from ? before.#ahead : new Tally();
-    } else {
-      this.#earlier = new Tally();
-      this.#recent = before.map(keyOf);
-    }
+    this.#recent = recent.map(keyOf);
+    this.#earlier = previous?.to === from ? previous.#ahead : new Tally();
   }
 
   get state(): HandoverState {

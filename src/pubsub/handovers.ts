@@ -55,7 +55,8 @@ export class Handovers {
           subscription.handover = undefined;
         }
       },
-      previous ?? this.owner.recent(subscription, from),
+      this.owner.recent(subscription, from),
+      previous,
     );
     this.#clear(subscription);
     subscription.handover = handover;

@@ -247,8 +247,8 @@ export class Reconciler {
       return;
     }
     const arrival: Arrival = { channel, data, node };
+    this.#recent.note(subscription, arrival);
     if (subscription.handover === undefined) {
-      this.#recent.note(subscription, arrival);
       this.events.message(subscription, arrival);
     } else {
       subscription.handover.receive(arrival);

@@ -166,6 +166,7 @@ describe('Handover', () => {
       OTHER,
       ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
       () => undefined,
+      [],
       handover,
     );
     next.confirmed();
