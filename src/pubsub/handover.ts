@@ -11,8 +11,8 @@ export interface Arrival {
 /** For how long a message that the old node has delivered may still come from the new one, to a busy reader, in ms. */
 const ECHOES_FOR = 1_000;
 
-/** How many messages of the old node are remembered while the new one has not confirmed. */
-const REMEMBERED = 1_000;
+/** How many messages of the old node are remembered, at most, while the new one has not confirmed. */
+const REMEMBERED = 10_000;
 
 /** A longer message is told apart by its digest, in bytes. */
 const SHORT = 1_024;
@@ -35,9 +35,8 @@ type HandoverState = 'coming' | 'both' | 'echoes' | 'over';
  */
 export class Handover {
   #state: HandoverState = 'coming';
-  /** What the old node delivered before we knew that the new one had us: it may have had us already. */
-  #recent: string[];
-  #aligned = false;
+  /** What the old node delivered before we knew that the new one had us, and how often: it may have had us already. */
+  readonly #recent = new Map<string, number>();
   readonly #kept: Arrival[] = [];
   /** What the old node delivered and the new one has not. */
   readonly #ahead = new Tally();
@@ -55,7 +54,9 @@ export class Handover {
     /** The hand-over before this one, where that is not over yet. */
     previous?: Handover,
   ) {
-    this.#recent = recent.map(keyOf);
+    for (const arrival of recent) {
+      this.#remember(arrival);
+    }
     this.#earlier = previous?.to === from ? previous.#ahead : new Tally();
   }
 
@@ -65,16 +66,23 @@ export class Handover {
 
   /** The new node has confirmed. */
   confirmed(): void {
-    if (this.#state === 'coming') {
-      this.#state = 'both';
+    if (this.#state !== 'coming') {
+      return;
     }
+    this.#state = 'both';
+    for (const [key, times] of this.#recent) {
+      // Of equal ones nobody can tell which of them the new node had.
+      if (times === 1) {
+        this.#ahead.add(key);
+      }
+    }
+    this.#recent.clear();
   }
 
   /** A third node is one that the subscription has left already, or is leaving: the old one has heard all of it. */
   receive(arrival: Arrival): void {
     if (arrival.node === this.to) {
       if (this.#state === 'both' || this.#state === 'coming') {
-        this.#align(arrival);
         this.#kept.push(arrival);
       } else if (this.#state === 'over' || !this.#isEcho(arrival)) {
         this.deliver(arrival);
@@ -91,29 +99,13 @@ export class Handover {
     const key = keyOf(arrival);
     if (this.#state === 'both') {
       this.#ahead.add(key);
-    } else {
-      this.#recent.push(key);
-      if (this.#recent.length >= 2 * REMEMBERED) {
-        this.#recent = this.#recent.slice(-REMEMBERED);
-      }
+    } else if (this.#recent.size < REMEMBERED) {
+      this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1);
     }
   }
 
   #isEcho(arrival: Arrival): boolean {
-    this.#align(arrival);
     return this.#ahead.takeOne(keyOf(arrival));
-  }
-
-  /** The first message of the new node shows from where on the old one has delivered what the new one sends too. */
-  #align(first: Arrival): void {
-    if (!this.#aligned) {
-      this.#aligned = true;
-      const at = this.#recent.lastIndexOf(keyOf(first));
-      for (const key of at === -1 ? [] : this.#recent.slice(at)) {
-        this.#ahead.add(key);
-      }
-      this.#recent = [];
-    }
   }
 
   /** The old node sends nothing more: the new one takes over. */
@@ -130,7 +122,7 @@ export class Handover {
         this.deliver(arrival);
       }
     }
-    if (this.#ahead.empty && this.#recent.length === 0) {
+    if (this.#ahead.empty) {
       this.end();
     } else {
       this.#timer = setTimeout(() => {
