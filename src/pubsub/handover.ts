@@ -64,6 +64,11 @@ export class Handover {
     return this.#state;
   }
 
+  /** Whether it is the old node that is heard. */
+  get hearsOld(): boolean {
+    return this.#state === 'coming' || this.#state === 'both';
+  }
+
   /** The new node has confirmed. */
   confirmed(): void {
     if (this.#state !== 'coming') {
@@ -82,12 +87,12 @@ export class Handover {
   /** A third node is one that the subscription has left already, or is leaving: the old one has heard all of it. */
   receive(arrival: Arrival): void {
     if (arrival.node === this.to) {
-      if (this.#state === 'both' || this.#state === 'coming') {
+      if (this.hearsOld) {
         this.#kept.push(arrival);
       } else if (this.#state === 'over' || !this.#isEcho(arrival)) {
         this.deliver(arrival);
       }
-    } else if (arrival.node === this.from && (this.#state === 'both' || this.#state === 'coming')) {
+    } else if (arrival.node === this.from && this.hearsOld) {
       this.#remember(arrival);
       if (!this.#earlier.takeOne(keyOf(arrival))) {
         this.deliver(arrival);

@@ -37,7 +37,7 @@ export class Handovers {
     const previous = subscription.handover;
     const isHeard =
       previous !== undefined &&
-      (previous.state === 'both' || previous.state === 'coming') &&
+      previous.hearsOld &&
       previous.from !== to &&
       subscription.standing.has(previous.from);
     const from = isHeard ? previous.from : other;

@@ -15,7 +15,7 @@ const DEFAULTS = {
 const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'settleWindow'];
 
 /** The longest that a timer of Node can wait, in ms; a longer one would not wait at all. */
-const HIGHEST = 2 ** 31 - 1;
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The numbers of the options, with every default filled in; see {@link ClusterConnectionOptions} for units. */
 export type Limits = Readonly<typeof DEFAULTS>;
@@ -26,9 +26,9 @@ export function readLimits(given: Partial<Record<keyof Limits, number | undefine
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
     const value: unknown = given[name] ?? DEFAULTS[name];
     const lowest = MAY_BE_ZERO.includes(name) ? 0 : 1;
-    if (typeof value !== 'number' || !(value >= lowest && value <= HIGHEST)) {
+    if (typeof value !== 'number' || !(value >= lowest && value <= LONGEST_TIMER)) {
       throw new InvalidArgumentError(
-        `${name} is a number from ${String(lowest)} to ${String(HIGHEST)}, not ${String(value)}.`,
+        `${name} is a number from ${String(lowest)} to ${String(LONGEST_TIMER)}, not ${String(value)}.`,
       );
     }
     limits[name] = value;

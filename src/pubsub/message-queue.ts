@@ -1,8 +1,6 @@
 import { Fifo } from './fifo.js';
+import { LONGEST_TIMER } from './limits.js';
 import type { BufferPolicy } from './options.js';
-
-/** What `setTimeout` can wait, in ms (24.8 days); with more it would not wait at all. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
 export type ReaderKind = 'iteration' | 'single';

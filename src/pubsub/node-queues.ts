@@ -17,10 +17,6 @@ interface QueueLimits {
   readonly onOverflow: OverflowPolicy;
 }
 
-export interface NodeQueuesOwner extends PublicationOwner {
-  target(publication: Publication): NodeKey | undefined;
-}
-
 /**
  * The messages that wait for a node that cannot be reached, or that does not take any just now.
  *
@@ -35,7 +31,7 @@ export class NodeQueues {
     private readonly topology: Topology,
     private readonly connections: NodeConnections,
     private readonly limits: QueueLimits,
-    private readonly owner: NodeQueuesOwner,
+    private readonly owner: PublicationOwner,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each node that is waited for
     topology.onChange(() => {
@@ -147,7 +143,7 @@ export class NodeQueues {
   #reroute(): void {
     for (const [node, queue] of [...this.#queues]) {
       for (const publication of queue.drain()) {
-        if (this.owner.target(publication) === node) {
+        if (this.topology.ownerOf(publication.lane.slot) === node) {
           queue.add(publication);
         } else {
           this.owner.dispatch(publication);

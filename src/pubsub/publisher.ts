@@ -74,7 +74,6 @@ export class Publisher {
       fail: (publication: Publication, error: ClusterPubSubError): void => {
         this.#fail(publication, error);
       },
-      target: (publication: Publication): NodeKey | undefined => this.#target(publication),
     };
     // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
     this.#settling = new Settling(topology, connections, limits, metrics, owner);

@@ -90,8 +90,10 @@ export class Settling {
       this.#start(lane, new Hold('verifying', lane.expected, 0, latest));
       void this.#verify(lane, node);
     }
-    if (lane.hold === undefined || !isRepeatable(publication)) {
+    if (lane.hold === undefined) {
       this.topology.verify(node).catch(() => undefined);
+      publication.resolve(count);
+    } else if (!isRepeatable(publication)) {
       publication.resolve(count);
     } else {
       publication.answered = count;

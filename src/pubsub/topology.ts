@@ -1,6 +1,7 @@
 import { backoffDelay, pause } from './backoff.js';
 import { ClusterSurvey, isFinal, PATIENCE } from './cluster-survey.js';
 import { ClusterUnreachableError } from './errors.js';
+import { LONGEST_TIMER } from './limits.js';
 import type { Moved, SlotsMoved } from './message.js';
 import { isBelievable, type NodeAccount } from './node-account.js';
 import type { NodeKey } from './node-address.js';
@@ -24,9 +25,6 @@ import {
 
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
 const DEFAULT_REFRESH_INTERVAL = 1_000;
-
-/** The longest that a timer of Node can wait, in ms; a longer one would not wait at all. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The least time between two refreshes that nobody waits for, in ms: a storm of `MOVED` costs 20 a second. */
 const REFRESH_SPACING = 50;
@@ -222,6 +220,9 @@ export class Topology {
    * is the first to know.
    */
   async #isNoStepBack({ node, view }: NodeAccount): Promise<boolean> {
+    if (!this.changedWithin(JUST_MOVED)) {
+      return true;
+    }
     const doubtful = changesBetween(this.#view, view).find(
       ({ to, ranges }) =>
         to !== undefined && to !== node && ranges.some(([first]) => this.#hasJustMoved(first)),

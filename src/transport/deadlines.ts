@@ -1,6 +1,7 @@
+import { LONGEST_TIMER } from '../pubsub/limits.js';
+
 /** A timer fires at most this early or late, in ms: it saves wake-ups where requests come thick. */
 const COARSENESS = 10;
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * The deadlines of all pending requests on one timer. Items of the same duration expire in the order in which they
