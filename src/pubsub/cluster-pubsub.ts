@@ -27,11 +27,11 @@ import type {
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
-import type { PublishCommand, PublishOptions } from './publication.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from './publication.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
-import { PREFIX_CODEC, type StampCodec } from './stamp.js';
+import { PREFIX_CODEC, type OutgoingPayload, type StampCodec } from './stamp.js';
 import {
   checkName,
   flattenNames,
@@ -169,7 +169,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       prefix,
       sharded: () => this.#supportsSharded,
       publish: (command: PublishCommand, channel: string) =>
-        this.#publisher.publish(command, channel, '', { sequence: false }),
+        new Promise<number>((published, failed) => {
+          this.#publisher.publish(command, channel, '', { published, failed }, { sequence: false });
+        }),
     };
     const numbered = options.sequence ?? false;
     this.#reconciler = new Reconciler(
@@ -286,6 +288,27 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     options?: Pick<PublishOptions, 'verifyZero'>,
   ): Promise<number> {
     return this.#publish('SPUBLISH', channel, data, options);
+  }
+
+  /**
+   * As {@link publish} and {@link spublish}, for the transport: nothing is checked, and no promise made.
+   *
+   * @internal
+   */
+  post(
+    command: PublishCommand,
+    channel: ChannelName,
+    data: OutgoingPayload,
+    observer: PublishObserver,
+    options?: PublishOptions,
+  ): void {
+    this.#metrics.published += 1;
+    // One that is called as soon as we are connected goes after those that waited for it.
+    if (this.#status === 'idle' || this.#status === 'connecting' || this.closed || this.#held > 0) {
+      void this.#postWhenConnected(command, channel, data, observer, options);
+    } else {
+      this.#publisher.publish(command, channel, data, observer, options);
+    }
   }
 
   /**
@@ -528,17 +551,22 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
       );
     }
-    this.#metrics.published += 1;
-    // One that is called as soon as we are connected goes after those that waited for it.
-    if (this.#status === 'idle' || this.#status === 'connecting' || this.closed || this.#held > 0) {
-      this.#held += 1;
-      try {
-        await this.connect();
-      } finally {
-        this.#held -= 1;
-      }
+    return new Promise((published, failed) => {
+      this.post(command, channel, data, { published, failed }, options);
+    });
+  }
+
+  async #postWhenConnected(...message: Parameters<Publisher['publish']>): Promise<void> {
+    this.#held += 1;
+    try {
+      await this.connect();
+    } catch (error) {
+      message[3].failed(error);
+      return;
+    } finally {
+      this.#held -= 1;
     }
-    return this.#publisher.publish(command, channel, data, options);
+    this.#publisher.publish(...message);
   }
 
   async #numsub(

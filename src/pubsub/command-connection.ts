@@ -3,17 +3,20 @@ import { Fifo } from './fifo.js';
 import type { NodeKey } from './node-address.js';
 import type { Payload } from './options.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
+import { encodeHead, type CommandHead } from './resp/command-head.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 
-/** Called once with the answer of Redis, or with the error that ended the connection before it came. */
-export type ReplyCallback = (error: RedisReplyError | ConnectionLostError | undefined, reply: Reply) => void;
+/** Who waits for the answer of Redis: told once, of the answer, or of the error that ended the connection before it came. */
+export interface ReplyHandler {
+  answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
+}
 
 /**
  * One connection to one node for everything that is not a subscription: publishes, and questions about the cluster.
  * Answers come in the order of the commands.
  */
 export class CommandConnection {
-  readonly #pending = new Fifo<ReplyCallback>();
+  readonly #pending = new Fifo<ReplyHandler>();
   readonly #socket: RespSocket;
   #drained: (() => void) | undefined;
   readonly #closeListeners = new Set<() => void>();
@@ -43,25 +46,28 @@ export class CommandConnection {
     return this.#pending.length;
   }
 
-  send(args: readonly Payload[], callback: ReplyCallback): void {
+  /** Sends the command of which `head` are all arguments but the last, as `encodeHead` made it. */
+  send(head: CommandHead, last: Payload, handler: ReplyHandler): void {
     const { endedBy } = this.#socket;
     if (endedBy !== undefined) {
-      callback(endedBy, null);
+      handler.answered(endedBy, null);
       return;
     }
-    this.#socket.write(args);
-    this.#pending.push(callback);
+    this.#socket.writeAfter(head, last);
+    this.#pending.push(handler);
   }
 
   /** As {@link send}, for the ways that are not hot. */
   call(...args: Payload[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      this.send(args, (error, reply) => {
-        if (error !== undefined) {
-          reject(error);
-        } else {
-          resolve(reply);
-        }
+      this.send(encodeHead(args.slice(0, -1)), args.at(-1) as Payload, {
+        answered: (error, reply) => {
+          if (error !== undefined) {
+            reject(error);
+          } else {
+            resolve(reply);
+          }
+        },
       });
     });
   }
@@ -93,11 +99,11 @@ export class CommandConnection {
   }
 
   #settle(reply: Reply): void {
-    const callback = this.#pending.shift();
+    const handler = this.#pending.shift();
     if (reply instanceof RedisReplyError) {
-      callback?.(reply, null);
+      handler?.answered(reply, null);
     } else {
-      callback?.(undefined, reply);
+      handler?.answered(undefined, reply);
     }
     if (this.#drained !== undefined && this.#pending.length === 0) {
       this.#drained();
@@ -109,8 +115,8 @@ export class CommandConnection {
     for (const listener of this.#closeListeners) {
       listener();
     }
-    for (const callback of this.#pending.drain()) {
-      callback(error, null);
+    for (const handler of this.#pending.drain()) {
+      handler.answered(error, null);
     }
     this.#drained?.();
   }

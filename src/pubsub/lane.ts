@@ -2,6 +2,7 @@ import { slotOf } from './channel-key.js';
 import type { Hold } from './hold.js';
 import type { ChannelName } from './options.js';
 import type { PublishCommand } from './publication.js';
+import { encodeHead, type CommandHead } from './resp/command-head.js';
 import { PATTERN_HOME_SLOT } from './subscription-kind.js';
 
 /** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */
@@ -14,6 +15,8 @@ const REMEMBERED = 500;
 export class Lane {
   /** Its owner takes the messages. */
   readonly slot: number;
+  /** Its command up to the message, which is the same each time. */
+  readonly head: CommandHead;
   /** How many of its messages wait for the answer of Redis. */
   inFlight = 0;
   /** Set while its messages wait for the subscribers to follow a move. */
@@ -33,6 +36,7 @@ export class Lane {
     private stream: string,
   ) {
     this.slot = viaPatterns ? PATTERN_HOME_SLOT : slotOf(channel);
+    this.head = encodeHead([command, channel]);
   }
 
   /** The stamp of the next message. */

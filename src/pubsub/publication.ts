@@ -1,8 +1,11 @@
 import { displayName } from './channel-key.js';
+import type { CommandConnection, ReplyHandler } from './command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from './errors.js';
 import type { Lane } from './lane.js';
 import type { NodeKey } from './node-address.js';
-import type { Payload } from './options.js';
+import type { ConnectionLostError } from './resp-socket.js';
+import type { RedisReplyError, Reply } from './resp/reply.js';
+import type { OutgoingPayload } from './stamp.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
@@ -27,31 +30,66 @@ export interface PublishOptions {
   sequence?: boolean | undefined;
 }
 
+/**
+ * Who wants to know what became of a message: one of the two is called, once. An object instead of a promise, for a
+ * promise and its reactions cost as much as all the rest of a publish.
+ */
+export interface PublishObserver {
+  published(receivers: number): void;
+  failed(error: unknown): void;
+}
+
+/** Who sends messages, and judges what Redis says of them. */
+export interface PublicationKeeper {
+  answered(
+    publication: Publication,
+    error: RedisReplyError | ConnectionLostError | undefined,
+    reply: Reply,
+  ): void;
+}
+
 /** A message on its way to Redis. */
-export interface Publication {
-  readonly lane: Lane;
-  readonly data: Payload;
-  readonly verifyZero: boolean;
-  readonly sequenced: boolean;
-  /** Which call this was: what has to wait goes out in the order of the calls. */
-  readonly serial: number;
+export class Publication implements ReplyHandler {
   /** Its place in the sequence of its lane, once it has been written. */
-  stamp: string | undefined;
+  stamp: string | undefined = undefined;
+  /** Where it was written last. */
+  connection: CommandConnection | undefined = undefined;
   /** Whether it has waited for its node or its subscribers, and was counted among those that may. */
-  waited: boolean;
+  waited = false;
   /** Whether a copy may have reached Redis without an answer. */
-  doubtful: boolean;
+  doubtful = false;
   /** The count of a copy that Redis took, though perhaps at a node that should not have. */
-  answered: number | undefined;
+  counted: number | undefined = undefined;
   /** When to give up, in ms since the epoch; told when it first has to wait. */
-  deadline: number;
+  deadline = 0;
   /** How often its count was too low to be believed. */
-  doubts: number;
-  redirects: number;
+  doubts = 0;
+  redirects = 0;
   /** How often Redis has refused it with an error that passes. */
-  refusals: number;
-  resolve(count: number): void;
-  reject(error: ClusterPubSubError): void;
+  refusals = 0;
+
+  constructor(
+    private readonly keeper: PublicationKeeper,
+    readonly lane: Lane,
+    readonly data: OutgoingPayload,
+    readonly verifyZero: boolean,
+    readonly sequenced: boolean,
+    /** Which call this was: what has to wait goes out in the order of the calls. */
+    readonly serial: number,
+    private readonly observer: PublishObserver,
+  ) {}
+
+  answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {
+    this.keeper.answered(this, error, reply);
+  }
+
+  resolve(count: number): void {
+    this.observer.published(count);
+  }
+
+  reject(error: ClusterPubSubError): void {
+    this.observer.failed(error);
+  }
 }
 
 /** Who sends what has waited, and tells what cannot be sent. */

@@ -15,14 +15,16 @@ import type { ChannelName, OverflowPolicy, Payload } from './options.js';
 import {
   isRepeatable,
   publishFailure,
-  type Publication,
+  Publication,
+  type PublicationKeeper,
   type PublishCommand,
+  type PublishObserver,
   type PublishOptions,
 } from './publication.js';
 import type { ConnectionLostError } from './resp-socket.js';
-import { RedisReplyError } from './resp/reply.js';
+import { RedisReplyError, type Reply } from './resp/reply.js';
 import { Settling } from './settling.js';
-import type { StampCodec } from './stamp.js';
+import { unstamped, type OutgoingPayload, type StampCodec } from './stamp.js';
 import type { Topology } from './topology.js';
 
 /** How often a count of 0, or one lower than before, is asked again. */
@@ -52,7 +54,7 @@ export interface PublisherLimits {
  * and not answered is sent again when it has a stamp, by which receivers know a second copy; else, or when it cannot be
  * sent in time, it fails as `unknown`. One that never reached Redis fails as `not-delivered`.
  */
-export class Publisher {
+export class Publisher implements PublicationKeeper {
   readonly #lanes = new LaneTable();
   readonly #queues: NodeQueues;
   readonly #settling: Settling;
@@ -83,29 +85,13 @@ export class Publisher {
   publish(
     command: PublishCommand,
     channel: ChannelName,
-    data: Payload,
+    data: OutgoingPayload,
+    observer: PublishObserver,
     { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
-  ): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#serial += 1;
-      this.#dispatch({
-        lane: this.#lanes.get(command, channel, via === 'patterns'),
-        data,
-        verifyZero,
-        sequenced: sequence,
-        serial: this.#serial,
-        stamp: undefined,
-        waited: false,
-        doubtful: false,
-        answered: undefined,
-        deadline: 0,
-        doubts: 0,
-        redirects: 0,
-        refusals: 0,
-        resolve,
-        reject,
-      });
-    });
+  ): void {
+    this.#serial += 1;
+    const lane = this.#lanes.get(command, channel, via === 'patterns');
+    this.#dispatch(new Publication(this, lane, data, verifyZero, sequence, this.#serial, observer));
   }
 
   /** How many messages wait to be sent. */
@@ -146,27 +132,41 @@ export class Publisher {
       this.#fail(publication, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }
-    const { lane, data } = publication;
-    let payload = data;
-    if (publication.sequenced && this.stamps.codec.carries(data)) {
-      if (publication.stamp === undefined) {
-        publication.stamp = lane.nextStamp();
-      } else {
-        this.metrics.republished += 1;
-      }
-      payload = this.stamps.codec.seal(data, publication.stamp);
-    }
+    const { lane } = publication;
+    const payload = this.#stamped(publication);
     lane.inFlight += 1;
-    connection.send([lane.command, lane.channel, payload], (error, reply) => {
-      lane.inFlight -= 1;
-      if (error === undefined) {
-        this.#counted(connection.node, publication, reply as number);
-      } else if (error instanceof RedisReplyError) {
-        this.#refused(connection.node, publication, error);
-      } else {
-        this.#lost(connection.node, publication, error);
-      }
-    });
+    publication.connection = connection;
+    connection.send(lane.head, payload, publication);
+  }
+
+  #stamped(publication: Publication): Payload {
+    const { data, sequenced } = publication;
+    if (!sequenced || !this.stamps.codec.carries(data)) {
+      return unstamped(data);
+    }
+    if (publication.stamp === undefined) {
+      publication.stamp = publication.lane.nextStamp();
+    } else {
+      this.metrics.republished += 1;
+    }
+    return this.stamps.codec.seal(data, publication.stamp);
+  }
+
+  /** Called by the publication that a connection has an answer for. */
+  answered(
+    publication: Publication,
+    error: RedisReplyError | ConnectionLostError | undefined,
+    reply: Reply,
+  ): void {
+    const { node } = publication.connection as CommandConnection;
+    publication.lane.inFlight -= 1;
+    if (error === undefined) {
+      this.#counted(node, publication, reply as number);
+    } else if (error instanceof RedisReplyError) {
+      this.#refused(node, publication, error);
+    } else {
+      this.#lost(node, publication, error);
+    }
   }
 
   #counted(node: NodeKey, publication: Publication, count: number): void {

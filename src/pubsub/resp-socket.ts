@@ -1,6 +1,7 @@
 import type { OpenSocket } from './connection-factory.js';
 import type { NodeKey } from './node-address.js';
 import type { Payload } from './options.js';
+import type { CommandHead } from './resp/command-head.js';
 import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
 import type { Reply } from './resp/reply.js';
@@ -116,10 +117,14 @@ export class RespSocket {
   }
 
   write(args: readonly Payload[]): void {
-    if (!this.user.waiting()) {
-      this.#lastProgress = performance.now();
-    }
+    this.#noteCommand();
     this.#writer.write(args);
+  }
+
+  /** As {@link write}, where all arguments but the last are encoded already. */
+  writeAfter(head: CommandHead, last: Payload): void {
+    this.#noteCommand();
+    this.#writer.writeAfter(head, last);
   }
 
   /** Hands what was written to the socket, then ends the connection: what the kernel has not taken by then is gone. */
@@ -136,6 +141,12 @@ export class RespSocket {
     clearInterval(this.#watch);
     this.opened.close();
     this.user.ended(this.#endedBy);
+  }
+
+  #noteCommand(): void {
+    if (!this.user.waiting()) {
+      this.#lastProgress = performance.now();
+    }
   }
 
   #checkProgress(): void {

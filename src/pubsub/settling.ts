@@ -96,7 +96,7 @@ export class Settling {
     } else if (!isRepeatable(publication)) {
       publication.resolve(count);
     } else {
-      publication.answered = count;
+      publication.counted = count;
       publication.doubts += 1;
       this.#add(publication);
     }
@@ -127,10 +127,10 @@ export class Settling {
     this.#stop.abort();
     for (const lane of [...this.#held]) {
       for (const publication of this.#end(lane)) {
-        if (publication.answered === undefined) {
+        if (publication.counted === undefined) {
           this.owner.fail(publication, new ClosedError());
         } else {
-          publication.resolve(publication.answered);
+          publication.resolve(publication.counted);
         }
       }
     }
@@ -201,9 +201,9 @@ export class Settling {
   #add(publication: Publication): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
     const queue = (publication.lane.hold as Hold).queue;
-    if (this.#heldMessages >= maxQueuedMessages && publication.answered === undefined) {
+    if (this.#heldMessages >= maxQueuedMessages && publication.counted === undefined) {
       const oldest =
-        onOverflow === 'drop-oldest' ? queue.take(({ answered }) => answered === undefined) : undefined;
+        onOverflow === 'drop-oldest' ? queue.take(({ counted }) => counted === undefined) : undefined;
       this.owner.fail(oldest ?? publication, new QueueFullError('a slot that has moved', maxQueuedMessages));
       if (oldest === undefined) {
         return;
@@ -227,10 +227,10 @@ export class Settling {
     const verified = lane.hold?.state === 'verifying';
     lane.accept();
     for (const publication of this.#end(lane)) {
-      if (verified && publication.answered !== undefined) {
-        publication.resolve(publication.answered);
+      if (verified && publication.counted !== undefined) {
+        publication.resolve(publication.counted);
       } else {
-        publication.answered = undefined;
+        publication.counted = undefined;
         this.owner.dispatch(publication);
       }
     }

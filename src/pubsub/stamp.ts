@@ -13,14 +13,30 @@ export interface Stamped {
   readonly data: Buffer;
 }
 
+/** A text that has a place for its stamp: so it is put together once, when its number is known. */
+export interface TextWithPlace {
+  withStamp(stamp: string): string;
+}
+
+export type OutgoingPayload = Payload | TextWithPlace;
+
 /** How a payload carries its stamp. */
 export interface StampCodec {
   /** Whether it can carry one. One that cannot must take no number either, or receivers would miss it. */
-  carries(payload: Payload): boolean;
+  carries(payload: OutgoingPayload): boolean;
   /** The payload with its stamp; as it is, if it cannot carry one. */
-  seal(payload: Payload, stamp: string): Payload;
+  seal(payload: OutgoingPayload, stamp: string): Payload;
   /** `undefined`: it has no stamp, for another program published it. Bytes are not copied. */
   open(data: Buffer): Stamped | undefined;
+}
+
+/** A payload that goes out without a number. */
+export function unstamped(payload: OutgoingPayload): Payload {
+  return isWithPlace(payload) ? payload.withStamp('') : payload;
+}
+
+export function isWithPlace(payload: OutgoingPayload): payload is TextWithPlace {
+  return typeof payload !== 'string' && 'withStamp' in payload;
 }
 
 /** The bytes of an envelope: these, the length of the stamp in one byte, the stamp, the payload. */
@@ -31,7 +47,8 @@ const HEAD = MAGIC.length + 1;
 export const PREFIX_CODEC: StampCodec = {
   carries: () => true,
 
-  seal(payload, stamp) {
+  seal(outgoing, stamp) {
+    const payload = unstamped(outgoing);
     // All of it is ASCII, so that a text stays one, with the same bytes: a socket writes text cheaper than chunks.
     const head = `${MAGIC}${String.fromCharCode(stamp.length)}${stamp}`;
     if (typeof payload === 'string') {

@@ -1,5 +1,12 @@
-import { LONGEST_STAMP, PREFIX_CODEC, readStamp, type StampCodec, type Stamped } from '../pubsub/stamp.js';
-import { isBinaryFrame, STAMP_PLACE } from './wire.js';
+import {
+  isWithPlace,
+  LONGEST_STAMP,
+  PREFIX_CODEC,
+  readStamp,
+  type StampCodec,
+  type Stamped,
+} from '../pubsub/stamp.js';
+import { isBinaryFrame } from './wire.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -22,13 +29,15 @@ const KEY = Buffer.from('"_cps":{');
  * @internal
  */
 export const FRAME_STAMP_CODEC: StampCodec = {
-  carries: (payload) => (typeof payload === 'string' ? hasPlace(payload) : isBinaryFrame(payload)),
+  carries: (payload) => isWithPlace(payload) || (typeof payload !== 'string' && isBinaryFrame(payload)),
 
   seal(payload, stamp) {
-    if (typeof payload !== 'string') {
-      return isBinaryFrame(payload) ? PREFIX_CODEC.seal(payload, stamp) : payload;
+    if (isWithPlace(payload)) {
+      return payload.withStamp(stamp);
     }
-    return hasPlace(payload) ? `${payload.slice(0, -AFTER.length)}${stamp}"}}` : payload;
+    return typeof payload !== 'string' && isBinaryFrame(payload)
+      ? PREFIX_CODEC.seal(payload, stamp)
+      : payload;
   },
 
   open(data) {
@@ -46,11 +55,6 @@ function openText(data: Buffer): Stamped | undefined {
   const start = startOfText(data, end);
   const field = start - BEFORE.length;
   return isAt(data, field, BEFORE) && isInOurKey(data, field) ? readStamp(data, start, end) : undefined;
-}
-
-/** The frames of this package end with it; that our key is before it is only to tell them from a chance likeness. */
-function hasPlace(frame: string): boolean {
-  return frame.endsWith(STAMP_PLACE) && frame.lastIndexOf('"_cps":{') >= 0;
 }
 
 /** Where the string that ends at `end` begins; of no use if it is longer than a stamp. */

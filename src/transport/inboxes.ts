@@ -1,7 +1,10 @@
 import type { DataMessage, Gap, Loss } from '../pubsub/message.js';
+import { BoundedCache } from './bounded-cache.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestCall } from './request-call.js';
+import { FrameEnd } from './wire.js';
+import type { WireFields } from './wire-fields.js';
 
 /** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
 const TAGS_TRIED = 65_536;
@@ -23,7 +26,11 @@ export class Inbox {
   /** Why it was refused. */
   error: unknown;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** What the frames of requests that are to be answered here end with. */
+    readonly end: FrameEnd,
+  ) {}
 }
 
 /** What the owner of the inboxes does about them. */
@@ -45,21 +52,29 @@ export interface InboxOwner {
 export class Inboxes {
   readonly #byNode = new Map<string, Inbox>();
   readonly #byName = new Map<string, Inbox>();
+  /** What {@link for} has found, until slots move. */
+  readonly #byChannel = new BoundedCache<Inbox>();
 
   constructor(
     private readonly engine: Engine,
     private readonly names: ChannelNames,
     private readonly clientId: string,
+    /** Whether frames carry a stamp. */
+    private readonly sequence: boolean,
     private readonly owner: InboxOwner,
   ) {
     // Slots have moved, so that an inbox may no longer sit with the master it was made for. It stays subscribed.
-    engine.on('moved', () => this.#byNode.clear());
+    engine.on('moved', () => this.#forgetPlaces());
     engine.on('lost', (loss) => this.#onLost(loss));
     engine.on('gap', (gap) => this.#onGap(gap));
   }
 
   /** The inbox in the shard of `channel`. */
   for(channel: string): Inbox {
+    return this.#byChannel.get(channel) ?? this.#find(channel);
+  }
+
+  #find(channel: string): Inbox {
     const node = this.engine.nodeOf(channel) ?? '';
     let inbox = this.#byNode.get(node);
     if (inbox === undefined) {
@@ -67,7 +82,15 @@ export class Inboxes {
       inbox = this.#byName.get(name) ?? this.#subscribe(name);
       this.#byNode.set(node, inbox);
     }
+    if (node !== '') {
+      this.#byChannel.set(channel, inbox);
+    }
     return inbox;
+  }
+
+  #forgetPlaces(): void {
+    this.#byNode.clear();
+    this.#byChannel.clear();
   }
 
   #nameAt(node: string): string {
@@ -89,7 +112,8 @@ export class Inboxes {
   }
 
   #subscribe(name: string): Inbox {
-    const inbox = new Inbox(name);
+    const fields: WireFields = this.engine.supportsSharded ? { r: name } : { r: name, c: 1 };
+    const inbox = new Inbox(name, new FrameEnd(fields, this.sequence));
     this.#byName.set(name, inbox);
     const handlers = {
       [name]: (message: DataMessage<'buffer'>): void => this.owner.received(message, inbox),
@@ -103,7 +127,7 @@ export class Inboxes {
         inbox.state = 'refused';
         inbox.error = error;
         this.#byName.delete(name);
-        this.#byNode.clear();
+        this.#forgetPlaces();
         this.owner.refused(inbox);
       },
     );

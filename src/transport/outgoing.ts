@@ -1,8 +1,8 @@
 import type { ReadPacket } from '@nestjs/microservices';
 import { PayloadTooLargeError } from './errors.js';
-import type { FrameOptions, PubSubMode } from './options.js';
+import type { PubSubMode } from './options.js';
 import { isRecord } from './record.js';
-import { encodeFrame, oversize, type WireFields } from './wire.js';
+import { encodeFrame, oversize, type EncodedFrame, type FrameEnd } from './wire.js';
 
 /** What a packet to be sent says about itself. */
 export interface Outgoing {
@@ -34,15 +34,23 @@ export function unpackRecord(packet: ReadPacket<unknown>, route: string): Outgoi
  * @throws {PayloadTooLargeError} when the frame has more bytes than `maxPayload`.
  */
 export function encodeWithin(
-  { maxPayload, sequence }: FrameOptions,
+  maxPayload: number,
   route: string,
   serialized: unknown,
-  fields: WireFields | undefined,
-): string | Buffer {
-  const frame = encodeFrame(serialized, fields, sequence);
+  end: FrameEnd,
+): EncodedFrame {
+  const frame = encodeFrame(serialized, end);
+  assertWithin(maxPayload, route, frame);
+  return frame;
+}
+
+/**
+ * @internal
+ * @throws {PayloadTooLargeError} when the frame has more bytes than `maxPayload`.
+ */
+export function assertWithin(maxPayload: number, route: string, frame: EncodedFrame): void {
   const size = oversize(frame, maxPayload);
   if (size !== undefined) {
     throw new PayloadTooLargeError(route, size, maxPayload);
   }
-  return frame;
 }

@@ -25,11 +25,12 @@ export function startProcessing(
   refused: (error: unknown, began: boolean) => void,
 ): void {
   let began = false;
-  const done = async (): Promise<void> => {
-    if (!began) {
-      began = true;
-      await body();
+  const done = (): Promise<void> => {
+    if (began) {
+      return Promise.resolve();
     }
+    began = true;
+    return body();
   };
   try {
     const result = hooks.start(context, done);

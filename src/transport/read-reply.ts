@@ -18,35 +18,40 @@ export function readReply(
   deserializer: ProducerDeserializer,
   malformedLog: MalformedLog,
 ): void {
-  const malformed = (): void => malformedLog.report(inbox.name, message.data.length);
+  const unreadable = (): void => malformedLog.report(inbox.name, message.data.length);
   const frame = decodeFrame(message.data);
   if (frame === undefined) {
-    malformed();
+    unreadable();
     return;
   }
   const { fields, packet } = frame;
   if (fields.k === 1) {
     return; // a server that asked whether we are still here
   }
-  const deliver = (reply: unknown): void => {
-    if (typeof reply !== 'object' || reply === null) {
-      malformed();
-    } else if (fields.n === 1) {
-      requests.declined((reply as Reply).id);
-    } else {
-      requests.answer(reply);
-    }
-  };
+  const declined = fields.n === 1;
   let reply: unknown;
   try {
     reply = deserializer.deserialize(packet);
   } catch {
-    malformed();
+    unreadable();
     return;
   }
   if (isPromiseLike(reply)) {
-    reply.then(deliver, malformed);
-  } else {
-    deliver(reply);
+    reply.then((later) => give(requests, later, declined) || unreadable(), unreadable);
+  } else if (!give(requests, reply, declined)) {
+    unreadable();
   }
+}
+
+/** False: it is no reply. */
+function give(requests: Requests, reply: unknown, declined: boolean): boolean {
+  if (typeof reply !== 'object' || reply === null) {
+    return false;
+  }
+  if (declined) {
+    requests.declined((reply as Reply).id);
+  } else {
+    requests.answer(reply);
+  }
+  return true;
 }

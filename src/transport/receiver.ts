@@ -1,6 +1,7 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/message.js';
 import type { ActiveWork } from './active-work.js';
+import { type Asker, Askers } from './askers.js';
 import { type ChannelNames, isInbox, isReserved } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { ClusterPubSubContext } from './context.js';
@@ -9,10 +10,10 @@ import type { MalformedLog } from './malformed-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { isPromiseLike } from './promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
-import { SeenRequests } from './seen-requests.js';
 import type { ServerLane } from './server-lanes.js';
 import { ServerRequest } from './server-request.js';
-import { decodeFrame, type WireFields } from './wire.js';
+import { decodeFrame } from './wire.js';
+import type { WireFields } from './wire-fields.js';
 
 /** Ours have a handful of characters, stock Nest's 21. */
 const LONGEST_ID = 128;
@@ -59,8 +60,7 @@ interface Arrival {
 export class Receiver {
   /** Once false, nothing is handled any more. */
   accepting = true;
-  readonly #requests = new Map<string, ServerRequest>();
-  readonly #seen = new SeenRequests();
+  readonly #askers = new Askers();
   readonly #ofRequests;
   readonly #ofEvents;
 
@@ -74,7 +74,7 @@ export class Receiver {
       log,
       over: (request: ServerRequest): void => {
         work.delete(request);
-        this.#requests.delete(request.key);
+        request.asker?.running.delete(String(request.id));
       },
     };
   }
@@ -96,7 +96,7 @@ export class Receiver {
     const { fields, packet } = frame;
     if (fields.x !== undefined) {
       if (fields.r !== undefined && isInbox(fields.r) && isId(fields.x)) {
-        this.#cancel(keyOf(fields.r, fields.x));
+        this.#cancel(this.#askers.at(fields.r, addressKind(fields)), fields.x);
       }
       return;
     }
@@ -146,16 +146,22 @@ export class Receiver {
 
   #requestOfOurs(arrival: Arrival, replyTo: string, packet: IncomingPacket): void {
     const { lane, fields } = arrival;
-    const to: ReplyAddress = { kind: fields.c === 1 ? 'channel' : 'shard', channel: replyTo, stock: false };
-    const key = keyOf(replyTo, packet.id);
+    const asker = this.#askers.at(replyTo, addressKind(fields));
+    const id = String(packet.id);
     if (lane.request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
       // Redis has counted us, so that the asker would wait for us. Said once for each subscription, as it counts.
-      if (this.#seen.isFirst(`${lane.name} ${key}`)) {
-        this.#decline(lane, to, packet.id, { n: 1 });
+      if (this.#askers.isFirst(asker, `${lane.name} ${id}`)) {
+        this.#decline(lane, asker.address, packet.id, { n: 1 });
       }
-    } else if (this.#seen.isFirst(key)) {
-      const request = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
-      this.#requests.set(key, request);
+    } else if (this.#askers.isFirst(asker, id)) {
+      const request = new ServerRequest(
+        asker,
+        packet.id as string,
+        lane.route,
+        asker.address,
+        this.#ofRequests,
+      );
+      asker.running.set(id, request);
       this.parts.work.add(request);
       request.start(lane.request, packet.data, contextOf(arrival, packet));
     }
@@ -168,8 +174,7 @@ export class Receiver {
     if (lane.request !== undefined) {
       // Where there is an exact handler too, it gets the request by its own subscription.
       if (lane.kind !== 'pattern' || !this.parts.requestChannels.has(channel)) {
-        const key = keyOf(to.channel, packet.id);
-        const request = new ServerRequest(key, packet.id as string, lane.route, to, this.#ofRequests);
+        const request = new ServerRequest(undefined, packet.id as string, lane.route, to, this.#ofRequests);
         this.parts.work.add(request);
         request.start(lane.request, packet.data, contextOf(arrival, packet));
       }
@@ -199,11 +204,11 @@ export class Receiver {
     }
   }
 
-  #cancel(key: string): void {
-    const request = this.#requests.get(key);
+  #cancel(asker: Asker, id: string): void {
+    const request = asker.running.get(id);
     if (request === undefined) {
       // It may still be with an asynchronous deserializer: then it shall pass for a second copy.
-      this.#seen.isFirst(key);
+      this.#askers.isFirst(asker, id);
     } else {
       request.stop();
     }
@@ -213,12 +218,13 @@ export class Receiver {
     const { replies } = this.parts;
     const packet = { id: id as string, status: 'error', err: NO_MESSAGE_HANDLER };
     const failed = (error: unknown): void => this.parts.log(lane.route, 'An answer was not sent', error);
+    const observer = { published: (): void => undefined, failed };
     try {
       const frame = replies.encode(to, lane.route, packet, fields);
       if (isPromiseLike(frame)) {
-        frame.then((encoded) => replies.publish(to, encoded, false)).then(undefined, failed);
+        frame.then((encoded) => replies.publish(to, encoded, false, observer)).then(undefined, failed);
       } else {
-        replies.publish(to, frame, false).catch(failed);
+        replies.publish(to, frame, false, observer);
       }
     } catch (error) {
       failed(error);
@@ -231,8 +237,8 @@ function isId(id: unknown): id is string | number {
   return typeof id === 'number' || (typeof id === 'string' && id.length <= LONGEST_ID);
 }
 
-function keyOf(replyTo: string | undefined, id: unknown): string {
-  return `${replyTo ?? ''} ${String(id)}`;
+function addressKind({ c }: WireFields): ReplyAddress['kind'] {
+  return c === 1 ? 'channel' : 'shard';
 }
 
 function contextOf({ channel, lane, node, fields }: Arrival, packet: IncomingPacket): ClusterPubSubContext {

@@ -1,9 +1,11 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
-import { PayloadTooLargeError } from './errors.js';
+import type { PublishCommand, PublishObserver } from '../pubsub/publication.js';
 import type { Engine } from './engine-events.js';
 import type { FrameOptions } from './options.js';
 import { isPromiseLike } from './promise-like.js';
-import { encodeFrame, encodeSignal, encodeStock, oversize, type WireFields } from './wire.js';
+import { assertWithin, encodeWithin } from './outgoing.js';
+import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire.js';
+import type { WireFields } from './wire-fields.js';
 
 /** Where a reply goes. */
 export interface ReplyAddress {
@@ -19,11 +21,15 @@ export interface ReplyAddress {
  * @internal
  */
 export class Replies {
+  readonly #end: FrameEnd;
+
   constructor(
     private readonly engine: Engine,
     private readonly serializer: ConsumerSerializer,
     private readonly options: FrameOptions,
-  ) {}
+  ) {
+    this.#end = new FrameEnd(undefined, options.sequence);
+  }
 
   /**
    * @throws {PayloadTooLargeError}, or what the serializer throws; a promise where the serializer gives one.
@@ -33,29 +39,34 @@ export class Replies {
     route: string,
     packet: WritePacket & PacketId,
     fields?: WireFields,
-  ): string | Buffer | PromiseLike<string | Buffer> {
-    const { maxPayload, sequence } = this.options;
-    const finish = (serialized: unknown): string | Buffer => {
-      const frame = to.stock ? encodeStock(serialized) : encodeFrame(serialized, fields, sequence);
-      const size = oversize(frame, maxPayload);
-      if (size !== undefined) {
-        throw new PayloadTooLargeError(route, size, maxPayload);
-      }
-      return frame;
-    };
+  ): EncodedFrame | PromiseLike<EncodedFrame> {
     const serialized: unknown = this.serializer.serialize(packet);
-    return isPromiseLike(serialized) ? serialized.then(finish) : finish(serialized);
+    return isPromiseLike(serialized)
+      ? serialized.then((later) => this.#finish(to, route, later, fields))
+      : this.#finish(to, route, serialized, fields);
+  }
+
+  #finish(
+    to: ReplyAddress,
+    route: string,
+    serialized: unknown,
+    fields: WireFields | undefined,
+  ): EncodedFrame {
+    if (!to.stock) {
+      const end = fields === undefined ? this.#end : this.#end.with(fields);
+      return encodeWithin(this.options.maxPayload, route, serialized, end);
+    }
+    const frame = encodeStock(serialized);
+    assertWithin(this.options.maxPayload, route, frame);
+    return frame;
   }
 
   /**
-   * Resolves to how many took it. A zero may be a mistake, see {@link isGone}; not so of a `final` reply, of which the
-   * asker drops a second copy, so that it may be sent again.
+   * Tells the observer how many took it. A zero may be a mistake, see {@link isGone}; not so of a `final` reply, of which
+   * the asker drops a second copy, so that it may be sent again.
    */
-  publish(to: ReplyAddress, frame: string | Buffer, final: boolean): Promise<number> {
-    const options = { verifyZero: final && !to.stock };
-    return to.kind === 'shard'
-      ? this.engine.spublish(to.channel, frame, options)
-      : this.engine.publish(to.channel, frame, options);
+  publish(to: ReplyAddress, frame: EncodedFrame, final: boolean, observer: PublishObserver): void {
+    this.engine.post(commandTo(to), to.channel, frame, observer, final && !to.stock ? VERIFIED : undefined);
   }
 
   /**
@@ -63,10 +74,16 @@ export class Replies {
    * twice: a value of a stream may not.
    */
   async isGone(to: ReplyAddress): Promise<boolean> {
-    const signal = encodeSignal({ k: 1 });
-    const receivers = await (to.kind === 'shard'
-      ? this.engine.spublish(to.channel, signal, { verifyZero: true })
-      : this.engine.publish(to.channel, signal, { verifyZero: true }));
+    const receivers = await new Promise<number>((published, failed) => {
+      const observer = { published, failed };
+      this.engine.post(commandTo(to), to.channel, encodeSignal({ k: 1 }), observer, VERIFIED);
+    });
     return receivers === 0;
   }
+}
+
+const VERIFIED = { verifyZero: true } as const;
+
+function commandTo({ kind }: ReplyAddress): PublishCommand {
+  return kind === 'shard' ? 'SPUBLISH' : 'PUBLISH';
 }

@@ -1,6 +1,8 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { PublishObserver } from '../pubsub/publication.js';
 import { isPromiseLike } from './promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
+import type { EncodedFrame } from './wire.js';
 
 /** Who the queue reports to. */
 export interface ReplyQueueOwner {
@@ -17,7 +19,7 @@ export interface ReplyQueueOwner {
  *
  * @internal
  */
-export class ReplyQueue {
+export class ReplyQueue implements PublishObserver {
   #waiting: WritePacket[] = [];
   #flushing = false;
   #unconfirmed = 0;
@@ -66,7 +68,7 @@ export class ReplyQueue {
   flush(): void {
     for (let packet = this.#waiting.shift(); packet !== undefined; packet = this.#waiting.shift()) {
       try {
-        const frame = this.replies.encode(this.to, this.route, { ...packet, id: this.id });
+        const frame = this.replies.encode(this.to, this.route, Object.assign(packet, { id: this.id }));
         if (isPromiseLike(frame)) {
           // What follows waits for it, for the order's sake.
           const final = packet.isDisposed === true;
@@ -85,20 +87,23 @@ export class ReplyQueue {
     this.#tellWhenDrained();
   }
 
-  #publish(frame: string | Buffer, final: boolean): void {
+  #publish(frame: EncodedFrame, final: boolean): void {
     this.#unconfirmed++;
-    this.replies.publish(this.to, frame, final).then(
-      (receivers) => {
-        this.#unconfirmed--;
-        this.owner.sent(receivers);
-        this.#tellWhenDrained();
-      },
-      (error: unknown) => {
-        this.#unconfirmed--;
-        this.owner.failed(error, 'publishing');
-        this.#tellWhenDrained();
-      },
-    );
+    this.replies.publish(this.to, frame, final, this);
+  }
+
+  /** Called by the engine: a reply has reached Redis. */
+  published(receivers: number): void {
+    this.#unconfirmed--;
+    this.owner.sent(receivers);
+    this.#tellWhenDrained();
+  }
+
+  /** Called by the engine. */
+  failed(error: unknown): void {
+    this.#unconfirmed--;
+    this.owner.failed(error, 'publishing');
+    this.#tellWhenDrained();
   }
 
   #tellWhenDrained(): void {

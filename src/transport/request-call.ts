@@ -1,12 +1,22 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../pubsub/publication.js';
 import type { Inbox } from './inboxes.js';
+import type { EncodedFrame } from './wire.js';
 
 /** Where a request is published. */
 export interface RequestLane {
-  readonly kind: 'shard' | 'channel';
+  readonly command: PublishCommand;
   readonly channel: string;
   /** Handlers are reached by pattern subscriptions, which all sit with one master. */
   readonly wildcard: boolean;
+  readonly options: PublishOptions;
+}
+
+/** Who moves a {@link RequestCall} through its states. */
+export interface RequestKeeper {
+  /** So many servers got it. */
+  counted(call: RequestCall, receivers: number): void;
+  fail(call: RequestCall, error: unknown): void;
 }
 
 /**
@@ -19,7 +29,7 @@ export interface RequestLane {
  *
  * @internal
  */
-export class RequestCall {
+export class RequestCall implements PublishObserver {
   state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
   /** The lane in use. */
   lane = 0;
@@ -29,7 +39,7 @@ export class RequestCall {
   /** Whether a server, at least, has an event handler of exactly this pattern. */
   eventHandlerExists = false;
   answered = false;
-  frame: string | Buffer = '';
+  frame: EncodedFrame = '';
 
   constructor(
     readonly id: string,
@@ -40,9 +50,18 @@ export class RequestCall {
     /** In ms; 0: none. */
     readonly timeout: number,
     readonly callback: (packet: WritePacket) => void,
+    private readonly keeper: RequestKeeper,
   ) {}
 
   get isPublished(): boolean {
     return this.state === 'publishing' || this.state === 'waiting';
+  }
+
+  published(receivers: number): void {
+    this.keeper.counted(this, receivers);
+  }
+
+  failed(error: unknown): void {
+    this.keeper.fail(this, error);
   }
 }

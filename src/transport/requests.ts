@@ -7,11 +7,9 @@ import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine-events.js';
 import { NoSubscribersError, RequestTimeoutError } from './errors.js';
 import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';
-import { RequestCall, type RequestLane } from './request-call.js';
-import { encodeSignal, type WireFields } from './wire.js';
-
-const OF_EXACT_HANDLERS = { verifyZero: true } as const;
-const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
+import { RequestCall, type RequestKeeper, type RequestLane } from './request-call.js';
+import { RequestRoutes } from './request-routes.js';
+import { encodeSignal, type EncodedFrame, type FrameEnd } from './wire.js';
 
 /** In ms; doubled with each try. */
 const FIRST_CANCEL_RETRY = 100;
@@ -31,20 +29,23 @@ export interface Reply {
  *
  * @internal
  */
-export class Requests implements InboxOwner {
+export class Requests implements InboxOwner, RequestKeeper {
   readonly #pending = new Map<string, RequestCall>();
   readonly #deadlines = new Deadlines<RequestCall>((call) => this.#expire(call));
+  readonly #routes: RequestRoutes;
   readonly #inboxes: Inboxes;
   #nextId = 0;
 
   constructor(
     private readonly engine: Engine,
-    private readonly names: ChannelNames,
+    names: ChannelNames,
     clientId: string,
+    sequence: boolean,
     /** Decodes a reply and gives it to {@link answer}. */
     readonly received: (message: DataMessage<'buffer'>, inbox: Inbox) => void,
   ) {
-    this.#inboxes = new Inboxes(engine, names, clientId, this);
+    this.#routes = new RequestRoutes(engine, names);
+    this.#inboxes = new Inboxes(engine, names, clientId, sequence, this);
   }
 
   /** How many wait for an answer. */
@@ -55,28 +56,20 @@ export class Requests implements InboxOwner {
   /** Opens a request; its time runs from now. Nothing is published before {@link send}. */
   open(route: string, timeout: number, callback: (packet: WritePacket) => void): RequestCall {
     const id = (this.#nextId++).toString(36);
-    const lanes = this.#lanesOf(route);
-    const inbox = this.#inboxes.for(this.names.channel(route));
-    const call = new RequestCall(id, route, lanes, inbox, timeout, callback);
+    const { channel, lanes } = this.#routes.of(route);
+    const call = new RequestCall(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
     this.#pending.set(id, call);
     this.#deadlines.add(call, timeout);
     return call;
   }
 
   /** What the frame of a request must say, so that its reply finds back. */
-  fieldsOf(call: RequestCall, headers: Readonly<Record<string, string>> | undefined): WireFields {
-    const fields: WireFields = { r: call.inbox.name };
-    if (!this.engine.supportsSharded) {
-      fields.c = 1;
-    }
-    if (headers !== undefined) {
-      fields.h = headers;
-    }
-    return fields;
+  endOf({ inbox }: RequestCall, headers: Readonly<Record<string, string>> | undefined): FrameEnd {
+    return headers === undefined ? inbox.end : inbox.end.with({ h: headers });
   }
 
   /** Publishes the frame of an open request, as soon as its inbox stands. */
-  send(call: RequestCall, frame: string | Buffer): void {
+  send(call: RequestCall, frame: EncodedFrame): void {
     if (call.state === 'done') {
       return;
     }
@@ -172,29 +165,13 @@ export class Requests implements InboxOwner {
     }
   }
 
-  #lanesOf(route: string): RequestLane[] {
-    const classic = this.names.request(route);
-    const exact: RequestLane = this.engine.supportsSharded
-      ? { kind: 'shard', channel: this.names.channel(route), wildcard: false }
-      : { kind: 'channel', channel: classic, wildcard: false };
-    return [exact, { kind: 'channel', channel: classic, wildcard: true }];
-  }
-
   #publish(call: RequestCall): void {
     call.state = 'publishing';
-    this.#write(this.#laneOf(call), call.frame).then(
-      (receivers) => this.#counted(call, receivers),
-      (error: unknown) => this.fail(call, error),
-    );
+    const { command, channel, options } = this.#laneOf(call);
+    this.engine.post(command, channel, call.frame, call, options);
   }
 
-  #write(lane: RequestLane, frame: string | Buffer): Promise<number> {
-    return lane.kind === 'shard'
-      ? this.engine.spublish(lane.channel, frame, OF_EXACT_HANDLERS)
-      : this.engine.publish(lane.channel, frame, lane.wildcard ? OF_WILDCARD_HANDLERS : OF_EXACT_HANDLERS);
-  }
-
-  #counted(call: RequestCall, receivers: number): void {
+  counted(call: RequestCall, receivers: number): void {
     if (call.state === 'publishing') {
       call.state = 'waiting';
       call.receivers = receivers;
@@ -209,14 +186,14 @@ export class Requests implements InboxOwner {
     }
     const lane = this.#laneOf(call);
     // On a classic channel, wildcard handlers elsewhere get the request and may decline it without being counted.
-    const declined = lane.kind === 'shard' || lane.wildcard ? call.withoutHandler : 0;
+    const declined = lane.command === 'SPUBLISH' || lane.wildcard ? call.withoutHandler : 0;
     if (declined < call.receivers) {
       return;
     }
     call.eventHandlerExists ||= declined > 0 && !lane.wildcard;
     if (call.lane + 1 < call.lanes.length) {
       call.lane++;
-      if (lane.kind === 'shard') {
+      if (lane.command === 'SPUBLISH') {
         call.withoutHandler = 0;
       }
       this.#publish(call);
@@ -242,7 +219,7 @@ export class Requests implements InboxOwner {
 
   #cancel(call: RequestCall): void {
     // Best effort: where it does not arrive, its handler is gone, or will be when a reply finds nobody.
-    this.#writeCancel(call).catch(() => undefined);
+    this.#writeCancel(call, ignore);
   }
 
   /**
@@ -250,18 +227,17 @@ export class Requests implements InboxOwner {
    * may find nobody, although the handler still runs.
    */
   #cancelOrphan(call: RequestCall, retryAfter: number): void {
-    this.#writeCancel(call).then(
-      (receivers) => {
-        if (receivers === 0 && retryAfter <= LAST_CANCEL_RETRY) {
-          setTimeout(() => this.#cancelOrphan(call, retryAfter * 2), retryAfter).unref();
-        }
-      },
-      () => undefined,
-    );
+    this.#writeCancel(call, (receivers) => {
+      if (receivers === 0 && retryAfter <= LAST_CANCEL_RETRY) {
+        setTimeout(() => this.#cancelOrphan(call, retryAfter * 2), retryAfter).unref();
+      }
+    });
   }
 
-  #writeCancel(call: RequestCall): Promise<number> {
-    return this.#write(this.#laneOf(call), encodeSignal({ x: call.id, r: call.inbox.name }));
+  #writeCancel(call: RequestCall, published: (receivers: number) => void): void {
+    const { command, channel, options } = this.#laneOf(call);
+    const signal = encodeSignal({ x: call.id, r: call.inbox.name });
+    this.engine.post(command, channel, signal, { published, failed: ignore }, options);
   }
 
   #laneOf(call: RequestCall): RequestLane {
@@ -272,3 +248,5 @@ export class Requests implements InboxOwner {
     return lane;
   }
 }
+
+function ignore(): void {}

@@ -1,6 +1,7 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Observable, type Subscription } from 'rxjs';
 import type { Work } from './active-work.js';
+import type { Asker } from './askers.js';
 import { MASKED_ERROR } from './constants.js';
 import { errorForAsker } from './error-for-asker.js';
 import { PayloadTooLargeError } from './errors.js';
@@ -40,9 +41,9 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   readonly #queue: ReplyQueue;
 
   constructor(
-    /** Tells it from all others: who asked, and which. */
-    readonly key: string,
-    id: string,
+    /** Undefined: a stock Nest client, which cannot leave a request. */
+    readonly asker: Asker | undefined,
+    readonly id: string,
     private readonly route: string,
     private readonly to: ReplyAddress,
     private readonly surroundings: RequestSurroundings,

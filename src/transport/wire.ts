@@ -1,72 +1,86 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../pubsub/errors.js';
+import type { TextWithPlace } from '../pubsub/stamp.js';
+import { decodeByTail } from './frame-tail.js';
+import {
+  FIELDS_KEY,
+  isWireFields,
+  NO_FIELDS,
+  type BinaryField,
+  type Frame,
+  type WireFields,
+} from './wire-fields.js';
 
-/**
- * Our own fields of a frame. They travel in one extra top-level key beside Nest's packet and are taken off before the
- * packet meets a deserializer: Nest 12 takes a reply with an unknown key for a bare payload. Unknown fields are
- * ignored, so that later versions may add some.
- *
- * @internal
- */
-export interface WireFields {
-  /** The channel that waits for the reply. */
-  r?: string;
-  /** The reply goes out by classic PUBLISH (Redis 6). */
-  c?: 1;
-  /** Headers. */
-  h?: Readonly<Record<string, string>>;
-  /** The asker left the request with this id. */
-  x?: string;
-  /** "There is no message handler here." */
-  n?: 1;
-  /** "Are you still there?" Says nothing else, and may arrive twice. */
-  k?: 1;
-  /** The packet was not an object, and sits under `packet`. */
-  w?: 1;
-  /** The stamp of the engine, put in as the frame goes out; the last field, see `frame-stamp.ts`. */
-  s?: string;
-  /** Which field of the packet the bytes after the head of a binary frame are; `packet`: all of it. */
-  bin?: BinaryField;
-}
-
-type BinaryField = 'data' | 'response' | 'packet';
-
-/** What arrived: our fields, and the packet as a deserializer shall see it. */
-export interface Frame {
-  readonly fields: WireFields;
-  readonly packet: unknown;
-}
-
-const KEY = '_cps';
-/** The end of a frame that is to carry a stamp: the place between the quotes is for it. @internal */
-export const STAMP_PLACE = '"s":""}}';
 /** JSON cannot begin with it, so the first byte tells the two forms apart. */
 const BINARY_MARK = 0x00;
 const HEAD_OFFSET = 5;
 const BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
-const NO_FIELDS: WireFields = Object.freeze({});
+
+/**
+ * A JSON frame that lacks its end, for the stamp stands there, as the last field of our key. The engine puts it on as
+ * the frame goes out.
+ *
+ * @internal
+ */
+export class OpenFrame implements TextWithPlace {
+  constructor(readonly head: string) {}
+
+  withStamp(stamp: string): string {
+    return `${this.head}${stamp}"}}`;
+  }
+}
+
+/** @internal */
+export type EncodedFrame = string | Buffer | OpenFrame;
+
+/**
+ * Our fields as they stand at the end of a JSON frame: encoded once, where they are the same in each frame.
+ *
+ * `stamped`: the engine puts a stamp on the frame as it goes out. A JSON frame gets the place for it, and so a key of
+ * ours in any case; a binary frame needs none.
+ *
+ * @internal
+ */
+export class FrameEnd {
+  /** From our key on; up to the stamp if there is to be one. Undefined: there is nothing to say. */
+  readonly text: string | undefined;
+
+  constructor(
+    readonly fields: WireFields | undefined,
+    readonly stamped: boolean,
+  ) {
+    const own = fields === undefined ? '{}' : JSON.stringify(fields);
+    if (stamped) {
+      this.text = `"${FIELDS_KEY}":${own.slice(0, -1)}${own === '{}' ? '' : ','}"s":"`;
+    } else if (fields !== undefined) {
+      this.text = `"${FIELDS_KEY}":${own}}`;
+    }
+  }
+
+  with(fields: WireFields): FrameEnd {
+    return new FrameEnd({ ...this.fields, ...fields }, this.stamped);
+  }
+}
 
 /**
  * A packet in the form in which stock Nest would send it, so that its servers and redis-cli can read it, with our
  * fields spliced in as a last key. A packet whose `data` or `response` is a `Uint8Array` becomes a binary frame:
  * 0x00, the length of the JSON head (4 bytes, big-endian), the head, the bytes.
  *
- * `stamped`: the engine puts a stamp on it as it goes out. A JSON frame gets the place for it, and so a key of ours in
- * any case; a binary frame needs none.
- *
  * @internal
  */
-export function encodeFrame(packet: unknown, fields?: WireFields, stamped = false): string | Buffer {
+export function encodeFrame(packet: unknown, end: FrameEnd): EncodedFrame {
   const binary = binaryFieldOf(packet);
   if (binary !== undefined) {
-    return encodeBinary(packet, binary, fields);
+    return encodeBinary(packet, binary, end.fields);
   }
   const json = stringify(packet);
-  if (fields === undefined && !(stamped && json.startsWith('{'))) {
+  if (end.text === undefined || (end.fields === undefined && !json.startsWith('{'))) {
     return json; // what a serializer of the user's made of it, if it is no object, goes out as it is
   }
-  return splice(json, fields ?? NO_FIELDS, stamped);
+  const text = splice(json, end);
+  return end.stamped ? new OpenFrame(text) : text;
 }
 
 /** A packet exactly as stock Nest sends it: no fields of ours, bytes in the JSON form of `Buffer`. @internal */
@@ -75,8 +89,8 @@ export function encodeStock(packet: unknown): string {
 }
 
 /** The fields alone, without a packet; may carry a stamp. @internal */
-export function encodeSignal(fields: WireFields): string {
-  return splice('{}', fields, true);
+export function encodeSignal(fields: WireFields): OpenFrame {
+  return new OpenFrame(splice('{}', new FrameEnd(fields, true)));
 }
 
 /** Whether it is a binary frame, as {@link encodeFrame} makes them. @internal */
@@ -98,6 +112,10 @@ export function decodeFrame(data: Buffer): Frame | undefined {
   if (data[0] === BINARY_MARK) {
     return decodeBinary(data);
   }
+  return decodeByTail(data) ?? decodeText(data);
+}
+
+function decodeText(data: Buffer): Frame | undefined {
   const text = data.toString('utf8');
   let parsed: unknown;
   try {
@@ -109,12 +127,13 @@ export function decodeFrame(data: Buffer): Frame | undefined {
 }
 
 /** Whether the encoded frame is larger than `limit` bytes; the size if so. @internal */
-export function oversize(frame: string | Buffer, limit: number): number | undefined {
+export function oversize(frame: EncodedFrame, limit: number): number | undefined {
+  const text = frame instanceof OpenFrame ? frame.head : frame;
   // A UTF-16 unit takes three bytes at most, so that most frames need no counting.
-  if (typeof frame === 'string' && frame.length * 3 <= limit) {
+  if (typeof text === 'string' && text.length * 3 <= limit) {
     return undefined;
   }
-  const size = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length;
+  const size = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
   return size > limit ? size : undefined;
 }
 
@@ -128,23 +147,15 @@ function stringify(packet: unknown): string {
   return json;
 }
 
-function splice(json: string, fields: WireFields, stamped: boolean): string {
+/** Our key comes last, and the place of the stamp last in it, where a receiver looks for it. */
+function splice(json: string, end: FrameEnd): string {
   if (json === '{}') {
-    return `{${endOf(fields, stamped)}`;
+    return `{${end.text ?? ''}`;
   }
   if (json.startsWith('{')) {
-    return `${json.slice(0, -1)},${endOf(fields, stamped)}`;
+    return `${json.slice(0, -1)},${end.text ?? ''}`;
   }
-  return `{"packet":${json},${endOf({ ...fields, w: 1 }, stamped)}`;
-}
-
-/** A frame from our key on. The key comes last, and the place of the stamp last in it, where a receiver looks for it. */
-function endOf(fields: WireFields, stamped: boolean): string {
-  if (!stamped) {
-    return `"${KEY}":${JSON.stringify(fields)}}`;
-  }
-  const own = fields === NO_FIELDS ? '{}' : JSON.stringify(fields);
-  return own === '{}' ? `"${KEY}":{${STAMP_PLACE}` : `"${KEY}":${own.slice(0, -1)},${STAMP_PLACE}`;
+  return `{"packet":${json},${end.with({ w: 1 }).text ?? ''}`;
 }
 
 function binaryFieldOf(packet: unknown): BinaryField | undefined {
@@ -163,10 +174,10 @@ function binaryFieldOf(packet: unknown): BinaryField | undefined {
 }
 
 function encodeBinary(packet: unknown, field: BinaryField, fields: WireFields | undefined): Buffer {
-  const own: WireFields = { ...fields, bin: field };
+  const end = new FrameEnd({ ...fields, bin: field }, false);
   const whole = packet as Record<string, unknown>;
   const bytes = (field === 'packet' ? packet : whole[field]) as Uint8Array;
-  const head = splice(field === 'packet' ? '{}' : stringify({ ...whole, [field]: undefined }), own, false);
+  const head = splice(field === 'packet' ? '{}' : stringify({ ...whole, [field]: undefined }), end);
   const headLength = Buffer.byteLength(head);
   const frame = Buffer.allocUnsafe(HEAD_OFFSET + headLength + bytes.length);
   frame[0] = BINARY_MARK;
@@ -207,11 +218,11 @@ function decodeBinary(data: Buffer): Frame | undefined {
 }
 
 function takeFieldsOff(parsed: unknown): Frame | undefined {
-  if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, KEY)) {
+  if (typeof parsed !== 'object' || parsed === null || !Object.hasOwn(parsed, FIELDS_KEY)) {
     return { fields: NO_FIELDS, packet: parsed };
   }
-  const envelope = parsed as { [KEY]?: unknown; packet?: unknown };
-  const fields = envelope[KEY];
+  const envelope = parsed as { [FIELDS_KEY]?: unknown; packet?: unknown };
+  const fields = envelope[FIELDS_KEY];
   if (!isWireFields(fields)) {
     return undefined;
   }
@@ -220,28 +231,6 @@ function takeFieldsOff(parsed: unknown): Frame | undefined {
   }
   // It is the last key, as we write it; V8 takes a last key off without making the object slow.
   // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
-  delete envelope[KEY];
+  delete envelope[FIELDS_KEY];
   return { fields, packet: parsed };
-}
-
-function isWireFields(value: unknown): value is WireFields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return false;
-  }
-  const { r, x, h, bin } = value as Record<string, unknown>;
-  return (
-    (r === undefined || typeof r === 'string') &&
-    (x === undefined || typeof x === 'string') &&
-    (h === undefined || isHeaders(h)) &&
-    (bin === undefined || bin === 'data' || bin === 'response' || bin === 'packet')
-  );
-}
-
-function isHeaders(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((entry) => typeof entry === 'string')
-  );
 }

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Payload } from '../options.js';
+import { encodeHead, isAscii, type CommandHead } from './command-head.js';
 
 /** How much text is gathered before it is written within the tick: a string cannot grow without end. */
 const FULL = 1 << 20;
@@ -12,6 +13,8 @@ const FULL = 1 << 20;
  */
 export class CommandWriter {
   #text = '';
+  /** Whether all of the text is ASCII: written as latin1 it costs a copy, as UTF-8 an encoding. */
+  #ascii = true;
   #chunks: (string | Uint8Array)[] = [];
   #scheduled = false;
   readonly #flushNow = (): void => {
@@ -22,9 +25,26 @@ export class CommandWriter {
   constructor(private readonly socket: Writable) {}
 
   write(args: readonly Payload[]): void {
-    this.#text += `*${String(args.length)}\r\n`;
-    for (const arg of args) {
-      this.#append(arg);
+    this.writeAfter(encodeHead(args.slice(0, -1)), args.at(-1) as Payload);
+  }
+
+  /** Writes the command of which `head` are all arguments but the last. */
+  writeAfter(head: CommandHead, last: Payload): void {
+    if (typeof head === 'string') {
+      this.#text += head;
+    } else {
+      for (const piece of head) {
+        this.#append(piece);
+      }
+    }
+    if (typeof last === 'string') {
+      const bytes = Buffer.byteLength(last);
+      this.#ascii &&= bytes === last.length;
+      this.#text += `$${String(bytes)}\r\n${last}\r\n`;
+    } else {
+      this.#text += `$${String(last.length)}\r\n`;
+      this.#append(last);
+      this.#text += '\r\n';
     }
     if (this.#text.length >= FULL) {
       this.flush();
@@ -56,17 +76,19 @@ export class CommandWriter {
 
   #writeText(): void {
     if (this.#text.length > 0) {
-      this.socket.write(this.#text, 'utf8');
+      this.socket.write(this.#text, this.#ascii ? 'latin1' : 'utf8');
       this.#text = '';
+      this.#ascii = true;
     }
   }
 
-  #append(arg: Payload): void {
-    if (typeof arg === 'string') {
-      this.#text += `$${String(Buffer.byteLength(arg))}\r\n${arg}\r\n`;
-      return;
+  #append(piece: string | Uint8Array): void {
+    if (typeof piece === 'string') {
+      this.#ascii &&= isAscii(piece);
+      this.#text += piece;
+    } else {
+      this.#chunks.push(this.#text, piece);
+      this.#text = '';
     }
-    this.#chunks.push(`${this.#text}$${String(arg.length)}\r\n`, arg);
-    this.#text = '\r\n';
   }
 }

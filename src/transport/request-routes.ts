@@ -1,0 +1,53 @@
+import { BoundedCache } from './bounded-cache.js';
+import type { ChannelNames } from './channels.js';
+import type { Engine } from './engine-events.js';
+import type { RequestLane } from './request-call.js';
+
+const OF_EXACT_HANDLERS = { verifyZero: true } as const;
+const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
+
+/** Where requests of one pattern go. */
+export interface RequestRoute {
+  /** The channel of the pattern; its shard is where the answer comes from. */
+  readonly channel: string;
+  /** Where to publish, one after the other until a server takes it: first to exact handlers, then to wildcards. */
+  readonly lanes: readonly RequestLane[];
+}
+
+/**
+ * Where requests go, worked out once for each pattern.
+ *
+ * @internal
+ */
+export class RequestRoutes {
+  readonly #routes = new BoundedCache<RequestRoute>();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly names: ChannelNames,
+  ) {}
+
+  of(pattern: string): RequestRoute {
+    let route = this.#routes.get(pattern);
+    if (route === undefined) {
+      route = this.#newRoute(pattern);
+      this.#routes.set(pattern, route);
+    }
+    return route;
+  }
+
+  #newRoute(pattern: string): RequestRoute {
+    const channel = this.names.channel(pattern);
+    const classic = this.names.request(pattern);
+    const exact: RequestLane = this.engine.supportsSharded
+      ? { command: 'SPUBLISH', channel, wildcard: false, options: OF_EXACT_HANDLERS }
+      : { command: 'PUBLISH', channel: classic, wildcard: false, options: OF_EXACT_HANDLERS };
+    const wildcard: RequestLane = {
+      command: 'PUBLISH',
+      channel: classic,
+      wildcard: true,
+      options: OF_WILDCARD_HANDLERS,
+    };
+    return { channel, lanes: [exact, wildcard] };
+  }
+}
