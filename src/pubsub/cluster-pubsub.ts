@@ -185,6 +185,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         message: (subscription, arrival) => {
           this.#incoming.take(subscription, arrival);
         },
+        recent: (subscription, node) => this.#incoming.recent(subscription, node),
         lost: (loss) => {
           this.#tell('lost', loss);
         },

@@ -2,6 +2,8 @@ import type { Arrival } from './handover.js';
 import type { Gap } from './message.js';
 import type { Metrics } from './metrics.js';
 import { MissingReports } from './missing-report.js';
+import type { NodeKey } from './node-address.js';
+import { RecentArrivals } from './recent-arrivals.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 import type { StampCodec } from './stamp.js';
 import type { Subscription } from './subscription.js';
@@ -22,6 +24,7 @@ export interface IncomingEvents {
 /** What arrives, on its way to the reader: numbered messages are put in order first, others are handed on as they come. */
 export class Incoming {
   readonly #missing: MissingReports;
+  readonly #recent = new RecentArrivals();
 
   constructor(
     private readonly stamps: StampCodec,
@@ -38,17 +41,19 @@ export class Incoming {
     const stamped = this.stamps.open(arrival.data);
     if (stamped === undefined) {
       subscription.unnumbered = true;
+      this.#recent.note(subscription, arrival); // a second copy of a numbered one is known by its number
       this.#deliver(subscription, arrival);
       return;
     }
     subscription.sequencer ??= this.#newSequencer(subscription);
-    const unsettled = subscription.handover !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
-    subscription.sequencer.accept(
-      stamped.stream,
-      stamped.seq,
-      { channel: arrival.channel, data: stamped.data, node: arrival.node },
-      unsettled,
-    );
+    const { data } = stamped;
+    const opened = data === arrival.data ? arrival : { channel: arrival.channel, data, node: arrival.node };
+    subscription.sequencer.accept(stamped.stream, stamped.seq, opened);
+  }
+
+  /** What the node has delivered of it lately without a number, oldest first. */
+  recent(subscription: Subscription, node: NodeKey): readonly Arrival[] {
+    return this.#recent.of(subscription, node);
   }
 
   /** Tells what is missing and was not told yet. */
@@ -75,6 +80,12 @@ export class Incoming {
       },
     };
     const isPattern = subscription.kind.name === 'pattern';
-    return new Sequencer<Arrival>(events, isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL);
+    const isUnsettled = (): boolean =>
+      subscription.handover !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
+    return new Sequencer<Arrival>(
+      events,
+      isUnsettled,
+      isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL,
+    );
   }
 }

@@ -17,7 +17,6 @@ import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import { OutageWatch } from './outage-watch.js';
 import type { ProbeSurroundings } from './probe.js';
-import { RecentArrivals } from './recent-arrivals.js';
 import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { LASTS, PASSES_SOON, Retries } from './retries.js';
@@ -29,6 +28,8 @@ import type { Topology } from './topology.js';
 /** What the reconciler tells the engine. */
 export interface ReconcilerEvents extends LossEvents {
   message(subscription: Subscription, arrival: Arrival): void;
+  /** What the node has delivered of it lately, oldest first. */
+  recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
   error(error: ClusterPubSubError): void;
 }
 
@@ -54,7 +55,6 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MO
 export class Reconciler {
   readonly #sessions = new Map<NodeKey, SubscriberSession>();
   readonly #losses: Losses;
-  readonly #recent = new RecentArrivals();
   readonly #handovers: Handovers;
   readonly #outage: OutageWatch;
   readonly #silentNodes = new Set<NodeKey>();
@@ -86,7 +86,7 @@ export class Reconciler {
         events.message(subscription, arrival);
       },
       leave: (subscription, node) => this.#leave(subscription, node),
-      recent: (subscription, node) => this.#recent.of(subscription, node),
+      recent: (subscription, node) => events.recent(subscription, node),
       isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
       broken: (subscription, node, since) => {
         this.#handovers.stop(subscription);
@@ -247,7 +247,6 @@ export class Reconciler {
       return;
     }
     const arrival: Arrival = { channel, data, node };
-    this.#recent.note(subscription, arrival);
     if (subscription.handover === undefined) {
       this.events.message(subscription, arrival);
     } else {

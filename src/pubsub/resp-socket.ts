@@ -4,6 +4,7 @@ import type { Payload } from './options.js';
 import type { CommandHead } from './resp/command-head.js';
 import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
+import type { MessageSink } from './resp/message-frame.js';
 import type { Reply } from './resp/reply.js';
 
 /**
@@ -35,6 +36,8 @@ export class ConnectionLostError extends Error {
 /** Who speaks over a {@link RespSocket}. */
 export interface RespSocketUser {
   reply(reply: Reply): void;
+  /** Takes messages to channels; without it they come as replies. */
+  readonly message?: MessageSink;
   /** Whether an answer is due. */
   waiting(): boolean;
   /** How long, in ms, it took to handle what came with one read. */
@@ -69,7 +72,7 @@ export class RespSocket {
     this.#writer = new CommandWriter(socket);
     const decoder = new RespDecoder((reply) => {
       user.reply(reply);
-    });
+    }, user.message);
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
       this.#lastProgress = now;

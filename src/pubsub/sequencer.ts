@@ -1,4 +1,5 @@
 import { Fifo } from './fifo.js';
+import { Generations } from './generations.js';
 import { HeldBack } from './held-back.js';
 
 /** Messages that did not come. */
@@ -52,8 +53,7 @@ type Due<M> =
  * events: whatever is due is given out all the same, in order, before the first error goes on to the caller.
  */
 export class Sequencer<M> {
-  #young = new Map<string, Stream<M>>();
-  #old: Map<string, Stream<M>> | undefined;
+  readonly #streams: Generations<Stream<M>>;
   /** Those that hold messages back. */
   readonly #holding = new Set<Stream<M>>();
   readonly #due = new Fifo<Due<M>>();
@@ -64,18 +64,23 @@ export class Sequencer<M> {
 
   constructor(
     private readonly events: SequencerEvents<M>,
-    private readonly generation = 512,
-  ) {}
+    /**
+     * Whether messages may be coming over two connections just now: then one that is ahead of its time waits up to 100 ms
+     * for those before it; else these are reported at once.
+     */
+    private readonly isPatient: () => boolean,
+    generation = 512,
+  ) {
+    // What a stream holds back is to come out in order still.
+    this.#streams = new Generations(generation, ({ held }) => held !== undefined);
+  }
 
-  /**
-   * Takes what arrived. `patient`: it may be coming over two connections just now, so that a message that is ahead of
-   * its time waits up to 100 ms for those before it; else these are reported at once.
-   */
-  accept(name: string, seq: number, message: M, patient: boolean): void {
+  /** Takes what arrived. */
+  accept(name: string, seq: number, message: M): void {
     if (this.#closed) {
       return;
     }
-    const stream = this.#young.get(name) ?? this.#remember(name, seq);
+    const stream = this.#streams.get(name) ?? this.#remember(name, seq);
     if (seq < stream.next) {
       this.events.repeated();
     } else if (stream.held !== undefined) {
@@ -91,7 +96,7 @@ export class Sequencer<M> {
       }
     } else if (seq - stream.next > LONGEST_HOLE) {
       this.events.deliver(message); // a stamp that is damaged or forged must not silence those after it
-    } else if (patient && stream.resyncs === this.#resyncs) {
+    } else if (stream.resyncs === this.#resyncs && this.isPatient()) {
       this.#hold(stream, new HeldBack<M>(), seq, message);
     } else {
       this.#report(stream, seq - stream.next);
@@ -111,8 +116,7 @@ export class Sequencer<M> {
   /** Gives out what is held back, and takes nothing more. */
   close(): void {
     this.#closed = true;
-    this.#young.clear();
-    this.#old = undefined;
+    this.#streams.clear();
     this.#release([...this.#holding]);
   }
 
@@ -217,30 +221,9 @@ export class Sequencer<M> {
   }
 
   #remember(name: string, seq: number): Stream<M> {
-    const known = this.#old?.get(name);
-    const stream = known ?? { next: seq, heardAt: 0, resyncs: this.#resyncs, held: undefined };
-    if (this.#young.size >= this.generation) {
-      this.#forgetOld();
-    } else if (known !== undefined) {
-      this.#old?.delete(name);
-    }
-    this.#young.set(name, stream);
+    const stream = { next: seq, heardAt: 0, resyncs: this.#resyncs, held: undefined };
+    this.#streams.add(name, stream);
     return stream;
-  }
-
-  #forgetOld(): void {
-    const forgotten = this.#old;
-    this.#old = this.#young;
-    this.#young = new Map();
-    if (forgotten === undefined || this.#holding.size === 0) {
-      return;
-    }
-    for (const [name, stream] of forgotten) {
-      // What it holds back is to come out in order still.
-      if (stream.held !== undefined) {
-        this.#young.set(name, stream);
-      }
-    }
   }
 }
 

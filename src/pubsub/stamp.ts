@@ -1,4 +1,5 @@
 import type { Payload } from './options.js';
+import { StreamNames } from './stream-names.js';
 
 /**
  * What a stamp, `<publisher>.<epoch>.<seq>`, says of a message, and the message without it.
@@ -77,6 +78,8 @@ export function parseStamp(text: string): Pick<Stamped, 'stream' | 'seq'> | unde
   return readStamp(bytes, 0, bytes.length);
 }
 
+const streams = new StreamNames();
+
 /** The most characters that a publisher has, and a number in base 36. */
 const LONGEST_PUBLISHER = 24;
 const LONGEST_NUMBER = 11;
@@ -111,9 +114,7 @@ export function readStamp(data: Buffer, start: number, end: number): Stamped | u
   for (let at = epochEnd + 1; at < end; at += 1) {
     seq = seq * 36 + (WORTH[data[at] as number] as number);
   }
-  return Number.isSafeInteger(seq)
-    ? { stream: data.toString('latin1', start, epochEnd), seq, data }
-    : undefined;
+  return Number.isSafeInteger(seq) ? { stream: streams.at(data, start, epochEnd), seq, data } : undefined;
 }
 
 /** Where the bytes stop to be worth `most` or less. */

@@ -5,7 +5,8 @@ import { Fifo } from './fifo.js';
 import type { NodeKey } from './node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
-import { frameType, type SubscriptionKind } from './subscription-kind.js';
+import { LastName } from './last-name.js';
+import { frameType, KINDS, type SubscriptionKind } from './subscription-kind.js';
 
 /** What a subscriber connection tells its owner. */
 export interface SubscriberEvents {
@@ -37,6 +38,7 @@ interface PendingCommand {
 export class SubscriberConnection {
   readonly #pending = new Fifo<PendingCommand>();
   readonly #socket: RespSocket;
+  readonly #names = new LastName();
 
   constructor(
     readonly node: NodeKey,
@@ -47,6 +49,11 @@ export class SubscriberConnection {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
       reply: (reply) => {
         this.#receive(reply);
+      },
+      message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
+        const kind = type === 'smessage' ? KINDS.shard : KINDS.channel;
+        const { key, bytes } = this.#names.at(buffer, channelStart, channelEnd);
+        events.message(kind, key, bytes, buffer.subarray(dataStart, dataEnd));
       },
       waiting: () => this.#pending.length > 0,
       handled: (ms) => {

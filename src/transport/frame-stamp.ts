@@ -1,3 +1,4 @@
+import { isAt } from '../pubsub/bytes.js';
 import {
   isWithPlace,
   LONGEST_STAMP,
@@ -73,16 +74,4 @@ function isInOurKey(data: Buffer, at: number): boolean {
   const key = isAt(data, justBefore, KEY) ? justBefore : data.lastIndexOf(KEY, at);
   const before = data[key - 1];
   return before === COMMA || before === BRACE;
-}
-
-function isAt(data: Buffer, at: number, bytes: Buffer): boolean {
-  if (at < 0) {
-    return false;
-  }
-  for (let index = 0; index < bytes.length; index += 1) {
-    if (data[at + index] !== bytes[index]) {
-      return false;
-    }
-  }
-  return true;
 }

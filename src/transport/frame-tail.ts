@@ -1,3 +1,4 @@
+import { isAt } from '../pubsub/bytes.js';
 import { LONGEST_STAMP } from '../pubsub/stamp.js';
 import { BoundedCache } from './bounded-cache.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './wire-fields.js';
@@ -66,20 +67,11 @@ function startOfStamp(data: Buffer): number | undefined {
 /** Where the comma is before our key, at most so far from the stamp. */
 function startOfKey(data: Buffer, stamp: number): number | undefined {
   for (let at = stamp - BEGINNING.length; at >= Math.max(stamp - LONGEST_TAIL, 1); at -= 1) {
-    if (data[at] === COMMA && isAt(data, at)) {
+    if (data[at] === COMMA && isAt(data, at, BEGINNING)) {
       return at;
     }
   }
   return undefined;
-}
-
-function isAt(data: Buffer, at: number): boolean {
-  for (let index = 1; index < BEGINNING.length; index += 1) {
-    if (data[at + index] !== BEGINNING[index]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 function readTail(data: Buffer, comma: number, stamp: number): WireFields | undefined {

@@ -150,10 +150,10 @@ export class Receiver {
     const id = String(packet.id);
     if (lane.request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
       // Redis has counted us, so that the asker would wait for us. Said once for each subscription, as it counts.
-      if (this.#askers.isFirst(asker, `${lane.name} ${id}`)) {
+      if (asker.seen.isFirst(`${lane.name} ${id}`)) {
         this.#decline(lane, asker.address, packet.id, { n: 1 });
       }
-    } else if (this.#askers.isFirst(asker, id)) {
+    } else if (asker.seen.isFirst(id)) {
       const request = new ServerRequest(
         asker,
         packet.id as string,
@@ -208,7 +208,7 @@ export class Receiver {
     const request = asker.running.get(id);
     if (request === undefined) {
       // It may still be with an asynchronous deserializer: then it shall pass for a second copy.
-      this.#askers.isFirst(asker, id);
+      asker.seen.isFirst(id);
     } else {
       request.stop();
     }

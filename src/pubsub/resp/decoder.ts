@@ -1,3 +1,4 @@
+import { MessageFrameReader, type MessageSink } from './message-frame.js';
 import { RedisReplyError, type Reply } from './reply.js';
 
 const CR = 0x0d;
@@ -19,8 +20,15 @@ export class RespDecoder {
   #waitingBytes = 0;
   /** How long the buffer must be before it is worth another look. */
   #needed = 0;
+  readonly #messages: MessageFrameReader | undefined;
 
-  constructor(private readonly onReply: (reply: Reply) => void) {}
+  constructor(
+    private readonly onReply: (reply: Reply) => void,
+    /** Takes messages to channels as they stand in the buffer, so that no array is made of each. */
+    messages?: MessageSink,
+  ) {
+    this.#messages = messages && new MessageFrameReader(messages);
+  }
 
   /** Throws when the bytes are not RESP; the connection is of no use then. */
   write(chunk: Buffer): void {
@@ -44,6 +52,12 @@ export class RespDecoder {
     let start = 0;
     this.#needed = 0;
     while (start < this.#buffer.length) {
+      const end = this.#messages?.read(this.#buffer, start) ?? 0;
+      if (end > 0) {
+        start = end;
+        this.#offset = end;
+        continue;
+      }
       const reply = this.#parse();
       if (reply === INCOMPLETE) {
         const cut = start;
