@@ -516,11 +516,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       leaving.map(async (name) => {
         const subscription = this.#table.get(kind.name, channelKey(name));
         if (subscription !== undefined) {
-          this.#table.delete(subscription);
+          this.#table.leave(subscription);
         }
         const count = this.#table.count(kind.name);
         if (subscription !== undefined) {
           await this.#reconciler.release(subscription);
+          this.#table.gone(subscription);
         }
         this.#mailbox.confirm(kind.unsubscribed, name, count);
       }),

@@ -242,7 +242,7 @@ export class Reconciler {
   }
 
   #message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
-    const subscription = this.table.get(kind.name, match);
+    const subscription = this.table.receiver(kind.name, match);
     if (subscription === undefined) {
       return;
     }

@@ -57,11 +57,23 @@ export class SubscriptionTable {
     shard: new Map(),
   };
 
+  /** Those that nobody wants any more, while Redis has not confirmed their end: it counts us among the receivers still. */
+  readonly #leaving: Readonly<Record<SubscriptionKindName, Map<ChannelKey, Subscription>>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
+
   /** Those that Redis has confirmed: what its running counts are about. Shard channels are counted apart. */
   readonly #confirmed = { classic: new Set<Subscription>(), shard: new Set<Subscription>() };
 
   get(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
     return this.#byKind[kind].get(key);
+  }
+
+  /** Whose message that is: also of one that is leaving. */
+  receiver(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
+    return this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
   }
 
   add(subscription: Subscription): void {
@@ -72,6 +84,19 @@ export class SubscriptionTable {
     const { kind, key } = subscription;
     this.#byKind[kind.name].delete(key);
     this.#confirmedWith(kind.name).delete(subscription);
+  }
+
+  /** As {@link delete}, but what comes until {@link gone} is its own. */
+  leave(subscription: Subscription): void {
+    this.delete(subscription);
+    this.#leaving[subscription.kind.name].set(subscription.key, subscription);
+  }
+
+  gone(subscription: Subscription): void {
+    const leaving = this.#leaving[subscription.kind.name];
+    if (leaving.get(subscription.key) === subscription) {
+      leaving.delete(subscription.key);
+    }
   }
 
   /** Notes that Redis has confirmed it, and gives the running count with it. */

@@ -45,6 +45,11 @@ export async function moveSlot(
     throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is no master, so it cannot own a slot.`);
   }
   if (source.id === target.id) return;
+  // Soon after another move, a node may have been told otherwise once more.
+  await waitUntil(`${addressOf(source)} says that it owns slot ${slot}`, timeout, async () => {
+    const owner = ownerIn(await opinionsOf(control, source), slot);
+    return owner?.id === source.id ? true : 'it says another does';
+  });
 
   const move = { slot, source, target };
   const masters = view.filter(

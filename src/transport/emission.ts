@@ -18,7 +18,7 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
 
   published(): void {
     this.#state = 'published';
-    this.#watchers?.forEach((watcher) => watcher.complete());
+    this.#watchers?.forEach(tellPublished);
   }
 
   failed(error: unknown): void {
@@ -36,9 +36,15 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
   #watch(subscriber: Subscriber<T>): void {
     (this.#watchers ??= []).push(subscriber);
     if (this.#state === 'published') {
-      subscriber.complete();
+      tellPublished(subscriber);
     } else if (this.#state === 'failed') {
       subscriber.error(this.#error);
     }
   }
+}
+
+/** One value, as of Nest's own, so that `lastValueFrom` and `firstValueFrom` resolve. */
+function tellPublished<T>(watcher: Subscriber<T>): void {
+  watcher.next(undefined as T);
+  watcher.complete();
 }

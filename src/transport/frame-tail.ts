@@ -8,6 +8,7 @@ const COMMA = 0x2c;
 const OPENING_BRACE = 0x7b;
 const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
+const FIELD = Buffer.from('"s":"');
 const BEGINNING = Buffer.from(`,"${FIELDS_KEY}":{`);
 
 /** Longer ones have headers, which differ with each message. In bytes. */
@@ -42,7 +43,7 @@ export function decodeByTail(data: Buffer): Frame | undefined {
   return { fields, packet: fields.w === 1 ? (packet as { packet?: unknown }).packet : packet };
 }
 
-/** Where the string begins that is the last value of the last object of the frame. */
+/** Where the stamp begins, the last value of the last object of the frame. */
 function startOfStamp(data: Buffer): number | undefined {
   const end = data.length - 3;
   if (
@@ -55,7 +56,7 @@ function startOfStamp(data: Buffer): number | undefined {
   }
   for (let at = end - 1; at >= end - 1 - LONGEST_STAMP; at -= 1) {
     if (data[at] === QUOTE) {
-      return at + 1;
+      return isAt(data, at + 1 - FIELD.length, FIELD) ? at + 1 : undefined;
     }
     if (data[at] === BACKSLASH) {
       return undefined; // the quote at the end was none
@@ -83,7 +84,7 @@ function readTail(data: Buffer, comma: number, stamp: number): WireFields | unde
   const parsed = parse(`{${data.toString('utf8', comma + 1, stamp)}"}}`) as
     Readonly<Record<string, unknown>> | undefined;
   const found = parsed?.[FIELDS_KEY];
-  if (!key.endsWith('"s":"') || !isWireFields(found)) {
+  if (!isWireFields(found)) {
     return undefined;
   }
   known.set(key, Object.freeze(found));

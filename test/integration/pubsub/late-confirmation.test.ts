@@ -40,6 +40,7 @@ describe('a subscription whose slot moves while its node hangs', () => {
       newMetrics(),
       {
         message: () => undefined,
+        recent: () => [],
         lost: () => undefined,
         gap: () => undefined,
         error: () => undefined,

@@ -84,6 +84,24 @@ describe('unsubscribe', () => {
     },
   );
 
+  it.each(['subscribe', 'ssubscribe'] as const)(
+    'has what Redis has counted as received by %s handed out, up to the last message',
+    async (subscribe) => {
+      const name = unique();
+      const [pubsub, publisher] = [open(), open()];
+      const publish = subscribe === 'ssubscribe' ? 'spublish' : 'publish';
+      let received = 0;
+      await pubsub[subscribe]({ [name]: () => (received += 1) });
+      await publisher[publish](name, '');
+      const publishing = Array.from({ length: 500 }, () => publisher[publish](name, ''));
+      const leaving = subscribe === 'ssubscribe' ? pubsub.sunsubscribe(name) : pubsub.unsubscribe(name);
+      publishing.push(...Array.from({ length: 500 }, () => publisher[publish](name, '')));
+      const counts = await Promise.all(publishing);
+      await leaving;
+      expect(received).toBe(1 + counts.reduce((sum, count) => sum + count, 0));
+    },
+  );
+
   it('ends a subscribe that is still under way', async () => {
     const pubsub = open();
     await pubsub.connect();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Lane } from '../../../src/pubsub/lane.js';
-import type { Publication } from '../../../src/pubsub/publication.js';
+import { Publication } from '../../../src/pubsub/publication.js';
 import { PublicationQueue } from '../../../src/pubsub/publication-queue.js';
 
 const lane = new Lane('SPUBLISH', 'channel', false, 'publisher.0');
@@ -68,23 +68,11 @@ function queueOf(...given: number[]): PublicationQueue {
 }
 
 function publication(serial: number, deadline = 0): Publication {
-  return {
-    lane,
-    data: '',
-    verifyZero: false,
-    sequenced: false,
-    serial,
-    stamp: undefined,
-    waited: false,
-    doubtful: false,
-    answered: undefined,
-    deadline,
-    doubts: 0,
-    redirects: 0,
-    refusals: 0,
-    resolve: () => undefined,
-    reject: () => undefined,
-  };
+  const keeper = { answered: () => undefined };
+  const observer = { published: () => undefined, failed: () => undefined };
+  const made = new Publication(keeper, lane, '', false, false, serial, observer);
+  made.deadline = deadline;
+  return made;
 }
 
 function serials(publications: readonly Publication[]): number[] {

@@ -6,8 +6,14 @@ let told: string[];
 let sequencer: Sequencer<string>;
 let onDeliver: (message: string) => void;
 
-const take = (seq: number, { stream = 'p.0', patient = false } = {}): void =>
-  sequencer.accept(stream, seq, `${stream}.${String(seq)}`, patient);
+/** Whether messages may be coming over two connections. */
+let patient: boolean;
+
+const take = (seq: number, options: { stream?: string; patient?: boolean } = {}): void => {
+  const { stream = 'p.0' } = options;
+  patient = options.patient ?? false;
+  sequencer.accept(stream, seq, `${stream}.${String(seq)}`);
+};
 const early = (...seqs: number[]): void => seqs.forEach((seq) => take(seq, { patient: true }));
 const messages = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `p.0.${String(from + index)}`);
@@ -22,6 +28,7 @@ function newSequencer(generation?: number): Sequencer<string> {
       missing: ({ count }) => told.push(`missing ${String(count)}`),
       repeated: () => told.push('repeated'),
     },
+    () => patient,
     generation,
   );
 }
@@ -67,11 +74,14 @@ describe('a stream of messages', () => {
 
   it('has each hole dated from when it was last heard', () => {
     const reports: { since: number; until: number }[] = [];
-    sequencer = new Sequencer({
-      deliver: () => undefined,
-      missing: (report) => reports.push(report),
-      repeated: () => undefined,
-    });
+    sequencer = new Sequencer(
+      {
+        deliver: () => undefined,
+        missing: (report) => reports.push(report),
+        repeated: () => undefined,
+      },
+      () => patient,
+    );
     const start = Date.now();
     take(0);
     jest.advanceTimersByTime(500);

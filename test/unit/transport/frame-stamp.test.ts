@@ -1,18 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
+import { PREFIX_CODEC, unstamped } from '../../../src/pubsub/stamp.js';
 import { FRAME_STAMP_CODEC } from '../../../src/transport/frame-stamp.js';
 import {
   decodeFrame,
   encodeFrame,
   encodeSignal,
   encodeStock,
-  type WireFields,
+  FrameEnd,
 } from '../../../src/transport/wire.js';
+import type { WireFields } from '../../../src/transport/wire-fields.js';
 
 const { carries, seal, open } = FRAME_STAMP_CODEC;
 const STAMP = 'AbCdEfGh.0.5k';
 const bytesOf = (payload: string | Uint8Array): Buffer => Buffer.from(payload as string);
-const sealed = (packet: unknown, fields?: WireFields) => seal(encodeFrame(packet, fields, true), STAMP);
+const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, true));
+const sealed = (packet: unknown, fields?: WireFields) => seal(encode(packet, fields), STAMP);
 
 describe('a frame of ours', () => {
   it.each<[string, unknown, WireFields | undefined]>([
@@ -28,7 +30,7 @@ describe('a frame of ours', () => {
     ['bytes alone', Buffer.alloc(0), undefined],
     ['bytes that are a frame themselves', Buffer.from('{"_cps":{"s":"p.0.1"}}'), undefined],
   ])('carries its stamp beside %s', (_name, packet, fields) => {
-    expect(carries(encodeFrame(packet, fields, true))).toBe(true);
+    expect(carries(encode(packet, fields))).toBe(true);
     const opened = open(bytesOf(sealed(packet, fields)));
     expect(opened).toMatchObject({ stream: 'AbCdEfGh.0', seq: 5 * 36 + 20 });
     const frame = decodeFrame(opened!.data);
@@ -52,12 +54,12 @@ describe('a frame of ours', () => {
   });
 
   it('has no stamp as long as it was not sealed', () => {
-    expect(open(bytesOf(encodeFrame({ data: 1 }, undefined, true)))).toBeUndefined();
+    expect(open(bytesOf(unstamped(encode({ data: 1 }))))).toBeUndefined();
   });
 
   it('is read with the longest stamp there is', () => {
     const longest = `${'p'.repeat(24)}.${'z'.repeat(11)}.${Number.MAX_SAFE_INTEGER.toString(36)}`;
-    const frame = seal(encodeFrame({ data: 1 }, { r: 'in' }, true), longest);
+    const frame = seal(encode({ data: 1 }, { r: 'in' }), longest);
     expect(open(bytesOf(frame))?.seq).toBe(Number.MAX_SAFE_INTEGER);
   });
 });
@@ -67,7 +69,7 @@ describe('what is not meant to carry a stamp', () => {
     ['a reply to a stock Nest client', encodeStock({ id: 'a', response: { s: '' }, isDisposed: true })],
     ['a reply to one that ends as a frame of ours', encodeStock({ id: 'a', response: { s: '' } })],
     ['bytes in the form of stock Nest', encodeStock({ response: Buffer.from([1]) })],
-    ['a frame without a place', encodeFrame({ data: 1 }, { r: 'in' })],
+    ['a frame without a place', encodeFrame({ data: 1 }, new FrameEnd({ r: 'in' }, false))],
     ['text that a user publishes', 'hello'],
     ['nothing', ''],
     ['bytes that a user publishes', Buffer.from('{"a":{"b":1}}')],

@@ -22,7 +22,10 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
     refused: () => undefined,
     interrupted: () => undefined,
   };
-  return { asked, inboxes: new Inboxes(engine as unknown as Engine, new ChannelNames(''), 'me', owner) };
+  return {
+    asked,
+    inboxes: new Inboxes(engine as unknown as Engine, new ChannelNames(''), 'me', true, owner),
+  };
 }
 
 describe('the inbox for a channel', () => {

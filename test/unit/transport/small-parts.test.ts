@@ -2,28 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { errorForAsker } from '../../../src/transport/error-for-asker.js';
 import { MalformedLog } from '../../../src/transport/malformed-log.js';
 import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
-import { SeenRequests } from '../../../src/transport/seen-requests.js';
-
-describe('SeenRequests', () => {
-  it('knows a second copy', () => {
-    const seen = new SeenRequests();
-    expect(seen.isFirst('inbox 1')).toBe(true);
-    expect(seen.isFirst('inbox 1')).toBe(false);
-    expect(seen.isFirst('inbox 2')).toBe(true);
-  });
-
-  it('remembers a generation at least, and not without limit', () => {
-    const seen = new SeenRequests(10);
-    for (let i = 0; i < 11; i++) {
-      seen.isFirst(String(i));
-    }
-    expect(seen.isFirst('1')).toBe(false);
-    for (let i = 11; i < 30; i++) {
-      seen.isFirst(String(i));
-    }
-    expect(seen.isFirst('1')).toBe(true);
-  });
-});
 
 describe('RateLimitedLog', () => {
   it('writes one line an interval and kind, and says how many it left out', () => {

@@ -5,39 +5,43 @@ import {
   encodeFrame,
   encodeSignal,
   encodeStock,
+  FrameEnd,
   oversize,
-  type WireFields,
+  type EncodedFrame,
 } from '../../../src/transport/wire.js';
+import { unstamped } from '../../../src/pubsub/stamp.js';
+import type { WireFields } from '../../../src/transport/wire-fields.js';
 
-const roundTrip = (packet: unknown, fields?: WireFields) =>
-  decodeFrame(Buffer.from(encodeFrame(packet, fields) as string));
+const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, false));
+const encodeStamped = (packet: unknown, fields?: WireFields) =>
+  unstamped(encodeFrame(packet, new FrameEnd(fields, true)));
+const bytesOf = (frame: EncodedFrame) => Buffer.from(unstamped(frame) as string);
+const roundTrip = (packet: unknown, fields?: WireFields) => decodeFrame(bytesOf(encode(packet, fields)));
 
 describe('encodeFrame', () => {
   it('sends an event without headers exactly as stock Nest does', () => {
     const packet = { pattern: 'order', data: { id: 7 } };
-    expect(encodeFrame(packet)).toBe(JSON.stringify(packet));
+    expect(encode(packet)).toBe(JSON.stringify(packet));
   });
 
   it('adds one key of ours beside the packet, which others can read without knowing it', () => {
-    const frame = encodeFrame({ pattern: 'order', data: 1, id: 'a' }, { r: 'inbox' }) as string;
+    const frame = encode({ pattern: 'order', data: 1, id: 'a' }, { r: 'inbox' }) as string;
     expect(JSON.parse(frame)).toEqual({ pattern: 'order', data: 1, id: 'a', _cps: { r: 'inbox' } });
   });
 
   it('ends with the place for a stamp where it is to carry one', () => {
     const packet = { pattern: 'order', data: 1 };
-    expect(encodeFrame(packet, undefined, true)).toBe('{"pattern":"order","data":1,"_cps":{"s":""}}');
-    expect(encodeFrame(packet, { r: 'in' }, true)).toBe(
-      '{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}',
-    );
+    expect(encodeStamped(packet)).toBe('{"pattern":"order","data":1,"_cps":{"s":""}}');
+    expect(encodeStamped(packet, { r: 'in' })).toBe('{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}');
   });
 
   it('leaves what a serializer made that is no object as it is, unless it has to carry more', () => {
-    expect(encodeFrame('text', undefined, true)).toBe('"text"');
-    expect(encodeFrame('text', { r: 'in' }, true)).toBe('{"packet":"text","_cps":{"r":"in","w":1,"s":""}}');
+    expect(encodeStamped('text')).toBe('"text"');
+    expect(encodeStamped('text', { r: 'in' })).toBe('{"packet":"text","_cps":{"r":"in","w":1,"s":""}}');
   });
 
   it('refuses a serializer that returned nothing', () => {
-    expect(() => encodeFrame(undefined)).toThrow(ClusterPubSubError);
+    expect(() => encode(undefined)).toThrow(ClusterPubSubError);
   });
 
   it('sends a Buffer to stock clients in the JSON form they know', () => {
@@ -81,7 +85,7 @@ describe('a frame', () => {
   });
 
   it('says a signal without any packet', () => {
-    expect(decodeFrame(Buffer.from(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toMatchObject({
+    expect(decodeFrame(bytesOf(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toMatchObject({
       x: 'id',
       r: 'inbox',
     });

@@ -130,6 +130,47 @@ describe('RespDecoder', () => {
   });
 });
 
+describe('messages to channels, for who takes them as they stand', () => {
+  const stream = Buffer.from(
+    '*3\r\n$8\r\nsmessage\r\n$2\r\nch\r\n$5\r\nhel\rl\r\n' +
+      '*3\r\n$10\r\nssubscribe\r\n$2\r\nch\r\n:1\r\n' +
+      '>3\r\n$7\r\nmessage\r\n$0\r\n\r\n$0\r\n\r\n' +
+      '*4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$2\r\nch\r\n$1\r\nx\r\n' +
+      '*3\r\n$8\r\nsmessage\r\n$2\r\nch\r\n$12\r\nhello, world\r\n',
+  );
+  const all = [
+    'smessage ch hel\rl',
+    ['ssubscribe', 'ch', 1],
+    'message  ',
+    ['pmessage', 'c*', 'ch', 'x'],
+    'smessage ch hello, world',
+  ];
+
+  function taken(...chunks: Buffer[]): unknown[] {
+    const found: unknown[] = [];
+    const decoder = new RespDecoder(
+      (reply) => found.push(readable(reply)),
+      (type, buffer, channelStart, channelEnd, dataStart, dataEnd) =>
+        found.push(
+          `${type} ${buffer.toString('latin1', channelStart, channelEnd)} ` +
+            buffer.toString('latin1', dataStart, dataEnd),
+        ),
+    );
+    for (const chunk of chunks) decoder.write(chunk);
+    return found;
+  }
+
+  it('are told from everything else, in order', () => {
+    expect(taken(stream)).toEqual(all);
+  });
+
+  it('are whole wherever the stream is cut', () => {
+    for (let cut = 1; cut < stream.length; cut += 1) {
+      expect(taken(stream.subarray(0, cut), stream.subarray(cut))).toEqual(all);
+    }
+  });
+});
+
 function collect(write: (decoder: RespDecoder) => void): Reply[] {
   const replies: Reply[] = [];
   write(new RespDecoder((reply) => replies.push(reply)));
