@@ -1,5 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { PublishCommand, PublishObserver, PublishOptions } from '../pubsub/publication.js';
+import { Timed } from './deadlines.js';
 import type { Inbox } from './inboxes.js';
 import type { EncodedFrame } from './wire.js';
 
@@ -29,7 +30,7 @@ export interface RequestKeeper {
  *
  * @internal
  */
-export class RequestCall implements PublishObserver {
+export class RequestCall extends Timed implements PublishObserver {
   state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
   /** The lane in use. */
   lane = 0;
@@ -51,7 +52,9 @@ export class RequestCall implements PublishObserver {
     readonly timeout: number,
     readonly callback: (packet: WritePacket) => void,
     private readonly keeper: RequestKeeper,
-  ) {}
+  ) {
+    super();
+  }
 
   get isPublished(): boolean {
     return this.state === 'publishing' || this.state === 'waiting';

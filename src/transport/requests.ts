@@ -59,7 +59,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     const { channel, lanes } = this.#routes.of(route);
     const call = new RequestCall(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
     this.#pending.set(id, call);
-    this.#deadlines.add(call, timeout);
+    this.#deadlines.start(call, timeout);
     return call;
   }
 
@@ -96,7 +96,7 @@ export class Requests implements InboxOwner, RequestKeeper {
       call.callback({ err, response, isDisposed: true });
       return;
     }
-    this.#deadlines.add(call, call.timeout);
+    this.#deadlines.start(call, call.timeout);
     call.callback({ err, response });
   }
 
@@ -213,7 +213,7 @@ export class Requests implements InboxOwner, RequestKeeper {
   #finish(call: RequestCall): void {
     call.state = 'done';
     this.#pending.delete(call.id);
-    this.#deadlines.delete(call, call.timeout);
+    this.#deadlines.stop(call);
     call.inbox.waiting.delete(call);
   }
 
