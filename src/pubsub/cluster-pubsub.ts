@@ -2,6 +2,7 @@ import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { channelKey, slotOf } from './channel-key.js';
 import { ConnectionFactory } from './connection-factory.js';
+import { deferred } from './deferred.js';
 import type { ClusterPubSubError } from './errors.js';
 import { ClosedError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
 import {
@@ -427,7 +428,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      // Before anything is told of it: who publishes then is refused.
+      const closing = deferred<undefined>();
+      this.#closing = closing.promise;
+      this.#close().then(
+        () => {
+          closing.resolve(undefined);
+        },
+        (error: Error) => {
+          closing.reject(error);
+        },
+      );
+    }
     return this.#closing;
   }
 
