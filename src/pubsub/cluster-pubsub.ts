@@ -2,7 +2,6 @@ import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { channelKey, slotOf } from './channel-key.js';
 import { ConnectionFactory } from './connection-factory.js';
-import { deferred } from './deferred.js';
 import type { ClusterPubSubError } from './errors.js';
 import { ClosedError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
 import {
@@ -104,6 +103,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #introspection: Introspection;
   readonly #abort = new AbortController();
   #connecting: Promise<void> | undefined;
+  #closed = false;
   #closing: Promise<void> | undefined;
   #supportsSharded = true;
   #status: PubSubStatus = 'idle';
@@ -216,7 +216,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @throws `ClusterUnreachableError`, `NotAClusterError`, `AuthenticationError`, `ClosedError`
    */
   connect(): Promise<void> {
-    if (this.#closing !== undefined) {
+    if (this.#closed) {
       return Promise.reject(new ClosedError());
     }
     this.#connecting ??= this.#connect().catch((error: unknown) => {
@@ -231,7 +231,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#closed;
   }
 
   /** Whether the cluster knows sharded pub/sub (Redis 7.0 or newer); true until {@link connect} has found out. */
@@ -428,19 +428,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      // Before anything is told of it: who publishes then is refused.
-      const closing = deferred<undefined>();
-      this.#closing = closing.promise;
-      this.#close().then(
-        () => {
-          closing.resolve(undefined);
-        },
-        (error: Error) => {
-          closing.reject(error);
-        },
-      );
-    }
+    this.#closed = true; // before anything is told of it: who publishes then is refused
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
