@@ -53,7 +53,13 @@ export const METRICS: readonly MetricRow[] = [
     '{hold}',
     'How often a channel waited for its subscribers to follow a slot.',
   ),
-  engine((m) => m.received, 'received', 'counter', '{message}', 'Messages that arrived, once a subscription.'),
+  engine(
+    (m) => m.received,
+    'received',
+    'counter',
+    '{message}',
+    'Messages that arrived, once a subscription.',
+  ),
   engine((m) => m.repeated, 'repeated', 'counter', '{message}', 'Second copies that were dropped.'),
   engine((m) => m.missed, 'missed', 'counter', '{message}', 'Messages known to be missing by their numbers.'),
   engine((m) => m.gaps, 'gaps', 'counter', '{gap}', 'Intervals in which messages may have been missed.'),
@@ -98,8 +104,20 @@ export const METRICS: readonly MetricRow[] = [
     'Of the subscriptions wanted, those that Redis has confirmed.',
   ),
   client((m) => m.requests, 'requests', 'counter', '{request}', 'Requests that were begun.'),
-  client((m) => m.timeouts, 'requests.timeouts', 'counter', '{request}', 'Requests without an answer in time.'),
-  client((m) => m.noSubscribers, 'requests.no_subscribers', 'counter', '{request}', 'Requests nobody serves.'),
+  client(
+    (m) => m.timeouts,
+    'requests.timeouts',
+    'counter',
+    '{request}',
+    'Requests without an answer in time.',
+  ),
+  client(
+    (m) => m.noSubscribers,
+    'requests.no_subscribers',
+    'counter',
+    '{request}',
+    'Requests nobody serves.',
+  ),
   client((m) => m.gaps, 'requests.gaps', 'counter', '{request}', 'Requests whose inbox was interrupted.'),
   client((m) => m.errors, 'requests.errors', 'counter', '{request}', 'Requests answered with an error.'),
   client((m) => m.failed, 'requests.failed', 'counter', '{request}', 'Requests that failed otherwise.'),
@@ -111,12 +129,10 @@ export const METRICS: readonly MetricRow[] = [
   server((m) => m.declined, 'handled.declined', 'counter', '{request}', 'Requests without a handler here.'),
   server((m) => m.failed, 'handler.errors', 'counter', '{handling}', 'Handlers that failed.'),
   server((m) => m.running, 'handlers.running', 'gauge', '{handling}', 'Handlers that run.'),
-  row(({ client: c, server: s }) => c?.malformed ?? s?.malformed, [
-    'malformed',
-    'counter',
-    '{message}',
-    'Messages that could not be read.',
-  ]),
+  row(
+    ({ client: c, server: s }) => c?.malformed ?? s?.malformed,
+    ['malformed', 'counter', '{message}', 'Messages that could not be read.'],
+  ),
 ];
 
 /** The one metric that is no number but a distribution, in seconds: fed by {@link HandlerTimes}. */

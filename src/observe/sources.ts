@@ -40,7 +40,9 @@ export class Sources {
   add(source: MetricsSource, name: string): void {
     for (const [other, taken] of this.#names) {
       if (taken === name && other !== source) {
-        throw new InvalidArgumentError(`Another source is watched as "${name}". Give each a name of its own.`);
+        throw new InvalidArgumentError(
+          `Another source is watched as "${name}". Give each a name of its own.`,
+        );
       }
     }
     this.#names.set(source, name);

@@ -128,14 +128,11 @@ export function instrumentServer(
   };
 }
 
-type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => void;
+/** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
+type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => unknown;
 type EndHook = (transportId: Transport | symbol, context: unknown) => void;
 
-function startHandling(
-  tracer: Tracer,
-  context: ClusterPubSubContext,
-  sent: typeof ROOT_CONTEXT,
-): Span {
+function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: typeof ROOT_CONTEXT): Span {
   const { id } = context.getMessage() as { id?: unknown };
   const pattern = context.getPattern();
   return tracer.startSpan(
@@ -175,6 +172,6 @@ function errorType(error: unknown): string {
   return error instanceof Error && typeof name === 'string' ? name : '_OTHER';
 }
 
-function patternText(pattern: unknown): string {
+function patternText(pattern: ReadPacket['pattern']): string {
   return typeof pattern === 'object' ? JSON.stringify(pattern) : String(pattern);
 }

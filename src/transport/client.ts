@@ -312,8 +312,13 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const { sequence } = this.options;
     const engine = newEngine(this.options);
     this.events.bind(engine);
-    const requests: Requests = new Requests(engine, this.names, newClientId(), sequence, this.tally, (message, inbox) =>
-      readReply(message, inbox, requests, this.deserializer, this.malformedLog),
+    const requests: Requests = new Requests(
+      engine,
+      this.names,
+      newClientId(),
+      sequence,
+      this.tally,
+      (message, inbox) => readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
     return { engine, requests, connected: false };
   }

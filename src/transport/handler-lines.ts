@@ -23,7 +23,7 @@ export function handlerLines(entry: HandlerEntry, names: ChannelNames, engine: E
   }
   for (const head of Object.values(entry.events) as MessageHandler[]) {
     const taking = lanes.filter(({ events }) => events.includes(head));
-    for (let handler: MessageHandler | undefined = head; handler !== undefined; ) {
+    for (let handler: MessageHandler | undefined = head; handler !== undefined;) {
       lines.push(line('event', taking));
       handler = handler.next as MessageHandler | undefined;
     }

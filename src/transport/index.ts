@@ -10,11 +10,7 @@ export {
   PayloadTooLargeError,
   RequestTimeoutError,
 } from './errors.js';
-export type {
-  ClusterPubSubClientMetrics,
-  ClusterPubSubServerMetrics,
-  RequestCounts,
-} from './metrics.js';
+export type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics, RequestCounts } from './metrics.js';
 export type { ClusterPubSubOptions, PubSubMode } from './options.js';
 export { ClusterPubSubRecord, ClusterPubSubRecordBuilder } from './record.js';
 export { ClusterPubSubServer } from './server.js';

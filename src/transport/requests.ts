@@ -96,7 +96,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     const { err, response, isDisposed } = reply;
     if (isDisposed === true || Boolean(err)) {
       this.#finish(call);
-      if (Boolean(err)) {
+      if (err) {
         this.tally.errors++;
       }
       call.callback({ err, response, isDisposed: true });

@@ -33,7 +33,7 @@ export function watchRequest(
   };
   const leave = start((reply) => {
     asker.runInAsyncScope(() => {
-      if (Boolean(reply.err)) {
+      if (reply.err) {
         over('failed', reply.err);
       } else if (reply.isDisposed === true) {
         over('answered');

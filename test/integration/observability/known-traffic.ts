@@ -17,7 +17,10 @@ export const SLOW = 40;
 export class KnownTraffic {
   readonly server: ClusterPubSubServer;
   readonly client: ClusterPubSubClient;
-  readonly engine = new ClusterPubSub({ nodes: sharedCluster() }, { bufferLimit: 3, ignoreSubscribeMessages: true });
+  readonly engine = new ClusterPubSub(
+    { nodes: sharedCluster() },
+    { bufferLimit: 3, ignoreSubscribeMessages: true },
+  );
 
   /** By metric, as {@link METRICS} names them, and by source. What traffic of this kind cannot tell is left out. */
   readonly expected: Readonly<Record<string, Readonly<Record<string, number>>>> = {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Histogram, MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
 import { ClusterPubSubMeter } from '../../../src/opentelemetry/index.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness } from '../transport/harness.js';
+import { Harness, outcome } from '../transport/harness.js';
 import { KnownTraffic, SLOW } from './known-traffic.js';
 
 /** Collects when it is asked to. */
@@ -78,11 +78,19 @@ describe('what OpenTelemetry collects', () => {
     expect(slow!.buckets.boundaries[0]).toBe(0.0001);
   });
 
-  it('is nothing more once the meter is closed', async () => {
+  it('counts on until the meter is closed, and no further', async () => {
+    const requests = async () => {
+      const metric = (await reader.read()).find(
+        ({ descriptor }) => descriptor.name === `cluster_pubsub.requests`,
+      );
+      return metric!.dataPoints[0]!.value;
+    };
+    await outcome(traffic.client.send('double', 1));
+    expect(await requests()).toBe(traffic.expected.requests!.client! + 1);
     meter.close();
-    const before = traffic.server.metrics().handlerTime?.count;
-    const names = (await reader.read()).filter(({ dataPoints }) => dataPoints.length > 0);
-    expect(names.map(({ descriptor }) => descriptor.name)).toEqual(['cluster_pubsub.handler.duration']);
-    expect(traffic.server.metrics().handlerTime?.count).toBe(before);
+    const timed = traffic.server.metrics().handlerTime?.count;
+    await outcome(traffic.client.send('double', 1));
+    expect(await requests()).toBe(traffic.expected.requests!.client! + 1);
+    expect(traffic.server.metrics().handlerTime?.count).toBe(timed);
   });
 });

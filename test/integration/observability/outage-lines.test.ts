@@ -28,7 +28,15 @@ const linesWith = (text: string): string[] => lines.filter((line) => line.includ
 it('a killed master is a handful of lines, however many messages fail meanwhile; each change of state is one', async () => {
   const names = Array.from({ length: 60 }, (_, n) => `{${String(n)}}`);
   const server = harness.newServer({ commandTimeout: 300 });
-  addHandlers(server, Object.fromEntries(names.flatMap((name) => [[name, () => 1], [`event:told.${name}`, () => 1]])));
+  addHandlers(
+    server,
+    Object.fromEntries(
+      names.flatMap((name) => [
+        [name, () => 1],
+        [`event:told.${name}`, () => 1],
+      ]),
+    ),
+  );
   await listen(server);
   expect(linesWith('Mapped')).toHaveLength(120);
   const client = harness.client({ commandTimeout: 300, requestTimeout: 300 });
@@ -47,7 +55,10 @@ it('a killed master is a handful of lines, however many messages fail meanwhile;
   await eventually(() => linesWith('interrupted').length > 0, 'the interruption is written');
   await cluster.settled();
   await eventually(() => linesWith('stand again').length === linesWith('interrupted').length, 'all is well');
-  await eventually(() => server.metrics().pubsub!.confirmed === server.metrics().pubsub!.desired, 'all stand');
+  await eventually(
+    () => server.metrics().pubsub!.confirmed === server.metrics().pubsub!.desired,
+    'all stand',
+  );
   clearInterval(traffic);
   await eventually(() => client.metrics().inFlight === 0, 'all requests are over');
 

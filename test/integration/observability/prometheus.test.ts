@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { ClusterPubSubPrometheus } from '../../../src/prometheus/index.js';
-import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { slotOf } from '../../../src/pubsub/channel-key.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';

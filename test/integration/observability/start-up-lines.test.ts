@@ -79,7 +79,7 @@ it('so does a Nest application', async () => {
       return 1;
     }
 
-    @EventPattern('created')
+    @EventPattern<string>('created')
     created(): void {
       // Listening is enough.
     }

@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
@@ -20,9 +19,12 @@ function start(role: string): ChildProcess {
   return child;
 }
 
-async function said(child: ChildProcess): Promise<unknown> {
-  const [message] = (await once(child, 'message')) as [unknown];
-  return message;
+/** What the process says next; rejects if it ends without a word. */
+function said(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`It has ended with ${String(code)}.`)));
+  });
 }
 
 describe('a trace across three processes', () => {
@@ -54,9 +56,9 @@ describe('a trace across three processes', () => {
   /** From a span up to its root, by the links alone. */
   const wayUp = (name: string): string[] => {
     const way: string[] = [];
-    for (let one: ReportedSpan | undefined = span(name); one !== undefined; ) {
+    for (let one: ReportedSpan | undefined = span(name); one !== undefined;) {
       way.push(`${one.process}: ${one.name}`);
-      const { parent } = one;
+      const { parent }: ReportedSpan = one;
       one = spans.find(({ spanId }) => spanId === parent);
     }
     return way;

@@ -49,7 +49,7 @@ class ServiceB {
     throw new Error('out of stock, said with a secret');
   }
 
-  @EventPattern('b.audit')
+  @EventPattern<string>('b.audit')
   audit(): void {
     trace.getActiveSpan()?.addEvent('audited');
   }
@@ -101,17 +101,16 @@ async function checkout(client: ClusterPubSubClient): Promise<void> {
 
 async function end(): Promise<void> {
   await close();
-  const spans = exporter.getFinishedSpans().map(
-    ({ name, kind, status, attributes, events, parentSpanContext, spanContext }): ReportedSpan => ({
-      process: role,
-      name,
-      kind,
-      status: status.code,
-      attributes,
-      events: events.map((event) => event.name),
-      ...spanContext(),
-      parent: parentSpanContext?.spanId,
-    }),
-  );
+  const spans = exporter.getFinishedSpans().map((span): ReportedSpan => ({
+    process: role,
+    name: span.name,
+    kind: span.kind,
+    status: span.status.code,
+    attributes: span.attributes,
+    events: span.events.map(({ name }) => name),
+    traceId: span.spanContext().traceId,
+    spanId: span.spanContext().spanId,
+    parent: span.parentSpanContext?.spanId,
+  }));
   process.send?.(spans, () => process.disconnect());
 }
