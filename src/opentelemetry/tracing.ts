@@ -8,6 +8,7 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
+  type TextMapGetter,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
@@ -97,7 +98,7 @@ export function instrumentServer(
   const spans = new WeakMap<object, Span>();
   server.setOnProcessingStartHook((transportId, context, done) => {
     // Not under what is active here: that is whatever opened the connection.
-    const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata() ?? {});
+    const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata(), STRINGS);
     const span = startHandling(tracer, context as ClusterPubSubContext, sent);
     spans.set(context as object, span);
     try {
@@ -144,6 +145,15 @@ function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: type
     sent,
   );
 }
+
+/** Anybody may publish, so that what is read may be of any type; propagators split and match it as a string. */
+const STRINGS: TextMapGetter<unknown> = {
+  keys: (carrier) => (typeof carrier === 'object' && carrier !== null ? Object.keys(carrier) : []),
+  get: (carrier, key) => {
+    const value = (carrier as Readonly<Record<string, unknown>> | null | undefined)?.[key];
+    return typeof value === 'string' ? value : undefined;
+  },
+};
 
 function attributesOf(pattern: string, type: 'send' | 'process', name: string): Attributes {
   return {

@@ -54,7 +54,7 @@ export class EngineEvents {
     this.on('gap', (gap) => {
       gaps.log(
         `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
-          `${summary(gap.names.map(String))} (${gap.reason}).`,
+          `${summary(gap.names.map(String))} (${gap.kind}, ${gap.reason}).`,
         `${gap.kind} ${gap.reason}`,
       );
     });
@@ -97,7 +97,7 @@ function describeMove({ slots, changes }: Moved): string {
   const shown = changes.slice(0, 3).map(({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
   const more = changes.length - shown.length;
   const ways = more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
-  return `${String(slots)} slots have another master than before: ${ways}.`;
+  return `${slots === 1 ? '1 slot has' : `${String(slots)} slots have`} another master than before: ${ways}.`;
 }
 
 function summary(names: readonly string[]): string {

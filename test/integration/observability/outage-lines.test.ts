@@ -5,7 +5,7 @@ import { eventually } from '../../support/eventually.js';
 import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
 
 /** Far fewer than there are failures; each side may tell of each kind of trouble once. */
-const FEW = 25;
+const FEW = 18;
 
 let cluster: LocalCluster;
 let harness: Harness;
