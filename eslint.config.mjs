@@ -9,6 +9,9 @@ const arrows = {
   transport: ['pubsub'],
   module: ['transport', 'pubsub'],
   terminus: ['module', 'transport', 'pubsub'],
+  observe: ['transport', 'pubsub'],
+  prometheus: ['observe', 'transport', 'pubsub'],
+  opentelemetry: ['observe', 'transport', 'pubsub'],
 };
 
 /** Paths of Nest that are not API: they have moved between 11 and 12, and will again. */

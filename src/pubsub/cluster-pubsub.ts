@@ -2,6 +2,8 @@ import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { channelKey, slotOf } from './channel-key.js';
 import { ConnectionFactory } from './connection-factory.js';
+import type { DiagnosticChannel } from './diagnostic-channel.js';
+import { ENGINE_DIAGNOSTICS } from './diagnostics.js';
 import type { ClusterPubSubError } from './errors.js';
 import { ClosedError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
 import {
@@ -153,6 +155,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       { ...limits, onOverflow },
       { codec: stamps, byDefault: options.sequence ?? false },
       this.#metrics,
+      (command, channel, error) => {
+        this.#publishFailed(command, channel, error);
+      },
     );
     this.#introspection = new Introspection(this.#topology, this.#connections);
     this.#incoming = new Incoming(stamps, this.#topology, this.#metrics, {
@@ -364,9 +369,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     };
   }
 
-  /** The master (`host:port`) that owns the channel's slot, as far as is known now. */
-  nodeOf(channel: ChannelName): string | undefined {
-    return this.#topology.ownerOf(slotOf(channel));
+  /**
+   * The master (`host:port`) that owns the channel's slot, as far as is known now; of a pattern, the one where all
+   * patterns are subscribed.
+   */
+  nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
+    return this.#topology.homeOf(KINDS[kind], slotOf(name));
   }
 
   /**
@@ -531,6 +539,13 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     this.#endIterations();
   }
 
+  #publishFailed(command: PublishCommand, channel: ChannelName, error: unknown): void {
+    this.#metrics.publishErrors += 1;
+    if (ENGINE_DIAGNOSTICS.publishFailed.hasSubscribers) {
+      ENGINE_DIAGNOSTICS.publishFailed.publish({ pubsub: this, command, channel, error });
+    }
+  }
+
   #tellGap(gap: Gap): void {
     this.#metrics.gaps += 1;
     this.#tell('gap', gap);
@@ -565,6 +580,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     try {
       await this.connect();
     } catch (error) {
+      this.#publishFailed(message[0], message[1], error);
       message[3].failed(error);
       return;
     } finally {
@@ -588,6 +604,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   #setStatus(status: PubSubStatus): void {
     if (this.#status !== status && this.#status !== 'closed') {
+      if (this.#status === 'reconnecting' && status === 'connected') {
+        this.#metrics.reconnects += 1;
+      }
       this.#status = status;
       this.#tell('status', status);
     }
@@ -596,17 +615,27 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   #emitError(error: ClusterPubSubError): void {
     if (this.listenerCount('error') > 0) {
       this.#tell('error', error);
+    } else {
+      this.#tellDiagnostics('error', error);
     }
   }
 
   /** Tells listeners. One that throws is an uncaught exception; it neither ends a connection nor stops us halfway. */
-  #tell<K extends keyof ClusterPubSubEvents>(event: K, ...args: ClusterPubSubEvents[K]): void {
+  #tell<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
+    this.#tellDiagnostics(event, subject);
     try {
-      (this as EventEmitter).emit(event, ...args);
+      (this as EventEmitter).emit(event, subject);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
       });
+    }
+  }
+
+  #tellDiagnostics<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
+    const channel: DiagnosticChannel<never> = ENGINE_DIAGNOSTICS[event];
+    if (channel.hasSubscribers) {
+      channel.publish({ pubsub: this, [event]: subject } as never);
     }
   }
 }

@@ -1,4 +1,5 @@
 export * from './cluster-pubsub.js';
+export type { EngineDiagnostics } from './diagnostics.js';
 export * from './errors.js';
 export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions } from './mailbox.js';

@@ -24,6 +24,8 @@ export interface PubSubMetrics {
   readonly dropped: number;
   /** Subscriber connections that were lost. */
   readonly connectionsLost: number;
+  /** How often all subscriptions stood again after some had not: `status` was `reconnecting`, and is `connected`. */
+  readonly reconnects: number;
   /** Probes published to prove a silent subscriber connection. */
   readonly probes: number;
   /** Probes that did not come back in time. */
@@ -56,6 +58,7 @@ export function newMetrics(): Metrics {
     missed: 0,
     gaps: 0,
     connectionsLost: 0,
+    reconnects: 0,
     probes: 0,
     probesLost: 0,
     moves: 0,

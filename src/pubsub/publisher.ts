@@ -68,6 +68,8 @@ export class Publisher implements PublicationKeeper {
     /** How stamps are written, where messages are numbered. */
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
     private readonly metrics: Metrics,
+    /** Told of each message that is given up. */
+    private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
     const owner = {
       dispatch: (publication: Publication): void => {
@@ -235,10 +237,10 @@ export class Publisher implements PublicationKeeper {
       // Its number will never come: receivers must not take that for a loss, for the caller knows.
       lane.restart(this.#lanes.newStream());
     }
-    this.metrics.publishErrors += 1;
     // Whatever it is given up for: where a copy may have been taken, that is what the caller must know.
-    publication.reject(
-      doubtful && !(error instanceof PublishError) ? publishFailure(publication, undefined, error) : error,
-    );
+    const told =
+      doubtful && !(error instanceof PublishError) ? publishFailure(publication, undefined, error) : error;
+    this.onFailure(lane.command, lane.channel, told);
+    publication.reject(told);
   }
 }

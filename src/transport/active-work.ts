@@ -15,6 +15,10 @@ export class ActiveWork {
   readonly #running = new Set<Work>();
   #idle: (() => void) | undefined;
 
+  get size(): number {
+    return this.#running.size;
+  }
+
   add(work: Work): void {
     this.#running.add(work);
   }

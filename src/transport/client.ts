@@ -14,7 +14,9 @@ import {
 } from './engine-events.js';
 import { Emission } from './emission.js';
 import { NotConnectedError } from './errors.js';
+import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 import { MalformedLog } from './malformed-log.js';
+import { type ClusterPubSubClientMetrics, newRequestTally } from './metrics.js';
 import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
@@ -29,8 +31,10 @@ import { readReply } from './read-reply.js';
 import type { RequestCall } from './request-call.js';
 import { Requests } from './requests.js';
 import { assertRoute, symbolRoute } from './route.js';
+import { watchEmit, watchRequest } from './watch-request.js';
 import { FrameEnd } from './wire.js';
 
+const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();
 
 /** One connection of the client, from `connect()` to `close()`. */
@@ -60,15 +64,23 @@ interface Session {
  */
 export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvents> {
   protected readonly logger = new Logger(ClusterPubSubClient.name);
+  /**
+   * What the packet is that a dispatch hook is looking at: Nest's hook does not say.
+   *
+   * @internal
+   */
+  dispatching: HandledType = 'request';
   private readonly options: ResolvedOptions;
   private readonly names: ChannelNames;
   private readonly events: EngineEvents;
-  private readonly malformedLog = new MalformedLog((line) => this.logger.warn(line));
+  private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
     this.failedEmits.log(`An event that nobody watches was not published: ${messageOf(error)}`);
   /** What the frames of events without headers end with. */
   private readonly eventEnd: FrameEnd;
+  private readonly tally = newRequestTally();
+  private eventCount = 0;
   private session: Session | undefined;
   private closing: Promise<void> = Promise.resolve();
   private warnedOfFallback = false;
@@ -92,6 +104,18 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   /** How many replies could not be read, and were dropped. */
   get malformed(): number {
     return this.malformedLog.count;
+  }
+
+  /** What was counted since this client was made, and what is the case now. */
+  metrics(): ClusterPubSubClientMetrics {
+    return {
+      kind: 'client',
+      ...this.tally,
+      events: this.eventCount,
+      malformed: this.malformed,
+      inFlight: this.session?.requests.pendingCount ?? 0,
+      pubsub: this.session?.engine.metrics(),
+    };
   }
 
   /**
@@ -153,7 +177,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
           if (this.isConnecting) {
             this.connect().then(start, (error: unknown) => observer.error(error));
           } else if (!observer.closed) {
-            teardown = this.publish(this.newPacket(pattern, data), this.createObserver(observer));
+            teardown = this.publish(this.newPacket('request', pattern, data), this.createObserver(observer));
           }
           // Left meanwhile, by a hook or a serializer.
           if (observer.closed) {
@@ -176,14 +200,19 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     }
     const emission = new Emission<TResult>(this.logFailedEmit);
     const start = (): void => {
+      let observer: PublishObserver = emission;
       try {
         if (this.isConnecting) {
           this.connect().then(start, (error: unknown) => emission.failed(error));
-        } else {
-          this.postEvent(this.newPacket(pattern, data), emission);
+          return;
         }
+        const packet = this.newPacket('event', pattern, data);
+        if (emit.hasSubscribers) {
+          observer = watchEmit(this, this.patternOf(packet), packet, emission);
+        }
+        this.postEvent(packet, observer);
       } catch (error) {
-        emission.failed(error);
+        observer.failed(error);
       }
     };
     this.whenConnected(start, (error) => emission.failed(error));
@@ -191,6 +220,12 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    return request.hasSubscribers
+      ? watchRequest(this, this.patternOf(packet), packet, callback, (told) => this.ask(packet, told))
+      : this.ask(packet, callback);
+  }
+
+  private ask(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     const requests = this.session?.requests;
     if (requests === undefined) {
       callback({ err: new ClosedError(ClusterPubSubClient.name) });
@@ -244,6 +279,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (engine === undefined) {
       throw new ClosedError(ClusterPubSubClient.name);
     }
+    this.eventCount++;
     const outgoing = this.unpack(packet);
     const serialized: unknown = this.serializer.serialize(packet as never);
     // Not awaited when it need not be: events go out in the order of the calls.
@@ -284,7 +320,8 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   /** Nest 12 has its hook look at the packet, Nest 11 has no such method. */
-  private newPacket(pattern: unknown, data: unknown): ReadPacket {
+  private newPacket(type: HandledType, pattern: unknown, data: unknown): ReadPacket {
+    this.dispatching = type;
     return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
   }
 
@@ -292,10 +329,24 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const { sequence } = this.options;
     const engine = newEngine(this.options);
     this.events.bind(engine);
-    const requests: Requests = new Requests(engine, this.names, newClientId(), sequence, (message, inbox) =>
-      readReply(message, inbox, requests, this.deserializer, this.malformedLog),
+    const requests: Requests = new Requests(
+      engine,
+      this.names,
+      newClientId(),
+      sequence,
+      this.tally,
+      (message, inbox) => readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
     return { engine, requests, connected: false };
+  }
+
+  /** For those who watch, who are to hear of a pattern that cannot be one as well. */
+  private patternOf({ pattern }: ReadPacket): string {
+    try {
+      return this.normalizePattern(pattern as MsPattern);
+    } catch {
+      return String(pattern);
+    }
   }
 
   private unpack(packet: ReadPacket<unknown>): Outgoing {

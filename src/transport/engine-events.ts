@@ -3,6 +3,7 @@ import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../pubsub/errors.js';
 import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/message.js';
 import { RateLimitedLog } from './rate-limited-log.js';
+import { StatusLog } from './status-log.js';
 
 /**
  * What `on()` of the server and of the client can listen to. A type, not an interface: Nest wants an index signature.
@@ -44,13 +45,21 @@ export class EngineEvents {
   ) {
     const errors = new RateLimitedLog((line) => void logger.error(line));
     this.on('error', (error) => errors.log(error.message, error.code));
-    this.on('status', (status) => this.#translate(status));
+    const statusLog = new StatusLog(logger);
+    this.on('status', (status) => {
+      this.#translate(status);
+      statusLog.changed(status);
+    });
+    const gaps = new RateLimitedLog((line) => void logger.warn(line));
     this.on('gap', (gap) => {
-      logger.warn(
+      gaps.log(
         `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
-          `${summary(gap.names.map(String))} (${gap.reason}).`,
+          `${summary(gap.names.map(String))} (${gap.kind}, ${gap.reason}).`,
+        `${gap.kind} ${gap.reason}`,
       );
     });
+    const moves = new RateLimitedLog((line) => void logger.log(line));
+    this.on('moved', (moved) => moves.log(describeMove(moved)));
   }
 
   on<Event extends keyof ClusterPubSubTransportEvents>(
@@ -82,6 +91,13 @@ export class EngineEvents {
       this.onStatus('disconnected');
     }
   }
+}
+
+function describeMove({ slots, changes }: Moved): string {
+  const shown = changes.slice(0, 3).map(({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
+  const more = changes.length - shown.length;
+  const ways = more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
+  return `${slots === 1 ? '1 slot has' : `${String(slots)} slots have`} another master than before: ${ways}.`;
 }
 
 function summary(names: readonly string[]): string {

@@ -2,10 +2,12 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
 import type { Work } from './active-work.js';
 import { MASKED_ERROR } from './constants.js';
+import type { Handlings } from './handlings.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
 export interface EventSurroundings {
   readonly hooks: ProcessingHooks;
+  readonly handlings: Handlings;
   log(route: string, problem: string, error: unknown): void;
   over(run: EventRun): void;
 }
@@ -19,6 +21,8 @@ export interface EventSurroundings {
 export class EventRun implements Work {
   #subscription: Subscription | undefined;
   #aborted = false;
+  #began = 0;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(
     private readonly route: string,
@@ -47,11 +51,13 @@ export class EventRun implements Work {
 
   async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
     const finished = (): void => this.#finish(context);
+    this.#began = this.surroundings.handlings.now();
     try {
       const result: unknown = await handler(data, context);
       if (isObservable(result) && !this.#isAborted()) {
         this.#subscription = result.subscribe({
           error: (error: unknown) => {
+            this.#noteFailure(error);
             // Nest's filter has logged what it masked; the rest it would leave to us (Nest 11: to nobody).
             if (!isMasked(error)) {
               this.#log('An event handler failed', error);
@@ -62,12 +68,27 @@ export class EventRun implements Work {
         return;
       }
     } catch (error) {
+      this.#noteFailure(error);
       this.#log('An event handler failed', error);
     }
     finished();
   }
 
+  #noteFailure(error: unknown): void {
+    this.#failure = { error };
+    this.surroundings.handlings.failed++;
+  }
+
   #finish(context: BaseRpcContext): void {
+    if (this.#began !== 0) {
+      this.surroundings.handlings.tell(this.#began, {
+        type: 'event',
+        pattern: this.route,
+        context,
+        outcome: this.#failure === undefined ? 'done' : 'failed',
+        error: this.#failure?.error,
+      });
+    }
     try {
       this.surroundings.hooks.end(context);
     } catch (error) {

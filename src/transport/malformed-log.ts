@@ -1,3 +1,9 @@
+import type { ClusterPubSubClient } from './client.js';
+import { TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
+import type { ClusterPubSubServer } from './server.js';
+
+const { malformed } = TRANSPORT_DIAGNOSTICS;
+
 /** Wildcards bring channels without limit; beyond so many, malformed messages are only counted. */
 const CHANNELS_REMEMBERED = 1000;
 
@@ -14,7 +20,10 @@ export class MalformedLog {
   readonly #channels = new Set<string>();
   #count = 0;
 
-  constructor(private readonly write: (line: string) => void) {}
+  constructor(
+    private readonly source: ClusterPubSubServer | ClusterPubSubClient,
+    private readonly write: (line: string) => void,
+  ) {}
 
   get count(): number {
     return this.#count;
@@ -22,6 +31,9 @@ export class MalformedLog {
 
   report(channel: string, size: number): void {
     this.#count++;
+    if (malformed.hasSubscribers) {
+      malformed.publish({ source: this.source, channel, size });
+    }
     const name = JSON.stringify(channel.slice(0, NAME_SHOWN));
     if (this.#channels.has(name) || this.#channels.size >= CHANNELS_REMEMBERED) {
       return;

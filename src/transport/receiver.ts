@@ -6,6 +6,7 @@ import { type ChannelNames, isInbox, isReserved } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { ClusterPubSubContext } from './context.js';
 import { EventRun } from './event-run.js';
+import type { Handlings } from './handlings.js';
 import type { MalformedLog } from './malformed-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { isPromiseLike } from './promise-like.js';
@@ -23,6 +24,7 @@ export interface ReceiverParts {
   readonly deserializer: ConsumerDeserializer;
   readonly replies: Replies;
   readonly hooks: ProcessingHooks;
+  readonly handlings: Handlings;
   readonly work: ActiveWork;
   readonly malformed: MalformedLog;
   readonly names: ChannelNames;
@@ -65,12 +67,13 @@ export class Receiver {
   readonly #ofEvents;
 
   constructor(private readonly parts: ReceiverParts) {
-    const { replies, hooks, work } = parts;
+    const { replies, hooks, handlings, work } = parts;
     const log = (route: string, problem: string, error: unknown): void => parts.log(route, problem, error);
-    this.#ofEvents = { hooks, log, over: (run: EventRun): void => work.delete(run) };
+    this.#ofEvents = { hooks, handlings, log, over: (run: EventRun): void => work.delete(run) };
     this.#ofRequests = {
       replies,
       hooks,
+      handlings,
       log,
       over: (request: ServerRequest): void => {
         work.delete(request);
@@ -157,6 +160,7 @@ export class Receiver {
     } else if (asker.seen.isFirst(id)) {
       const request = new ServerRequest(asker, packet.id as RequestId, lane.route, to, this.#ofRequests);
       asker.running.set(id, request);
+      this.parts.handlings.requests++;
       this.parts.work.add(request);
       request.start(lane.request, packet.data, contextOf(arrival, packet));
     }
@@ -176,6 +180,7 @@ export class Receiver {
           to,
           this.#ofRequests,
         );
+        this.parts.handlings.requests++;
         this.parts.work.add(request);
         request.start(lane.request, packet.data, contextOf(arrival, packet));
       }
@@ -188,6 +193,7 @@ export class Receiver {
     const { lane } = arrival;
     for (const handler of lane.events) {
       const run = new EventRun(lane.route, this.#ofEvents);
+      this.parts.handlings.events++;
       this.parts.work.add(run);
       run.start(handler, packet.data, contextOf(arrival, packet));
     }
@@ -217,6 +223,7 @@ export class Receiver {
 
   #decline(lane: ServerLane, to: ReplyAddress, id: unknown, fields?: WireFields): void {
     const { replies } = this.parts;
+    this.parts.handlings.declined++;
     const packet = { id: id as string, status: 'error', err: NO_MESSAGE_HANDLER };
     const failed = (error: unknown): void => this.parts.log(lane.route, 'An answer was not sent', error);
     const observer = { published: (): void => undefined, failed };

@@ -6,6 +6,7 @@ import { NO_MESSAGE_HANDLER } from './constants.js';
 import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine-events.js';
 import { NoSubscribersError, RequestTimeoutError } from './errors.js';
+import type { RequestTally } from './metrics.js';
 import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';
 import { RequestCall, type RequestKeeper, type RequestLane } from './request-call.js';
 import { RequestRoutes } from './request-routes.js';
@@ -41,6 +42,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     names: ChannelNames,
     clientId: string,
     sequence: boolean,
+    private readonly tally: RequestTally,
     /** Decodes a reply and gives it to {@link answer}. */
     readonly received: (message: DataMessage<'buffer'>, inbox: Inbox) => void,
   ) {
@@ -59,6 +61,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     const { channel, lanes } = this.#routes.of(route);
     const call = new RequestCall(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
     this.#pending.set(id, call);
+    this.tally.requests++;
     this.#deadlines.start(call, timeout);
     return call;
   }
@@ -93,6 +96,9 @@ export class Requests implements InboxOwner, RequestKeeper {
     const { err, response, isDisposed } = reply;
     if (isDisposed === true || Boolean(err)) {
       this.#finish(call);
+      if (err) {
+        this.tally.errors++;
+      }
       call.callback({ err, response, isDisposed: true });
       return;
     }
@@ -109,9 +115,10 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  fail(call: RequestCall, err: unknown): void {
+  fail(call: RequestCall, err: unknown, as: keyof RequestTally = 'failed'): void {
     if (call.state !== 'done') {
       this.#finish(call);
+      this.tally[as]++;
       call.callback({ err });
     }
   }
@@ -121,6 +128,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     const published = call.isPublished;
     if (call.state !== 'done') {
       this.#finish(call);
+      this.tally.left++;
     }
     if (published) {
       this.#cancel(call);
@@ -164,6 +172,7 @@ export class Requests implements InboxOwner, RequestKeeper {
             `The connection that would bring the answer to "${call.route}" was lost while it waited. The handler ` +
               `may have run.`,
           ),
+          'gaps',
         );
       }
     }
@@ -201,14 +210,16 @@ export class Requests implements InboxOwner, RequestKeeper {
         call.withoutHandler = 0;
       }
       this.#publish(call);
+    } else if (call.eventHandlerExists) {
+      this.fail(call, NO_MESSAGE_HANDLER, 'errors');
     } else {
-      this.fail(call, call.eventHandlerExists ? NO_MESSAGE_HANDLER : new NoSubscribersError(call.route));
+      this.fail(call, new NoSubscribersError(call.route), 'noSubscribers');
     }
   }
 
   #expire(call: RequestCall): void {
     const published = call.isPublished;
-    this.fail(call, new RequestTimeoutError(call.route, call.timeout));
+    this.fail(call, new RequestTimeoutError(call.route, call.timeout), 'timeouts');
     if (published) {
       this.#cancel(call);
     }

@@ -5,6 +5,7 @@ import type { Asker } from './askers.js';
 import { MASKED_ERROR } from './constants.js';
 import { errorForAsker } from './error-for-asker.js';
 import { PayloadTooLargeError } from './errors.js';
+import type { Handlings } from './handlings.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
@@ -19,6 +20,7 @@ export type RequestId = string | number;
 export interface RequestSurroundings {
   readonly replies: Replies;
   readonly hooks: ProcessingHooks;
+  readonly handlings: Handlings;
   /** Something the asker does not get to know. */
   log(route: string, problem: string, error: unknown): void;
   /** It is over, and its last reply is out. */
@@ -41,6 +43,8 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   #subscription: Subscription | undefined;
   #askingWhetherGone = false;
   #gaveUp = false;
+  #began = 0;
+  #failure: { readonly error: unknown } | undefined;
   readonly #queue: ReplyQueue;
 
   constructor(
@@ -86,6 +90,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
     const close = (): void => this.#closeSpan(context);
     this.#spanOpen = true;
+    this.#began = this.surroundings.handlings.now();
     try {
       if (this.#isRunning()) {
         this.#handlerRuns = true;
@@ -94,6 +99,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
         close();
       }
     } catch (error) {
+      this.#noteFailure(error);
       close();
       this.#rejected(error);
     }
@@ -130,6 +136,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
         }
       },
       error: (error: unknown) => {
+        this.#noteFailure(error);
         const err = errorForAsker(error, (masked) => this.#log('The stream of the handler failed', masked));
         if (this.#isRunning()) {
           this.#end({ err, isDisposed: true });
@@ -167,6 +174,9 @@ export class ServerRequest implements Work, ReplyQueueOwner {
 
   /** Ends the answer with an error: a stream with a hole in it would be worse. */
   #cutShort(err: unknown): void {
+    if (this.#spanOpen) {
+      this.#failure ??= { error: err };
+    }
     this.#queue.clear();
     this.#subscription?.unsubscribe();
     this.#end({ err, isDisposed: true });
@@ -219,11 +229,30 @@ export class ServerRequest implements Work, ReplyQueueOwner {
       return;
     }
     this.#spanOpen = false;
+    if (this.#began !== 0) {
+      this.#tell(context);
+    }
     try {
       this.surroundings.hooks.end(context);
     } catch (error) {
       this.#log('The processing end hook failed', error);
     }
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#failure = { error };
+    this.surroundings.handlings.failed++;
+  }
+
+  #tell(context: BaseRpcContext): void {
+    const done = this.#state === 'stopped' ? 'left' : 'done';
+    this.surroundings.handlings.tell(this.#began, {
+      type: 'request',
+      pattern: this.route,
+      context,
+      outcome: this.#failure === undefined ? done : 'failed',
+      error: this.#failure?.error,
+    });
   }
 
   #log(problem: string, error: unknown): void {

@@ -20,8 +20,11 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
+import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
+import { Handlings } from './handlings.js';
 import { MalformedLog } from './malformed-log.js';
+import type { ClusterPubSubServerMetrics } from './metrics.js';
 import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
@@ -76,7 +79,8 @@ export class ClusterPubSubServer
   private readonly names: ChannelNames;
   private readonly registry: HandlerRegistry;
   private readonly events: EngineEvents;
-  private readonly malformedLog = new MalformedLog((line) => this.logger.warn(line));
+  private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
+  private readonly handlings = new Handlings(this);
   private readonly replyProblems = new RateLimitedLog((line) => this.logger.error(line));
   private session: Session | undefined;
   private closing: Promise<void> | undefined;
@@ -103,6 +107,22 @@ export class ClusterPubSubServer
   /** How many messages could not be read, and were dropped. */
   get malformed(): number {
     return this.malformedLog.count;
+  }
+
+  /** What was counted since this server was made, and what is the case now. */
+  metrics(): ClusterPubSubServerMetrics {
+    const { requests, events, declined, failed, times } = this.handlings;
+    return {
+      kind: 'server',
+      requests,
+      events,
+      declined,
+      failed,
+      malformed: this.malformed,
+      running: this.session?.work.size ?? 0,
+      handlerTime: times,
+      pubsub: this.session?.engine.metrics(),
+    };
   }
 
   /** @throws {InvalidArgumentError} for a pattern that cannot name a channel, or an unknown `mode`. */
@@ -214,6 +234,7 @@ export class ClusterPubSubServer
       deserializer: this.deserializer,
       replies: new Replies(engine, this.serializer, this.options),
       hooks: this.processingHooks(),
+      handlings: this.handlings,
       work,
       names: this.names,
       malformed: this.malformedLog,
@@ -235,6 +256,9 @@ export class ClusterPubSubServer
       lanesOfAll(this.registry.entries, this.names, engine.supportsSharded),
       receiver,
     );
+    for (const entry of this.registry.entries) {
+      handlerLines(entry, this.names, engine).forEach((line) => this.logger.log(line));
+    }
   }
 
   private async shutDown({ engine, work, receiver }: Session): Promise<void> {

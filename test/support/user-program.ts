@@ -93,6 +93,8 @@ const tsconfig = {
     paths: {
       'nestjs-cluster-pubsub': [join(root, 'src/index.ts')],
       'nestjs-cluster-pubsub/terminus': [join(root, 'src/terminus/index.ts')],
+      'nestjs-cluster-pubsub/prometheus': [join(root, 'src/prometheus/index.ts')],
+      'nestjs-cluster-pubsub/opentelemetry': [join(root, 'src/opentelemetry/index.ts')],
       'nestjs-cluster-pubsub/testing': [join(root, 'src/testing/index.ts')],
     },
   },

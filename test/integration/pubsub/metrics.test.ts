@@ -27,6 +27,7 @@ describe('metrics()', () => {
     gaps: 0,
     dropped: 0,
     connectionsLost: 0,
+    reconnects: 0,
     probes: 0,
     probesLost: 0,
     moves: 0,
@@ -119,6 +120,7 @@ describe('metrics()', () => {
     expect(told.sort()).toEqual(['channel', 'shard']);
     expect(pubsub.metrics()).toMatchObject({
       connectionsLost: 1,
+      reconnects: 1,
       gaps: 2,
       desired: 80,
       confirmed: 80,

@@ -3,6 +3,8 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import { deferred } from '../../../src/pubsub/deferred.js';
 import { EventRun } from '../../../src/transport/event-run.js';
+import { Handlings } from '../../../src/transport/handlings.js';
+import type { ClusterPubSubServer } from '../../../src/transport/server.js';
 
 /** Starts a run whose handler resolves to an Observable when it is told to. */
 function started() {
@@ -18,6 +20,7 @@ function started() {
       start: (_context, done) => done().then(() => ended.resolve(undefined)),
       end: () => told.push('ended'),
     },
+    handlings: new Handlings({} as ClusterPubSubServer),
     log: (_route, problem) => told.push(problem),
     over: () => undefined,
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { errorForAsker } from '../../../src/transport/error-for-asker.js';
 import { MalformedLog } from '../../../src/transport/malformed-log.js';
 import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
+import type { ClusterPubSubServer } from '../../../src/transport/server.js';
 
 describe('RateLimitedLog', () => {
   it('writes one line an interval and kind, and says how many it left out', () => {
@@ -22,7 +23,7 @@ describe('RateLimitedLog', () => {
 describe('MalformedLog', () => {
   it('tells of a channel once, and counts all', () => {
     const lines: string[] = [];
-    const log = new MalformedLog((line) => lines.push(line));
+    const log = new MalformedLog({} as ClusterPubSubServer, (line) => lines.push(line));
     log.report('orders', 12);
     log.report('orders', 13);
     log.report('users', 14);
@@ -34,7 +35,7 @@ describe('MalformedLog', () => {
 
   it('keeps to one line of bearable length, however the channel is named', () => {
     const lines: string[] = [];
-    const log = new MalformedLog((line) => lines.push(line));
+    const log = new MalformedLog({} as ClusterPubSubServer, (line) => lines.push(line));
     log.report('orders\r\n[Nest] ERROR all is lost', 12);
     log.report('x'.repeat(1_000_000), 13);
     log.report(`${'x'.repeat(1_000_000)} and no end`, 14);

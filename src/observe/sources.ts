@@ -1,0 +1,91 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { InvalidArgumentError } from '../pubsub/errors.js';
+import type { PubSubMetrics } from '../pubsub/metrics.js';
+import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
+import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
+import type { Reading } from './metric-table.js';
+
+/**
+ * What has metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
+ *
+ * @publicApi
+ */
+export interface MetricsSource {
+  metrics(): ClusterPubSubServerMetrics | ClusterPubSubClientMetrics | PubSubMetrics;
+}
+
+/** What a handler's duration is told with. */
+export interface HandlerLabels {
+  readonly source: string;
+  readonly pattern: string;
+  readonly type: HandledType;
+}
+
+type Handled = ClusterPubSubDiagnostics['nestjs-cluster-pubsub:handled'];
+
+const HANDLED: keyof ClusterPubSubDiagnostics = 'nestjs-cluster-pubsub:handled';
+
+/**
+ * The sources that one adapter watches, by name. Handlers are timed from the first server that is added until
+ * {@link close}.
+ */
+export class Sources {
+  readonly #names = new Map<MetricsSource, string>();
+  #readings: readonly (readonly [name: string, reading: Reading])[] | undefined;
+  #listening = false;
+
+  constructor(private readonly record: (seconds: number, labels: HandlerLabels) => void) {}
+
+  /** @throws {InvalidArgumentError} when another source has the name. */
+  add(source: MetricsSource, name: string): void {
+    for (const [other, taken] of this.#names) {
+      if (taken === name && other !== source) {
+        throw new InvalidArgumentError(
+          `Another source is watched as "${name}". Give each a name of its own.`,
+        );
+      }
+    }
+    this.#names.set(source, name);
+    if (!this.#listening && readingOf(source).server !== undefined) {
+      this.#listening = true;
+      subscribe(HANDLED, this.#handled);
+    }
+  }
+
+  delete(source: MetricsSource): void {
+    this.#names.delete(source);
+  }
+
+  close(): void {
+    unsubscribe(HANDLED, this.#handled);
+    this.#listening = false;
+    this.#names.clear();
+  }
+
+  /** Asked once for all metrics of a scrape: those are read in one tick. */
+  read(): readonly (readonly [name: string, reading: Reading])[] {
+    if (this.#readings === undefined) {
+      this.#readings = [...this.#names].map(([source, name]) => [name, readingOf(source)]);
+      queueMicrotask(() => (this.#readings = undefined));
+    }
+    return this.#readings;
+  }
+
+  readonly #handled = (message: unknown): void => {
+    const { server, pattern, type, duration } = message as Handled;
+    const source = this.#names.get(server);
+    if (source !== undefined) {
+      this.record(duration / 1_000, { source, pattern, type });
+    }
+  };
+}
+
+function readingOf(source: MetricsSource): Reading {
+  const metrics = source.metrics();
+  if (!('kind' in metrics)) {
+    return { pubsub: metrics, client: undefined, server: undefined };
+  }
+  return metrics.kind === 'server'
+    ? { pubsub: metrics.pubsub, client: undefined, server: metrics }
+    : { pubsub: metrics.pubsub, client: metrics, server: undefined };
+}

@@ -1,0 +1,86 @@
+import { type BatchObservableCallback, type Meter, metrics, type Observable } from '@opentelemetry/api';
+import { DURATION_BUCKETS, HANDLER_DURATION, METRICS, type MetricRow } from '../observe/metric-table.js';
+import { type HandlerLabels, type MetricsSource, Sources } from '../observe/sources.js';
+import { INSTRUMENTATION } from './instrumentation-name.js';
+
+/** @publicApi */
+export interface ClusterPubSubMeterOptions {
+  /** Default: one named `nestjs-cluster-pubsub` of the global meter provider, which is to be registered before. */
+  meter?: Meter | undefined;
+}
+
+/**
+ * Gives OpenTelemetry what servers, clients and engines count; docs/observability.md lists the instruments. Sources are
+ * read when metrics are collected; handlers alone cost something meanwhile, for each is timed while its server is watched.
+ *
+ * @example
+ * ```ts
+ * const meter = new ClusterPubSubMeter();
+ * meter.watch(server, 'orders').watch(client, 'shop');
+ * ```
+ *
+ * @publicApi
+ */
+export class ClusterPubSubMeter {
+  readonly #meter: Meter;
+  readonly #sources: Sources;
+  readonly #instruments: ReadonlyMap<Observable, MetricRow>;
+
+  constructor({ meter = metrics.getMeter(INSTRUMENTATION) }: ClusterPubSubMeterOptions = {}) {
+    this.#meter = meter;
+    const handlerDuration = meter.createHistogram<Record<keyof HandlerLabels, string>>(
+      nameOf(HANDLER_DURATION),
+      {
+        description: HANDLER_DURATION.help,
+        unit: HANDLER_DURATION.unit,
+        advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
+      },
+    );
+    this.#sources = new Sources((seconds, labels) => handlerDuration.record(seconds, { ...labels }));
+    this.#instruments = new Map(METRICS.map((row) => [newInstrument(meter, row), row]));
+    meter.addBatchObservableCallback(this.#observe, [...this.#instruments.keys()]);
+  }
+
+  /**
+   * @param name what its metrics have as their attribute `source`
+   * @throws {InvalidArgumentError} when another source has the name
+   */
+  watch(source: MetricsSource, name: string): this {
+    this.#sources.add(source, name);
+    return this;
+  }
+
+  unwatch(source: MetricsSource): this {
+    this.#sources.delete(source);
+    return this;
+  }
+
+  /** Reports no more, and no longer has handlers timed. */
+  close(): void {
+    this.#sources.close();
+    this.#meter.removeBatchObservableCallback(this.#observe, [...this.#instruments.keys()]);
+  }
+
+  readonly #observe: BatchObservableCallback = (result) => {
+    const readings = this.#sources.read();
+    for (const [instrument, { read }] of this.#instruments) {
+      for (const [source, reading] of readings) {
+        const value = read(reading);
+        if (value !== undefined) {
+          result.observe(instrument, value, { source });
+        }
+      }
+    }
+  };
+}
+
+function newInstrument(meter: Meter, row: MetricRow): Observable {
+  const options = { description: row.help, unit: row.unit };
+  return row.type === 'counter'
+    ? meter.createObservableCounter(nameOf(row), options)
+    : meter.createObservableGauge(nameOf(row), options);
+}
+
+function nameOf({ name }: Pick<MetricRow, 'name'>): string {
+  return `cluster_pubsub.${name}`;
+}

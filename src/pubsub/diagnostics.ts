@@ -1,0 +1,57 @@
+import type { ClusterPubSub } from './cluster-pubsub.js';
+import { diagnosticChannel, type DiagnosticChannel } from './diagnostic-channel.js';
+import type { ClusterPubSubError } from './errors.js';
+import type { Gap, Loss, Moved, PubSubStatus } from './message.js';
+import type { ChannelName, PubSubEncoding } from './options.js';
+import type { PublishCommand } from './publication.js';
+
+interface OfEngine {
+  /** The engine that tells it. */
+  readonly pubsub: ClusterPubSub<PubSubEncoding>;
+}
+
+/**
+ * What every engine of the process tells on `node:diagnostics_channel`, by the name of the channel. Nothing is made, let
+ * alone told, on a channel without subscribers.
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('nestjs-cluster-pubsub:gap', (message) => {
+ *   const { gap } = message as ClusterPubSubDiagnostics['nestjs-cluster-pubsub:gap'];
+ * });
+ * ```
+ *
+ * @publicApi
+ */
+export interface EngineDiagnostics {
+  /** As the `gap` event of `ClusterPubSub`. */
+  'nestjs-cluster-pubsub:gap': OfEngine & { readonly gap: Gap };
+  /** As its `lost` event. */
+  'nestjs-cluster-pubsub:lost': OfEngine & { readonly lost: Loss };
+  /** As its `moved` event. */
+  'nestjs-cluster-pubsub:moved': OfEngine & { readonly moved: Moved };
+  /** As its `status` event. */
+  'nestjs-cluster-pubsub:status': OfEngine & { readonly status: PubSubStatus };
+  /** As its `error` event, told whether or not that has listeners. */
+  'nestjs-cluster-pubsub:error': OfEngine & { readonly error: ClusterPubSubError };
+  /** A message was given up; `error` is what its publish was rejected with. */
+  'nestjs-cluster-pubsub:publish-failed': OfEngine & {
+    readonly command: PublishCommand;
+    readonly channel: ChannelName;
+    readonly error: unknown;
+  };
+}
+
+export const ENGINE_DIAGNOSTICS = {
+  gap: of('nestjs-cluster-pubsub:gap'),
+  lost: of('nestjs-cluster-pubsub:lost'),
+  moved: of('nestjs-cluster-pubsub:moved'),
+  status: of('nestjs-cluster-pubsub:status'),
+  error: of('nestjs-cluster-pubsub:error'),
+  publishFailed: of('nestjs-cluster-pubsub:publish-failed'),
+} as const;
+
+function of<Name extends keyof EngineDiagnostics>(name: Name): DiagnosticChannel<EngineDiagnostics[Name]> {
+  return diagnosticChannel(name);
+}

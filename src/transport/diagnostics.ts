@@ -1,0 +1,74 @@
+import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
+import { diagnosticChannel, type DiagnosticChannel } from '../pubsub/diagnostic-channel.js';
+import type { EngineDiagnostics } from '../pubsub/diagnostics.js';
+import type { ClusterPubSubClient } from './client.js';
+import type { ClusterPubSubServer } from './server.js';
+
+/**
+ * What servers, clients and engines of the process tell on `node:diagnostics_channel`, by the name of the channel.
+ * Durations are in ms.
+ *
+ * @publicApi
+ */
+export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
+  /** A client's request is over. */
+  'nestjs-cluster-pubsub:request': {
+    readonly client: ClusterPubSubClient;
+    readonly pattern: string;
+    /** The object that the dispatch hook got. It holds the payload. */
+    readonly packet: ReadPacket;
+    /** `left`: the asker unsubscribed before the end. */
+    readonly outcome: 'answered' | 'failed' | 'left';
+    /** What it failed with. */
+    readonly error: unknown;
+    /** From dispatch to the end, of a stream to its last value. */
+    readonly duration: number;
+  };
+  /** Redis has taken a client's event, or has not. */
+  'nestjs-cluster-pubsub:emit': {
+    readonly client: ClusterPubSubClient;
+    readonly pattern: string;
+    /** The object that the dispatch hook got. It holds the payload. */
+    readonly packet: ReadPacket;
+    readonly outcome: 'published' | 'failed';
+    readonly error: unknown;
+    readonly duration: number;
+  };
+  /** A handler of a server has ended, and the Observable it gave as well. Told before Nest's processing end hook runs. */
+  'nestjs-cluster-pubsub:handled': {
+    readonly server: ClusterPubSubServer;
+    /** The handler's pattern. */
+    readonly pattern: string;
+    readonly type: HandledType;
+    /** The `ClusterPubSubContext` that handler and hooks got. */
+    readonly context: BaseRpcContext;
+    /** `left`: the asker went, and the handler's Observable was unsubscribed. */
+    readonly outcome: 'done' | 'failed' | 'left';
+    readonly error: unknown;
+    readonly duration: number;
+  };
+  /** A message that could not be read was dropped. */
+  'nestjs-cluster-pubsub:malformed': {
+    readonly source: ClusterPubSubServer | ClusterPubSubClient;
+    /** As it is named on the cluster. */
+    readonly channel: string;
+    /** In bytes. */
+    readonly size: number;
+  };
+}
+
+export type HandledType = 'request' | 'event';
+
+/** @internal */
+export const TRANSPORT_DIAGNOSTICS = {
+  request: of('nestjs-cluster-pubsub:request'),
+  emit: of('nestjs-cluster-pubsub:emit'),
+  handled: of('nestjs-cluster-pubsub:handled'),
+  malformed: of('nestjs-cluster-pubsub:malformed'),
+} as const;
+
+function of<Name extends keyof ClusterPubSubDiagnostics>(
+  name: Name,
+): DiagnosticChannel<ClusterPubSubDiagnostics[Name]> {
+  return diagnosticChannel(name);
+}

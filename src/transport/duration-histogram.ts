@@ -1,0 +1,40 @@
+/**
+ * How long things took: how many, how long together, and how many at most so long.
+ *
+ * @publicApi
+ */
+export interface Durations {
+  readonly count: number;
+  /** In ms. */
+  readonly sum: number;
+  /** How many took at most `le` ms; each bucket holds those before it, and the last, of `Infinity`, holds all. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[];
+}
+
+/** In ms: from what an empty handler takes to what nobody waits for. */
+const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
+
+/**
+ * Counts durations in buckets.
+ *
+ * @internal
+ */
+export class DurationHistogram {
+  readonly #counts = new Float64Array(BOUNDS.length + 1);
+  #sum = 0;
+
+  record(ms: number): void {
+    let at = 0;
+    while (at < BOUNDS.length && ms > (BOUNDS[at] as number)) {
+      at += 1;
+    }
+    (this.#counts[at] as number) += 1;
+    this.#sum += ms;
+  }
+
+  read(): Durations {
+    let count = 0;
+    const buckets = [...BOUNDS, Infinity].map((le, at) => ({ le, count: (count += this.#counts[at] ?? 0) }));
+    return { count, sum: this.#sum, buckets };
+  }
+}

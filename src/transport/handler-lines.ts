@@ -1,0 +1,45 @@
+import { slotOf } from '../pubsub/channel-key.js';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { ChannelNames } from './channels.js';
+import type { Engine } from './engine-events.js';
+import type { HandlerEntry } from './handler-registry.js';
+import { lanesOf, type ServerLane } from './server-lanes.js';
+
+const KIND_NAMES = { channel: 'classic', pattern: 'pattern', shard: 'sharded' } as const;
+
+/**
+ * What to write at start of the handlers of one pattern, a line each, as Nest's router does of routes:
+ * `Mapped {order.create, request} (classic and sharded, slot 6513 at 10.0.0.2:6379)`.
+ *
+ * @internal
+ */
+export function handlerLines(entry: HandlerEntry, names: ChannelNames, engine: Engine): string[] {
+  const lanes = lanesOf(entry, names, engine.supportsSharded);
+  const line = (type: string, taking: readonly ServerLane[]): string =>
+    `Mapped {${entry.route}, ${type}} (${kindsOf(taking)}, ${placeOf(taking, engine)})`;
+  const lines: string[] = [];
+  if (entry.request !== undefined) {
+    lines.push(line('request', lanes));
+  }
+  for (const head of Object.values(entry.events) as MessageHandler[]) {
+    const taking = lanes.filter(({ events }) => events.includes(head));
+    for (let handler: MessageHandler | undefined = head; handler !== undefined;) {
+      lines.push(line('event', taking));
+      handler = handler.next as MessageHandler | undefined;
+    }
+  }
+  return lines;
+}
+
+function kindsOf(lanes: readonly ServerLane[]): string {
+  return [...new Set(lanes.map(({ kind }) => KIND_NAMES[kind]))].join(' and ');
+}
+
+/** Of the first: the others share its name, but for one of Redis 6, or stand with all patterns at one node. */
+function placeOf([lane]: readonly ServerLane[], engine: Engine): string {
+  if (lane === undefined) {
+    return 'nowhere';
+  }
+  const node = engine.nodeOf(lane.name, lane.kind) ?? 'no node';
+  return lane.kind === 'pattern' ? `at ${node}` : `slot ${String(slotOf(lane.name))} at ${node}`;
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
+import { eventually } from '../../support/eventually.js';
+import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+
+/** Far fewer than there are failures; each side may tell of each kind of trouble once. */
+const FEW = 18;
+
+let cluster: LocalCluster;
+let harness: Harness;
+const lines: string[] = [];
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
+  harness = new Harness(cluster.nodes);
+  const keep = (message: unknown): void => void lines.push(String(message));
+  Logger.overrideLogger({ log: keep, warn: keep, error: keep });
+}, 60_000);
+
+afterAll(async () => {
+  await harness.close();
+  await cluster.stop();
+});
+
+const linesWith = (text: string): string[] => lines.filter((line) => line.includes(text));
+
+it('a killed master is a handful of lines, however many messages fail meanwhile; each change of state is one', async () => {
+  const names = Array.from({ length: 60 }, (_, n) => `{${String(n)}}`);
+  const server = harness.newServer({ commandTimeout: 300 });
+  addHandlers(
+    server,
+    Object.fromEntries(
+      names.flatMap((name) => [
+        [name, () => 1],
+        [`event:told.${name}`, () => 1],
+      ]),
+    ),
+  );
+  await listen(server);
+  expect(linesWith('Mapped')).toHaveLength(120);
+  const client = harness.client({ commandTimeout: 300, requestTimeout: 300 });
+  for (const name of names) await outcome(client.send(name, 1));
+  const before = lines.length;
+
+  let failures = 0;
+  const traffic = setInterval(() => {
+    for (const name of names) {
+      client.emit(`told.${name}`, 1); // nobody watches: a failure of it is logged
+      client.send(name, 1).subscribe({ error: () => (failures += 1) });
+    }
+  }, 20);
+  const [victim] = await cluster.masters();
+  await cluster.kill(victim!);
+  await eventually(() => linesWith('interrupted').length > 0, 'the interruption is written');
+  await cluster.settled();
+  await eventually(() => linesWith('stand again').length === linesWith('interrupted').length, 'all is well');
+  await eventually(
+    () => server.metrics().pubsub!.confirmed === server.metrics().pubsub!.desired,
+    'all stand',
+  );
+  clearInterval(traffic);
+  await eventually(() => client.metrics().inFlight === 0, 'all requests are over');
+
+  expect(failures).toBeGreaterThan(100);
+  expect(client.metrics().pubsub!.publishErrors).toBeGreaterThan(100);
+  const written = lines.slice(before);
+  expect({ count: written.length, few: written.length <= FEW, written }).toMatchObject({ few: true });
+  // The server's, and the one of the client, whose inboxes are subscriptions too.
+  expect(linesWith('were interrupted').length).toBeLessThanOrEqual(2);
+  expect(linesWith('stand again')).toHaveLength(linesWith('were interrupted').length);
+  expect(linesWith('have another master than before').length).toBeLessThanOrEqual(2);
+}, 60_000);

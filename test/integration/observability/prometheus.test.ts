@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { ClusterPubSubPrometheus } from '../../../src/prometheus/index.js';
+import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
+import { eventually } from '../../support/eventually.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { engines, next, plainConnections, unique } from '../pubsub/harness.js';
+import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+import { KnownTraffic, SLOW } from './known-traffic.js';
+
+/** A scrape page, taken apart as Prometheus does it. */
+class Page {
+  readonly types = new Map<string, string>();
+  readonly #samples = new Map<string, number>();
+
+  constructor(readonly text: string) {
+    for (const line of text.split('\n')) {
+      const [, name, type] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? [];
+      if (name !== undefined) this.types.set(name, type!);
+      const [, sample, labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+      if (sample !== undefined) this.#samples.set(idOf(sample, labels.split(',')), Number(value));
+    }
+  }
+
+  /** The value of one sample; undefined if there is none. */
+  value(name: string, labels: Readonly<Record<string, string>>): number | undefined {
+    const list = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+    return this.#samples.get(idOf(name, list));
+  }
+}
+
+function idOf(name: string, labels: readonly string[]): string {
+  return `${name} ${[...labels].sort().join()}`;
+}
+
+async function scrape(register: Registry): Promise<Page> {
+  return new Page(await register.metrics());
+}
+
+const documented = [
+  ...readFileSync(join(process.cwd(), 'docs/observability.md'), 'utf8').matchAll(
+    /^\| `(cluster_pubsub_\w+)` +\| (counter|gauge|histogram)/gm,
+  ),
+].map(([, name, type]) => [name!, type!] as const);
+
+describe('a page that Prometheus scrapes', () => {
+  const register = new Registry();
+  const traffic = new KnownTraffic(new Harness(sharedCluster()));
+  const metrics = new ClusterPubSubPrometheus({ register });
+  let page: Page;
+
+  beforeAll(async () => {
+    metrics.watch(traffic.server, 'server').watch(traffic.client, 'client').watch(traffic.engine, 'engine');
+    await traffic.send();
+    page = await scrape(register);
+  });
+
+  afterAll(async () => {
+    metrics.close();
+    await traffic.close();
+  });
+
+  it('has all metrics that are documented, of the documented types, and no others', () => {
+    expect(documented.length).toBeGreaterThan(30);
+    expect([...page.types].sort()).toEqual(documented.map((entry) => [...entry]).sort());
+  });
+
+  it('says what the traffic was, source by source', () => {
+    const types = new Map([...page.types].map(([name, type]) => [name.replace(/_total$/, ''), type]));
+    for (const [name, values] of Object.entries(traffic.expected)) {
+      const base = `cluster_pubsub_${name.replaceAll('.', '_')}`;
+      const full = types.get(base) === 'counter' ? `${base}_total` : base;
+      for (const [source, value] of Object.entries(values)) {
+        expect([full, source, page.value(full, { source })]).toEqual([full, source, value]);
+      }
+    }
+  });
+
+  it('says of each source only what it can know', () => {
+    expect(page.value('cluster_pubsub_requests_total', { source: 'server' })).toBeUndefined();
+    expect(page.value('cluster_pubsub_handled_requests_total', { source: 'client' })).toBeUndefined();
+    expect(page.value('cluster_pubsub_malformed_total', { source: 'engine' })).toBeUndefined();
+  });
+
+  it('has the engine of a server and of a client under their names', () => {
+    const { pubsub } = traffic.server.metrics();
+    expect(page.value('cluster_pubsub_subscriptions_confirmed', { source: 'server' })).toBe(
+      pubsub!.confirmed,
+    );
+    expect(pubsub!.confirmed).toBeGreaterThan(0);
+    expect(page.value('cluster_pubsub_published_total', { source: 'client' })).toBeGreaterThanOrEqual(12);
+  });
+
+  it('has the time of each handler, in seconds', () => {
+    const duration = 'cluster_pubsub_handler_duration_seconds';
+    for (const [handler, count] of Object.entries(traffic.handled)) {
+      const [pattern, type] = handler.split(' ') as [string, string];
+      const labels = { source: 'server', pattern, type };
+      expect([handler, page.value(`${duration}_count`, labels)]).toEqual([handler, count]);
+      expect(page.value(`${duration}_bucket`, { ...labels, le: '+Inf' })).toBe(count);
+    }
+    const slow = { source: 'server', pattern: 'slow', type: 'request' };
+    const sum = page.value(`${duration}_sum`, slow)!;
+    expect(sum).toBeGreaterThan((SLOW - 2) / 1_000);
+    expect(sum).toBeLessThan(5);
+    expect(page.value(`${duration}_bucket`, { ...slow, le: '0.025' })).toBe(0);
+    const quick = { source: 'server', pattern: 'double', type: 'request' };
+    expect(page.value(`${duration}_sum`, quick)!).toBeLessThan(sum);
+  });
+
+  it('counts on from scrape to scrape', async () => {
+    await outcome(traffic.client.send('double', 1));
+    const later = await scrape(register);
+    expect(later.value('cluster_pubsub_requests_total', { source: 'client' })).toBe(
+      traffic.expected.requests!.client! + 1,
+    );
+  });
+});
+
+describe('faults on the page', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
+  });
+
+  afterAll(() => cluster.stop());
+
+  it('are the connections lost, the gaps, the reconnects and the moves that there were', async () => {
+    const register = new Registry();
+    const metrics = new ClusterPubSubPrometheus({ register });
+    const pubsub = open({}, { nodes: cluster.nodes });
+    metrics.watch(pubsub, 'engine');
+    const channel = unique();
+    await pubsub.subscribe(channel);
+
+    const gap = next(pubsub, 'gap');
+    await plain(pubsub.nodeOf(channel)).client('KILL', 'TYPE', 'PUBSUB');
+    await gap;
+    const moved = next(pubsub, 'moved');
+    const owner = await cluster.ownerOf(slotOf(channel));
+    const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;
+    await cluster.moveSlot(slotOf(channel), target);
+    await moved;
+
+    const page = await scrape(register);
+    const value = (name: string) => page.value(`cluster_pubsub_${name}`, { source: 'engine' });
+    expect(value('connections_lost_total')).toBe(1);
+    expect(value('gaps_total')).toBe(1);
+    expect(value('reconnects_total')).toBe(1);
+    expect(value('moved_total')).toBe(1);
+    metrics.close();
+  });
+});
+
+describe('ClusterPubSubPrometheus', () => {
+  const harness = new Harness(sharedCluster());
+  const opened: ClusterPubSubPrometheus[] = [];
+  const prometheus = (register = new Registry()): ClusterPubSubPrometheus => {
+    const metrics = new ClusterPubSubPrometheus({ register });
+    opened.push(metrics);
+    return metrics;
+  };
+
+  afterEach(async () => {
+    opened.splice(0).forEach((metrics) => metrics.close());
+    await harness.close();
+  });
+
+  it('has handlers timed only while it watches their server', async () => {
+    const server = harness.newServer();
+    addHandlers(server, { ask: () => 1 });
+    await listen(server);
+    const client = harness.client();
+    await outcome(client.send('ask', 1));
+    expect(server.metrics().handlerTime).toBeUndefined();
+
+    const metrics = prometheus().watch(client, 'client');
+    await outcome(client.send('ask', 1));
+    expect(server.metrics().handlerTime).toBeUndefined();
+
+    metrics.watch(server, 'server');
+    await outcome(client.send('ask', 1));
+    await eventually(() => server.metrics().handlerTime?.count === 1, 'one handler is timed');
+
+    metrics.close();
+    await outcome(client.send('ask', 1));
+    expect(server.metrics()).toMatchObject({ requests: 4, handlerTime: { count: 1 } });
+  });
+
+  it('gives zeros for a server that does not listen yet, and nothing of a source that it has left', async () => {
+    const register = new Registry();
+    const server = harness.newServer();
+    const metrics = prometheus(register).watch(server, 'server');
+    const name = 'cluster_pubsub_received_total';
+    expect((await scrape(register)).value(name, { source: 'server' })).toBe(0);
+    metrics.unwatch(server);
+    expect((await scrape(register)).value(name, { source: 'server' })).toBeUndefined();
+  });
+
+  it('wants a name of its own for each source, and a register of its own', () => {
+    const register = new Registry();
+    const metrics = prometheus(register).watch(harness.client(), 'shop');
+    expect(() => metrics.watch(harness.client(), 'shop')).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
+    expect(() => prometheus(register)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    metrics.close();
+    expect(() => prometheus(register)).not.toThrow();
+  });
+
+  it('takes the buckets that it is given', async () => {
+    const register = new Registry();
+    const metrics = new ClusterPubSubPrometheus({ register, buckets: [0.5, 7] });
+    opened.push(metrics);
+    const server = harness.newServer();
+    addHandlers(server, { ask: () => 1 });
+    metrics.watch(server, 'server');
+    await listen(server);
+    await outcome(harness.client().send('ask', 1));
+    const bounds = [...(await scrape(register)).text.matchAll(/le="([^"]+)"/g)].map(([, le]) => le);
+    expect(bounds).toEqual(['0.5', '7', '+Inf']);
+  });
+});

@@ -1,0 +1,48 @@
+import type { LoggerService } from '@nestjs/common';
+import { expect, it } from '@jest/globals';
+import { StatusLog } from '../../../src/transport/status-log.js';
+
+function logInto(lines: string[]): LoggerService {
+  const keep = (line: unknown): void => void lines.push(String(line));
+  return { log: keep, warn: keep, error: keep };
+}
+
+it('an interruption is a line, and its end another; connecting and closing are none', () => {
+  const lines: string[] = [];
+  const log = new StatusLog(logInto(lines));
+  for (const status of ['connecting', 'connected', 'reconnecting', 'reconnecting', 'connected'] as const) {
+    log.changed(status);
+  }
+  log.changed('closed');
+  expect(lines).toEqual([
+    'Subscriptions were interrupted, and are being made anew.',
+    expect.stringMatching(/^All subscriptions stand again, after \d+ ms\.$/),
+  ]);
+});
+
+it('interruptions that follow closely are counted, and told with the next that is written', () => {
+  const lines: string[] = [];
+  const log = new StatusLog(logInto(lines), 1e9);
+  for (let n = 0; n < 5; n += 1) {
+    log.changed('reconnecting');
+    log.changed('connected');
+  }
+  expect(lines).toHaveLength(2);
+
+  const patient: string[] = [];
+  const later = new StatusLog(logInto(patient), 0);
+  later.changed('reconnecting');
+  later.changed('connected');
+  later.changed('reconnecting');
+  expect(patient).toHaveLength(3);
+});
+
+it('the end of an interruption is always written where its beginning was', () => {
+  const lines: string[] = [];
+  const log = new StatusLog(logInto(lines), 1e9);
+  log.changed('reconnecting');
+  log.changed('connected');
+  log.changed('reconnecting');
+  log.changed('connected');
+  expect(lines.at(-1)).toContain('stand again');
+});
