@@ -1,5 +1,14 @@
 export * from './cluster-pubsub.js';
 export * from './errors.js';
+export type {
+  ActiveChannels,
+  LastGap,
+  MasterHealth,
+  PubSubHealth,
+  PubSubHealthOptions,
+  PubSubHealthStatus,
+  UnconfirmedSubscription,
+} from './health/health.js';
 export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions } from './mailbox.js';
 export type * from './message.js';
