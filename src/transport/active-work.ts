@@ -15,6 +15,11 @@ export class ActiveWork {
   readonly #running = new Set<Work>();
   #idle: (() => void) | undefined;
 
+  /** How many run. */
+  get size(): number {
+    return this.#running.size;
+  }
+
   add(work: Work): void {
     this.#running.add(work);
   }

@@ -14,6 +14,7 @@ import {
 } from './engine-events.js';
 import { Emission } from './emission.js';
 import { NotConnectedError } from './errors.js';
+import { register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import { newEngine } from './new-engine.js';
 import {
@@ -39,6 +40,8 @@ interface Session {
   readonly requests: Requests;
   /** Whether nobody waits for the connection any more. */
   connected: boolean;
+  /** Takes it out of what the health indicator sees. */
+  readonly leave: () => void;
 }
 
 /**
@@ -113,6 +116,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
+      session.leave();
       this.events.unbind();
       session.requests.failAll(new ClosedError(ClusterPubSubClient.name));
       this.closing = session.engine.close();
@@ -278,7 +282,15 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const requests: Requests = new Requests(engine, this.names, newClientId(), sequence, (message, inbox) =>
       readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
-    return { engine, requests, connected: false };
+    const leave = register({
+      is: 'client',
+      options: this.options,
+      engine,
+      channels: [],
+      handling: () => 0,
+      waiting: () => requests.pendingCount,
+    });
+    return { engine, requests, connected: false, leave };
   }
 
   private unpack(packet: ReadPacket<unknown>): Outgoing {

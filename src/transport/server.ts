@@ -11,7 +11,7 @@ import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/errors.js';
 import { ActiveWork } from './active-work.js';
-import { ChannelNames } from './channels.js';
+import { ChannelNames, isReserved } from './channels.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
 import {
   type ClusterPubSubStatus,
@@ -21,6 +21,7 @@ import {
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
 import { HandlerRegistry } from './handler-registry.js';
+import { register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import { newEngine } from './new-engine.js';
 import {
@@ -46,6 +47,8 @@ interface Session {
   readonly engine: Engine;
   readonly work: ActiveWork;
   receiver: Receiver | undefined;
+  /** Once it listens: takes it out of what the health indicator sees. */
+  leave?: () => void;
 }
 
 /**
@@ -151,6 +154,7 @@ export class ClusterPubSubServer
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
+      session.leave?.();
       this.events.unbind();
       this.closing = this.shutDown(session);
     }
@@ -193,6 +197,7 @@ export class ClusterPubSubServer
       await engine.connect();
       session.receiver = this.newReceiver(session);
       await this.subscribe(engine, session.receiver);
+      this.announce(session);
     } catch (error) {
       if (this.session === session) {
         this.session = undefined;
@@ -200,6 +205,23 @@ export class ClusterPubSubServer
       }
       await engine.close();
       throw error;
+    }
+  }
+
+  /** Nobody who closed it while it was subscribing is to find it open. */
+  private announce(session: Session): void {
+    if (this.session === session) {
+      const { engine, work } = session;
+      const channels = [...engine.channels, ...engine.shardChannels].map(String);
+      const ofHandlers = channels.filter((name) => !isReserved(name));
+      session.leave = register({
+        is: 'server',
+        options: this.options,
+        engine,
+        channels: [...new Set(ofHandlers)],
+        handling: () => work.size,
+        waiting: () => 0,
+      });
     }
   }
 
