@@ -136,9 +136,14 @@ export function readNumsubArguments(args: readonly (ChannelName | IntrospectionO
 
 /** Reads the answer to `PUBSUB CHANNELS`; the channels of probes are left out. */
 export function readNames(reply: Reply): string[] {
-  return (reply as readonly Buffer[])
-    .map((name) => name.toString('utf8'))
-    .filter((name) => !name.includes(PROBE_MARK));
+  const names: string[] = [];
+  for (const bytes of reply as readonly Buffer[]) {
+    const name = bytes.toString('utf8');
+    if (!name.includes(PROBE_MARK)) {
+      names.push(name);
+    }
+  }
+  return names;
 }
 
 /** Reads the answer to `PUBSUB NUMSUB` with these channels: each name is followed by its count. */

@@ -19,14 +19,15 @@ export interface EngineFacts {
 
 /** All engines of one application as one: the server of a Nest application has its own, its client another. */
 export class EnginesFacts {
-  constructor(private readonly engines: readonly EngineFacts[]) {}
+  readonly subscriptions: readonly Subscription[];
+
+  constructor(private readonly engines: readonly EngineFacts[]) {
+    // Put together once: there may be very many.
+    this.subscriptions = engines.flatMap(({ subscriptions }) => subscriptions);
+  }
 
   get status(): PubSubStatus {
     return this.engines[0]?.status ?? 'idle';
-  }
-
-  get subscriptions(): readonly Subscription[] {
-    return this.engines.flatMap(({ subscriptions }) => subscriptions);
   }
 
   /** Those that have not been confirmed for longer than `ms`. */

@@ -458,3 +458,28 @@ describe('health()', () => {
     await eventually(async () => !(await clients()).includes('name=nestjs-cluster-pubsub'), 'all are gone');
   });
 });
+
+describe('health() of a cluster that has lost its majority', () => {
+  const open = engines();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 500 });
+  });
+  afterAll(() => cluster.stop());
+
+  it('is down by the word of the master that is left, which answers all the same', async () => {
+    const pubsub = open({}, { nodes: cluster.nodes });
+    await pubsub.health();
+    const [left, ...others] = await cluster.masters();
+    await Promise.all(others.map((node) => cluster.kill(node)));
+    const word = `Master ${addressOf(left!)} says that the cluster is down (cluster_state:fail).`;
+    await eventually(async () => (await pubsub.health({ cacheFor: 0 })).reasons.includes(word), word);
+    const { status, reasons, masters } = await pubsub.health({ cacheFor: 0 });
+    expect({ status, reachable: masters.reachable, reasons: reasons.length }).toEqual({
+      status: 'down',
+      reachable: 1,
+      reasons: 3,
+    });
+  });
+});
