@@ -12,6 +12,11 @@ import { engines, next, plainConnections, unique, uniques } from './harness.js';
 
 const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
+/** For what is not about time, on a machine that is busy with other things, in ms. */
+const PATIENT = 10_000;
+/** How long such a machine may take to call a timer that is due, in ms. */
+const LATE = 300;
+
 describe('health()', () => {
   const open = engines();
   const plain = plainConnections();
@@ -27,7 +32,7 @@ describe('health()', () => {
   const engine = (source: ClusterConnectionOptions = {}): ClusterPubSub =>
     open({}, { nodes: cluster.nodes, ...source });
   const uncached = (pubsub: ClusterPubSub, options: PubSubHealthOptions = {}): Promise<PubSubHealth> =>
-    pubsub.health({ cacheFor: 0, ...options });
+    pubsub.health({ cacheFor: 0, timeout: PATIENT, ...options });
   /** Runs a command on every node. */
   const everywhere = (...args: [string, ...string[]]) =>
     Promise.all(cluster.nodes.map(({ port }) => plain(port).call(...args)));
@@ -122,7 +127,7 @@ describe('health()', () => {
     await cluster.pause(master!);
     const began = performance.now();
     const health = await uncached(pubsub, { timeout: 1_000 });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(1_000 + LATE);
     expect(health).toMatchObject({
       status: 'down',
       reasons: [`Master ${hanging} is unreachable: it did not answer within 900 ms.`],
@@ -147,7 +152,7 @@ describe('health()', () => {
     await cluster.pause(master!);
     const began = performance.now();
     const health = await engine().health({ timeout: 1_000 });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(1_000 + LATE);
     expect(health.status).toBe('down');
     expect(health.reasons.join()).toContain(addressOf(master!));
   });
@@ -272,7 +277,7 @@ describe('health()', () => {
     let publishes: Promise<unknown> | undefined;
     try {
       await eventually(
-        async () => (await uncached(pubsub)).masters.reachable === 2,
+        async () => (await uncached(pubsub, { timeout: 500 })).masters.reachable === 2,
         'it is known to be away',
       );
       publishes = Promise.all([1, 2, 3].map((data) => pubsub.publish(channel, String(data))));
@@ -304,7 +309,7 @@ describe('health()', () => {
 
     it('works with a prefix that is not ASCII', async () => {
       await using pubsub = new ClusterPubSub({ nodes: cluster.nodes }, {}, { prefix: 'žluť:' });
-      expect(await pubsub.health({ probe: true })).toMatchObject({ status: 'up' });
+      expect(await pubsub.health({ probe: true, timeout: PATIENT })).toMatchObject({ status: 'up' });
     });
 
     it('is down where a master answers and messages do not get through, and names it', async () => {
@@ -318,7 +323,7 @@ describe('health()', () => {
       try {
         const began = performance.now();
         const health = await uncached(pubsub, { probe: true, timeout: 1_000 });
-        expect(performance.now() - began).toBeLessThan(1_000);
+        expect(performance.now() - began).toBeLessThan(1_000 + LATE);
         expect(health).toMatchObject({
           status: 'down',
           reasons: [
@@ -372,7 +377,7 @@ describe('health()', () => {
         calls += 2;
         await sleep(8);
       }
-      expect(calls).toBeGreaterThan(100);
+      expect(calls).toBeGreaterThan(50);
       expect(answers.size).toBeLessThanOrEqual(4);
       for (const { port } of cluster.nodes) {
         const stats = await plain(port).info('commandstats');
@@ -394,7 +399,7 @@ describe('health()', () => {
   describe('never rejects', () => {
     it('on a closed engine', async () => {
       const pubsub = engine();
-      expect((await pubsub.health()).status).toBe('up');
+      expect((await pubsub.health({ timeout: PATIENT })).status).toBe('up');
       await pubsub.close();
       expect(await pubsub.health()).toMatchObject({
         status: 'down',
@@ -427,7 +432,7 @@ describe('health()', () => {
         status: 'down',
         code: 'CLUSTER_UNREACHABLE',
       });
-      expect(performance.now() - began).toBeLessThan(400);
+      expect(performance.now() - began).toBeLessThan(200 + LATE);
     });
 
     it.each<[PubSubHealthOptions, string]>([
