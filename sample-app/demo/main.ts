@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type LocalCluster, startLocalCluster } from 'nestjs-cluster-pubsub/testing';
 import { Account } from './account.js';
+import { runFailover } from './failover.js';
 import { runScenario } from './scenario.js';
 import { Shop } from './shop.js';
 
@@ -80,6 +81,7 @@ class Stage {
 
     const account = new Account(signal);
     await runScenario(shop, account);
+    await runFailover(cluster, shop, account);
     if (account.hasFailures) console.log(`\nWhat the services printed:\n${shop.lastWords}`);
     console.log(`\n${account.summary}`);
     return !account.hasFailures;

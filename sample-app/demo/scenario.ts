@@ -23,7 +23,9 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
   await account.check('The health of the cluster is told over HTTP', async () => {
     const { status, body } = await get(`${url}/health`);
     expectEqual([status, body.status], [200, 'ok'], 'status and health');
-    return `GET /health: 200, ${JSON.stringify(body.details.cluster)}`;
+    const { masters, numsub, shardNumsub, activeChannels, patterns } = body.details.cluster;
+    const told = { masters: masters.reachable, numsub, shardNumsub, active: activeChannels.count, patterns };
+    return `GET /health: 200, ${JSON.stringify(told)}`;
   });
 
   await account.check(
@@ -129,6 +131,15 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
     },
   );
 
+  await account.check('The health says that nobody takes orders', async () => {
+    let found: Answer | undefined;
+    await until(
+      async () => (found = await get(`${url}/health`)).status === 503,
+      () => `GET /health: ${found?.status}`,
+    );
+    return `GET /health: 503, ${found?.body.details.cluster.message}`;
+  });
+
   await account.check('With the orders service started again, the next order works', async () => {
     await shop.start('orders');
     const { status, ms } = await post(`${url}/orders`, { item: 'tea', quantity: 1 });
@@ -194,7 +205,8 @@ function watch(url: string, into: ServerSentEvent[], signal: AbortSignal) {
   return { open: opening, end };
 }
 
-async function until(
+/** @throws what was found instead, when the condition does not hold in time */
+export async function until(
   condition: () => boolean | Promise<boolean>,
   found: () => string,
   timeout = 5_000,

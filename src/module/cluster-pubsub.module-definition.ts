@@ -46,7 +46,9 @@ function providersOf(name: string | undefined): Provider[] {
     { provide: getClusterPubSubOptionsToken(name), useExisting: MODULE_OPTIONS_TOKEN },
     {
       provide: getClusterPubSubToken(name),
-      useFactory: (options: ClusterPubSubOptions) => new ClusterPubSub(options),
+      // The prefix is for the channels that the engine uses itself: an ACL may allow no others.
+      useFactory: (options: ClusterPubSubOptions) =>
+        new ClusterPubSub(options, {}, { prefix: options.prefix ?? '' }),
       inject: [MODULE_OPTIONS_TOKEN],
     },
     {

@@ -6,6 +6,10 @@ import type { DiagnosticChannel } from './diagnostic-channel.js';
 import { ENGINE_DIAGNOSTICS } from './diagnostics.js';
 import type { ClusterPubSubError } from './errors.js';
 import { ClosedError, InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
+import type { EngineFacts } from './health/engine-facts.js';
+import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
+import { HealthCheck } from './health/health-check.js';
+import { ProbePaths } from './health/probe-paths.js';
 import {
   answer,
   Introspection,
@@ -103,6 +107,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #publisher: Publisher;
   readonly #reconciler: Reconciler;
   readonly #introspection: Introspection;
+  readonly #health: HealthCheck;
   readonly #abort = new AbortController();
   #connecting: Promise<void> | undefined;
   #closed = false;
@@ -111,6 +116,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   #status: PubSubStatus = 'idle';
   /** How many publishes wait for the first connection. */
   #held = 0;
+  #lastGap: Gap | undefined;
 
   /**
    * @param source an ioredis `Cluster` of yours (read, never closed), or where the cluster is
@@ -206,6 +212,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
         },
       },
     );
+    this.#health = new HealthCheck({
+      topology: this.#topology,
+      connections: this.#connections,
+      paths: new ProbePaths(
+        this.#reconciler.sessions,
+        factory,
+        limits.commandTimeout,
+        probes,
+        this.#topology,
+      ),
+      connect: () => this.connect(),
+      sharded: () => this.#supportsSharded,
+    });
     this.#topology.onChange((moved) => {
       if (this.#status !== 'connecting' && moved.slots > 0) {
         this.#metrics.moves += 1;
@@ -370,6 +389,31 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
+   * How the cluster and this engine are doing, and why it is not well. Resolves within `timeout` and never rejects: what
+   * does not answer is named, and so is what cannot be asked. Answers are shared for `cacheFor`.
+   *
+   * @example
+   * ```ts
+   * const { status, reasons, numsub } = await pubsub.health({ channels: ['orders'], minSubscribers: 1 });
+   * ```
+   */
+  health(options?: PubSubHealthOptions): Promise<PubSubHealth> {
+    return this.healthWith([], options);
+  }
+
+  /**
+   * As {@link health}, with the subscriptions, gaps and queues of other engines of the same application.
+   *
+   * @internal
+   */
+  healthWith(
+    others: readonly (ClusterPubSub | ClusterPubSub<'buffer'>)[],
+    options: PubSubHealthOptions = {},
+  ): Promise<PubSubHealth> {
+    return this.#health.check(options, [this.#facts, ...others.map((other) => other.#facts)]);
+  }
+
+  /**
    * The master (`host:port`) that owns the channel's slot, as far as is known now; of a pattern, the one where all
    * patterns are subscribed.
    */
@@ -465,6 +509,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   async #close(): Promise<void> {
     this.#setStatus('closed');
     this.#abort.abort();
+    this.#health.close();
     this.#topology.close();
     this.#reconciler.close();
     this.#incoming.close();
@@ -546,8 +591,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     }
   }
 
+  readonly #facts = (): EngineFacts => ({
+    status: this.#status,
+    subscriptions: this.#table.all,
+    sessions: this.#reconciler.sessions,
+    lastGap: this.#lastGap,
+    unread: this.#mailbox.unread,
+    waitingForSubscribers: this.#publisher.waitingForSubscribers,
+    waitingForNodes: (node) => this.#publisher.waitingForNodes(node),
+  });
+
   #tellGap(gap: Gap): void {
     this.#metrics.gaps += 1;
+    this.#lastGap = gap;
     this.#tell('gap', gap);
   }
 

@@ -1,6 +1,15 @@
 export * from './cluster-pubsub.js';
 export type { EngineDiagnostics } from './diagnostics.js';
 export * from './errors.js';
+export type {
+  ActiveChannels,
+  LastGap,
+  MasterHealth,
+  PubSubHealth,
+  PubSubHealthOptions,
+  PubSubHealthStatus,
+  UnconfirmedSubscription,
+} from './health/health.js';
 export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions } from './mailbox.js';
 export type * from './message.js';

@@ -45,11 +45,7 @@ export class Introspection {
     pattern?: ChannelName,
   ): Promise<Map<NodeKey, string[]>> {
     const replies = await this.#askAll(command, ...(pattern === undefined ? [] : [pattern]));
-    return mapValues(replies, (reply) =>
-      (reply as readonly Buffer[])
-        .map((name) => name.toString('utf8'))
-        .filter((name) => !name.includes(PROBE_MARK)),
-    );
+    return mapValues(replies, readNames);
   }
 
   async numsub(
@@ -57,14 +53,7 @@ export class Introspection {
     channels: readonly ChannelName[],
   ): Promise<Map<NodeKey, Map<string, number>>> {
     const replies = await this.#askAll(command, ...channels);
-    return mapValues(replies, (reply) => {
-      const counts = new Map<string, number>();
-      const flat = reply as readonly Reply[];
-      channels.forEach((channel, index) => {
-        counts.set(displayName(channel), flat[2 * index + 1] as number);
-      });
-      return counts;
-    });
+    return mapValues(replies, (reply) => readCounts(reply, channels));
   }
 
   async numpat(): Promise<Map<NodeKey, number>> {
@@ -143,6 +132,24 @@ export function readNumsubArguments(args: readonly (ChannelName | IntrospectionO
     channels: (hasOptions ? args.slice(0, -1) : args).map(checkName),
     options: hasOptions ? last : undefined,
   };
+}
+
+/** Reads the answer to `PUBSUB CHANNELS`; the channels of probes are left out. */
+export function readNames(reply: Reply): string[] {
+  const names: string[] = [];
+  for (const bytes of reply as readonly Buffer[]) {
+    const name = bytes.toString('utf8');
+    if (!name.includes(PROBE_MARK)) {
+      names.push(name);
+    }
+  }
+  return names;
+}
+
+/** Reads the answer to `PUBSUB NUMSUB` with these channels: each name is followed by its count. */
+export function readCounts(reply: Reply, channels: readonly ChannelName[]): Map<string, number> {
+  const flat = reply as readonly Reply[];
+  return new Map(channels.map((channel, index) => [displayName(channel), flat[2 * index + 1] as number]));
 }
 
 function mapValues<T>(replies: ReadonlyMap<NodeKey, Reply>, read: (reply: Reply) => T): Map<NodeKey, T> {

@@ -53,6 +53,11 @@ export class Mailbox<E extends PubSubEncoding> {
     return this.#queue.dropped;
   }
 
+  /** How many messages wait to be read. */
+  get unread(): number {
+    return this.#queue.length;
+  }
+
   /** A handler that fails does not keep the next message from its own. */
   deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
     const message = dataMessage(this.#encoding, subscription, channel, data);

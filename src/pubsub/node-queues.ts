@@ -52,6 +52,11 @@ export class NodeQueues {
     return sum;
   }
 
+  /** How many wait for the node; undefined stands for slots that nobody owns. */
+  waitingFor(node: NodeKey | undefined): number {
+    return this.#queues.get(node)?.length ?? 0;
+  }
+
   add(node: NodeKey | undefined, publication: Publication): void {
     if (this.#stop.signal.aborted) {
       this.owner.fail(publication, new ClosedError());

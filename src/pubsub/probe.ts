@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey, slotOf } from './channel-key.js';
+import { channelKey, slotOf, type ChannelKey } from './channel-key.js';
+import { deferred, type Deferred } from './deferred.js';
 import { PublishError } from './errors.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
@@ -48,6 +49,9 @@ export class Probe {
   #since = 0;
   #channel: string | undefined;
   #pingOnly = false;
+  #published = 0;
+  #roundTrip: number | undefined;
+  readonly #proofs = new Set<Deferred<undefined>>();
   readonly #id = randomBytes(6).toString('base64url');
   readonly #clock: NodeJS.Timeout | undefined;
 
@@ -70,9 +74,53 @@ export class Probe {
     return this.#state === 'waiting' && performance.now() - this.#since > SURELY_BACK;
   }
 
+  /** How long the last one took from its publication until it was back, in ms. */
+  get roundTrip(): number | undefined {
+    return this.#roundTrip;
+  }
+
   /** Whether the message is a probe of ours. */
-  owns(channel: string): boolean {
-    return channel === this.#channel;
+  owns(channel: ChannelKey): boolean {
+    return this.#channel !== undefined && channel === channelKey(this.#channel);
+  }
+
+  /** A message came that nobody is subscribed to: perhaps a probe that is back. */
+  returned(channel: ChannelKey): void {
+    if (this.owns(channel)) {
+      this.#roundTrip = performance.now() - this.#published;
+      for (const proof of this.#proofs) {
+        proof.resolve(undefined);
+      }
+      this.#proofs.clear();
+    }
+  }
+
+  /**
+   * Publishes a probe now, whether or not the connection is silent. Resolves when it is back, to how long that took, in
+   * ms; to undefined where the node owns too few slots to have a channel for it. It waits for as long as the connection
+   * stands: the caller sets the limit.
+   *
+   * @throws what `publish` throws, and where the ACL forbids the channel
+   */
+  async prove(): Promise<number | undefined> {
+    const channel = await this.#subscribed();
+    if (channel === undefined) {
+      return undefined;
+    }
+    const proof = deferred<undefined>();
+    this.#proofs.add(proof);
+    proof.promise.catch(() => undefined); // it may be given up while the publish is awaited
+    try {
+      const published = performance.now();
+      if ((await this.#publish(channel)) === 0) {
+        this.#channel = undefined;
+        throw new Error(`${this.node} took it and has no subscriber for it: the slot has gone elsewhere`);
+      }
+      await proof.promise;
+      return performance.now() - published;
+    } finally {
+      this.#proofs.delete(proof);
+    }
   }
 
   /** Redis has ended the subscription of the probe's channel: its slot has gone elsewhere. */
@@ -83,6 +131,10 @@ export class Probe {
   close(): void {
     this.#state = 'over';
     clearInterval(this.#clock);
+    for (const proof of this.#proofs) {
+      proof.reject(new Error(`the connection to ${this.node} was lost`));
+    }
+    this.#proofs.clear();
   }
 
   #look(): void {
@@ -140,6 +192,7 @@ export class Probe {
   }
 
   #publish(channel: string): Promise<number> {
+    this.#published = performance.now();
     return this.surroundings.publish(this.surroundings.sharded() ? 'SPUBLISH' : 'PUBLISH', channel);
   }
 
@@ -174,7 +227,8 @@ export class Probe {
   }
 }
 
-function isRefusal(error: unknown): boolean {
+/** Whether the ACL forbids it. */
+export function isRefusal(error: unknown): boolean {
   const reply = error instanceof PublishError ? error.cause : error;
   return reply instanceof RedisReplyError && reply.kind === 'NOPERM';
 }

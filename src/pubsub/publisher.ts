@@ -101,6 +101,16 @@ export class Publisher implements PublicationKeeper {
     return this.#queues.length + this.#settling.length;
   }
 
+  /** How many wait for any node, or for this one. */
+  waitingForNodes(node?: NodeKey): number {
+    return node === undefined ? this.#queues.length : this.#queues.waitingFor(node);
+  }
+
+  /** How many wait for their subscribers to follow a slot. */
+  get waitingForSubscribers(): number {
+    return this.#settling.length;
+  }
+
   /** Fails what still waits. */
   close(): void {
     this.#settling.close();

@@ -244,6 +244,7 @@ export class Reconciler {
   #message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
     const subscription = this.table.receiver(kind.name, match);
     if (subscription === undefined) {
+      this.#sessions.get(node)?.stray(match);
       return;
     }
     const arrival: Arrival = { channel, data, node };

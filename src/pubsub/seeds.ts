@@ -52,6 +52,15 @@ export function readSeeds(source: ClusterConnectionOptions): Seeds {
   };
 }
 
+/** Whether both start from one ioredis `Cluster`, or have a startup node in common. */
+export function isSameCluster(one: ClusterConnectionOptions, other: ClusterConnectionOptions): boolean {
+  if (one.cluster !== undefined || other.cluster !== undefined) {
+    return one.cluster === other.cluster;
+  }
+  const nodes = new Set((one.nodes ?? []).map((node) => nodeKey(parseStartupNode(node))));
+  return (other.nodes ?? []).some((node) => nodes.has(nodeKey(parseStartupNode(node))));
+}
+
 export function isCluster(source: Cluster | ClusterConnectionOptions): source is Cluster {
   return 'isCluster' in source && (source as { isCluster: unknown }).isCluster === true;
 }

@@ -95,6 +95,31 @@ export class SubscriberSession {
     return this.#probe?.suspicious ?? false;
   }
 
+  /** Whether its connection is open. */
+  get connected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** How many subscriptions stand here. */
+  get standing(): number {
+    return this.#confirmed.size;
+  }
+
+  /** How long the last probe took to come back, in ms. */
+  get heartbeat(): number | undefined {
+    return this.#probe?.roundTrip;
+  }
+
+  /** As {@link Probe.prove}; undefined where there is no connection to prove. */
+  prove(): Promise<number | undefined> | undefined {
+    return this.#connection === undefined ? undefined : this.#probe?.prove();
+  }
+
+  /** A message came on a channel that nobody is subscribed to. */
+  stray(channel: ChannelKey): void {
+    this.#probe?.returned(channel);
+  }
+
   /** Whether nothing has come from the node for `ms`. */
   isSilent(ms: number): boolean {
     return this.#connection === undefined || performance.now() - this.#connection.lastReceived > ms;

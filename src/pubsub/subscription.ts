@@ -31,6 +31,8 @@ export class Subscription {
   /** Those who wait for its first confirmation. */
   readonly waiters: Deferred<undefined>[] = [];
   wanted = true;
+  /** Since when it is wanted, by the wall clock, in ms. */
+  readonly wantedSince = Date.now();
   /** How often Redis has refused it since it last stood, with an error that passes. */
   refusals = 0;
 

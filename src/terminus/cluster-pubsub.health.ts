@@ -1,36 +1,71 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClusterUnreachableError } from '../pubsub/errors.js';
+import { InvalidArgumentError } from '../pubsub/errors.js';
+import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health.js';
+import { healthWithout } from '../pubsub/health/health-check.js';
+import { livePartsOf, type LivePart } from '../transport/live-parts.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 
 /**
- * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at.
+ * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at, and what it is to be judged by.
  *
  * @publicApi
  */
-export interface ClusterPubSubHealthOptions {
+export interface ClusterPubSubHealthOptions extends Omit<PubSubHealthOptions, 'channels'> {
   /**
-   * Patterns (without the prefix of the module's options) whose subscribers are counted; beside a `pubsub` of your
-   * own, channels as they are named on the cluster. Default: none.
+   * Patterns (without the prefix of the module's options) whose subscribers are counted; beside a `pubsub` of your own,
+   * channels as they are named on the cluster. Default: those of the handlers of this process, the first `maxNames` of
+   * them; wildcards cannot be counted. Beside a `pubsub` of your own, what that is subscribed to.
    */
   channels?: readonly string[] | undefined;
-  /** How long the cluster may take to answer, in ms. Default 1,000. */
-  timeout?: number | undefined;
-  /** The engine to ask with, instead of the one that the unnamed `ClusterPubSubModule.forRoot` provides. */
+  /**
+   * The engine to ask with. Default: that of the server in this process that has the cluster and the prefix of the unnamed
+   * `ClusterPubSubModule.forRoot`, with what its clients know; where there is none, the engine that the module provides.
+   */
   pubsub?: ClusterPubSub | ClusterPubSub<'buffer'> | undefined;
 }
 
 /**
- * Tells Terminus whether every master of the cluster answers, and who is subscribed.
+ * What Terminus is told, beside the `status`.
  *
- * `numsub` and `shardNumsub` count the clients subscribed to each watched channel by name, over all nodes;
- * `patterns` is how many different patterns are subscribed, not by how many clients. It never throws: a failure is `down` with the reason.
+ * @publicApi
+ */
+export type ClusterPubSubHealth = Omit<PubSubHealth, 'status'> & {
+  /** The `reasons` in one text, where it is not `up`. */
+  readonly message?: string;
+  readonly requests: {
+    /** How many requests of the clients in this process wait for their answer. */
+    readonly inFlight: number;
+    /** How many handlers of the servers in this process run. */
+    readonly handling: number;
+  };
+};
+
+/** What Terminus makes of it. */
+export type ClusterPubSubHealthResult<Key extends string> = HealthIndicatorResult<
+  Key,
+  HealthIndicatorResult[string]['status'],
+  ClusterPubSubHealth
+>;
+
+/** Terminus 11 knows no `degraded`. */
+interface Verdicts<Key extends string> {
+  up(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
+  down(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
+  degraded?(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
+}
+
+/**
+ * Tells Terminus how the cluster is doing, whether this application hears what it should, and who is subscribed: what
+ * `ClusterPubSub.health()` tells, judged by the options. With Terminus 11, which knows no `degraded`, that is `up`.
+ *
+ * It answers within `timeout` and never throws.
  *
  * @example
  * ```ts
- * this.health.check([() => this.pubsub.isHealthy('redis', { channels: ['order.create'] })]);
+ * this.health.check([() => this.pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
  * ```
  *
  * @publicApi
@@ -45,63 +80,74 @@ export class ClusterPubSubHealthIndicator {
 
   async isHealthy<Key extends string>(
     key: Key,
-    { channels = [], timeout = 1_000, pubsub = this.pubsub }: ClusterPubSubHealthOptions = {},
-  ): Promise<HealthIndicatorResult<Key>> {
-    const indicator = this.indicators.check(key);
-    if (pubsub === undefined) {
-      return indicator.down({
-        message: 'No ClusterPubSub: import ClusterPubSubModule.forRoot(), or pass `pubsub`.',
-      });
+    options: ClusterPubSubHealthOptions = {},
+  ): Promise<ClusterPubSubHealthResult<Key>> {
+    const parts = options.pubsub === undefined ? this.partsOfProcess() : [];
+    const { status, ...health } = await this.look(options, parts).catch(healthWithout);
+    const data: ClusterPubSubHealth = {
+      ...health,
+      ...(status !== 'up' && { message: health.reasons.join(' ') }),
+      requests: {
+        inFlight: sum(parts.map((part) => part.waiting())),
+        handling: sum(parts.map((part) => part.handling())),
+      },
+    };
+    const verdicts = this.indicators.check(key) as Verdicts<Key>;
+    if (status === 'down') {
+      return verdicts.down(data);
     }
-    try {
-      // The options known here are those of the module's own engine.
-      const prefix = pubsub === this.pubsub ? (this.options?.prefix ?? '') : '';
-      return indicator.up(await withTimeout(look(pubsub, channels, prefix), timeout));
-    } catch (error) {
-      const { message, code } = error as Error & { code?: string };
-      return indicator.down({ message, ...(code !== undefined && { code }) });
+    return (status === 'degraded' ? verdicts.degraded?.(data) : undefined) ?? verdicts.up(data);
+  }
+
+  private async look(
+    { pubsub, ...options }: ClusterPubSubHealthOptions,
+    parts: readonly LivePart[],
+  ): Promise<PubSubHealth> {
+    if (pubsub !== undefined) {
+      return pubsub.health(options);
     }
+    const [asked, ...others] = [...parts.map(({ engine }) => engine), ...this.provided(parts)];
+    if (asked === undefined) {
+      throw new InvalidArgumentError(
+        'No ClusterPubSub: import ClusterPubSubModule.forRoot(), or pass `pubsub`.',
+      );
+    }
+    const prefix = parts[0]?.options.prefix ?? this.options?.prefix ?? '';
+    const channels = options.channels?.map((pattern) => prefix + pattern) ?? channelsOf(parts, options);
+    return withoutPrefix(await asked.healthWith(others, { ...options, channels }), prefix);
+  }
+
+  /** The engine of the module: where there is nothing else to ask, and where somebody uses it. */
+  private provided(parts: readonly LivePart[]): ClusterPubSub[] {
+    const { pubsub } = this;
+    return pubsub !== undefined && (parts.length === 0 || pubsub.subscribed) ? [pubsub] : [];
+  }
+
+  private partsOfProcess(): LivePart[] {
+    const { options } = this;
+    return livePartsOf(options && { connection: options, prefix: options.prefix ?? '' });
   }
 }
 
-async function look(
-  pubsub: ClusterPubSub | ClusterPubSub<'buffer'>,
-  patterns: readonly string[],
-  prefix: string,
-): Promise<Record<string, unknown>> {
-  await pubsub.connect();
-  const channels = patterns.map((pattern) => prefix + pattern);
-  const [active, numpat, numsub, shard] = await Promise.all([
-    pubsub.pubsubChannels(),
-    pubsub.pubsubNumpat(),
-    pubsub.pubsubNumsub(...channels),
-    pubsub.supportsSharded
-      ? Promise.all([pubsub.pubsubShardChannels(), pubsub.pubsubShardNumsub(...channels)])
-      : undefined,
-  ]);
-  return {
-    activeChannels: active.length,
-    patterns: numpat,
-    ...(shard && { activeShardChannels: shard[0].length }),
-    numsub: byPattern(numsub, prefix),
-    ...(shard && { shardNumsub: byPattern(shard[1], prefix) }),
-  };
+/** Undefined where there are no servers and clients: what the engine is subscribed to is watched then. */
+function channelsOf(
+  parts: readonly LivePart[],
+  { maxNames = 100 }: ClusterPubSubHealthOptions,
+): string[] | undefined {
+  return parts.length === 0
+    ? undefined
+    : [...new Set(parts.flatMap(({ channels }) => channels))].slice(0, maxNames);
 }
 
-function byPattern(counts: ReadonlyMap<string, number>, prefix: string): Record<string, number> {
-  return Object.fromEntries([...counts].map(([channel, count]) => [channel.slice(prefix.length), count]));
+/** Counts by the pattern, as the application names it. */
+function withoutPrefix(health: PubSubHealth, prefix: string): PubSubHealth {
+  const withoutIt = (channel: string): string =>
+    channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
+  const byPattern = (counts: Readonly<Record<string, number>>): Record<string, number> =>
+    Object.fromEntries(Object.entries(counts).map(([channel, count]) => [withoutIt(channel), count]));
+  return { ...health, numsub: byPattern(health.numsub), shardNumsub: byPattern(health.shardNumsub) };
 }
 
-async function withTimeout<T>(work: Promise<T>, timeout: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new ClusterUnreachableError(`The cluster did not answer within ${String(timeout)} ms.`));
-    }, timeout);
-  });
-  try {
-    return await Promise.race([work, expiry]);
-  } finally {
-    clearTimeout(timer);
-  }
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -1,1 +1,6 @@
-export { ClusterPubSubHealthIndicator, type ClusterPubSubHealthOptions } from './cluster-pubsub.health.js';
+export {
+  ClusterPubSubHealthIndicator,
+  type ClusterPubSubHealth,
+  type ClusterPubSubHealthOptions,
+  type ClusterPubSubHealthResult,
+} from './cluster-pubsub.health.js';

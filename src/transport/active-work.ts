@@ -15,6 +15,7 @@ export class ActiveWork {
   readonly #running = new Set<Work>();
   #idle: (() => void) | undefined;
 
+  /** How many run. */
   get size(): number {
     return this.#running.size;
   }

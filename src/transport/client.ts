@@ -15,6 +15,7 @@ import {
 import { Emission } from './emission.js';
 import { NotConnectedError } from './errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
+import { register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import { type ClusterPubSubClientMetrics, newRequestTally } from './metrics.js';
 import { newEngine } from './new-engine.js';
@@ -43,6 +44,8 @@ interface Session {
   readonly requests: Requests;
   /** Whether nobody waits for the connection any more. */
   connected: boolean;
+  /** Takes it out of what the health indicator sees. */
+  readonly leave: () => void;
 }
 
 /**
@@ -137,6 +140,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
+      session.leave();
       this.events.unbind();
       session.requests.failAll(new ClosedError(ClusterPubSubClient.name));
       this.closing = session.engine.close();
@@ -337,7 +341,15 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       this.tally,
       (message, inbox) => readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
-    return { engine, requests, connected: false };
+    const leave = register({
+      is: 'client',
+      options: this.options,
+      engine,
+      channels: [],
+      handling: () => 0,
+      waiting: () => requests.pendingCount,
+    });
+    return { engine, requests, connected: false, leave };
   }
 
   /** For those who watch, who are to hear of a pattern that cannot be one as well. */

@@ -11,7 +11,7 @@ import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/errors.js';
 import { ActiveWork } from './active-work.js';
-import { ChannelNames } from './channels.js';
+import { ChannelNames, isReserved } from './channels.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
 import {
   type ClusterPubSubStatus,
@@ -23,6 +23,7 @@ import { NotConnectedError } from './errors.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
+import { register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import type { ClusterPubSubServerMetrics } from './metrics.js';
 import { newEngine } from './new-engine.js';
@@ -49,6 +50,8 @@ interface Session {
   readonly engine: Engine;
   readonly work: ActiveWork;
   receiver: Receiver | undefined;
+  /** Once it listens: takes it out of what the health indicator sees. */
+  leave?: () => void;
 }
 
 /**
@@ -171,6 +174,7 @@ export class ClusterPubSubServer
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
+      session.leave?.();
       this.events.unbind();
       this.closing = this.shutDown(session);
     }
@@ -213,6 +217,7 @@ export class ClusterPubSubServer
       await engine.connect();
       session.receiver = this.newReceiver(session);
       await this.subscribe(engine, session.receiver);
+      this.announce(session);
     } catch (error) {
       if (this.session === session) {
         this.session = undefined;
@@ -220,6 +225,23 @@ export class ClusterPubSubServer
       }
       await engine.close();
       throw error;
+    }
+  }
+
+  /** Nobody who closed it while it was subscribing is to find it open. */
+  private announce(session: Session): void {
+    if (this.session === session) {
+      const { engine, work } = session;
+      const channels = [...engine.channels, ...engine.shardChannels].map(String);
+      const ofHandlers = channels.filter((name) => !isReserved(name));
+      session.leave = register({
+        is: 'server',
+        options: this.options,
+        engine,
+        channels: [...new Set(ofHandlers)],
+        handling: () => work.size,
+        waiting: () => 0,
+      });
     }
   }
 

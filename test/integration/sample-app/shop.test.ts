@@ -118,6 +118,12 @@ describe('the sample shop, each service a process of its own', () => {
     expect(body).toMatchObject({ status: 'ok', details: { cluster: { status: 'up' } } });
   });
 
+  it('is ready when messages get through every master, and alive in any case', async () => {
+    const { status, body } = await get(`${shop.url}/health/ready`);
+    expect({ status, reasons: body.details.cluster.reasons }).toEqual({ status: 200, reasons: [] });
+    expect(await get(`${shop.url}/health/live`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+  });
+
   it('answers 503 with our code at once when nobody serves a pattern', async () => {
     const { status, body, ms } = await get(`${shop.url}/orders/any/invoice`);
     expect({ status, code: body.code }).toEqual({ status: 503, code: 'NO_SUBSCRIBERS' });
@@ -151,6 +157,8 @@ describe('the sample shop, each service a process of its own', () => {
       code: 'NO_SUBSCRIBERS',
     });
     expect(refused.ms).toBeLessThan(requestTimeout);
+    await eventually(async () => (await get(`${shop.url}/health`)).status === 503, 'the health says so');
+    expect((await get(`${shop.url}/health`)).body.error.cluster.message).toContain(`"${prefix}order.create"`);
 
     await shop.start('orders');
     await placeOrder();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis';
 import { inspect } from 'node:util';
-import { readSeeds } from '../../../src/pubsub/seeds.js';
+import { isSameCluster, readSeeds } from '../../../src/pubsub/seeds.js';
 
 describe('readSeeds', () => {
   it.each<[string, ClusterNode, string]>([
@@ -97,6 +97,21 @@ describe('readSeeds', () => {
       expect(seeds.credentials).toEqual({ password: 'secret' });
       expect(cluster.status).toBe('wait');
     });
+  });
+});
+
+describe('isSameCluster', () => {
+  it('knows a cluster by a startup node that both name, in whatever notation', () => {
+    const one = { nodes: ['redis:7000', { host: 'redis', port: 7001 }] };
+    expect(isSameCluster(one, { nodes: ['redis://:secret@redis:7001'] })).toBe(true);
+    expect(isSameCluster(one, { nodes: ['redis:7002', 7000] })).toBe(false);
+  });
+
+  it('knows an ioredis Cluster by itself only', () => {
+    const [one, other] = [1, 2].map(() => new Cluster(['redis:7000'], { lazyConnect: true }));
+    expect(isSameCluster({ cluster: one }, { cluster: one })).toBe(true);
+    expect(isSameCluster({ cluster: one }, { cluster: other })).toBe(false);
+    expect(isSameCluster({ cluster: one }, { nodes: ['redis:7000'] })).toBe(false);
   });
 });
 

@@ -1,0 +1,79 @@
+import { Redis } from 'ioredis';
+import type { LocalCluster } from 'nestjs-cluster-pubsub/testing';
+import { expectEqual, type Account } from './account.js';
+import { get, post } from './http.js';
+import { until } from './scenario.js';
+import type { Shop } from './shop.js';
+
+/** How long the cluster may take to promote a replica, in ms: its node timeout of 2,000, an election, and some more. */
+const promotion = 20_000;
+
+/** Kills the master through which orders go, and follows by `GET /health` what becomes of it. */
+export async function runFailover(cluster: LocalCluster, shop: Shop, account: Account): Promise<void> {
+  const { url } = shop;
+  const master = await masterOf(cluster, `${shop.options.prefix}order.create`);
+  const address = `${master.host}:${master.port}`;
+  const killed = performance.now();
+
+  await account.check('Killing the master of the orders takes the health down, which names it', async () => {
+    await cluster.kill(master);
+    let reasons: string[] = [];
+    await until(
+      async () => {
+        const { status, body } = await get(`${url}/health`);
+        reasons = body.details.cluster.reasons as string[];
+        return status === 503 && reasons.some((reason) => reason.includes(address));
+      },
+      () => `GET /health does not name ${address}: ${JSON.stringify(reasons)}`,
+    );
+    const reason = reasons.find((one) => one.includes(address))!;
+    return `kill -9 of ${address}; GET /health after ${since(killed)}: 503, ${reason}`;
+  });
+
+  await account.check('No reason to restart the gateway meanwhile', async () => {
+    const { status } = await get(`${url}/health/live`);
+    expectEqual(status, 200, 'status of GET /health/live');
+    return 'GET /health/live: 200';
+  });
+
+  await account.check('When its replica has been promoted, the health is up and orders go on', async () => {
+    let health: unknown;
+    await until(
+      async () => {
+        const { status, body } = await get(`${url}/health`);
+        health = body.details.cluster.reasons;
+        return status === 200 && body.status === 'ok';
+      },
+      () => `GET /health says ${JSON.stringify(health)}`,
+      promotion,
+    );
+    const recovered = since(killed);
+    const { status, ms } = await post(`${url}/orders`, { item: 'tea', quantity: 1 });
+    expectEqual(status, 201, 'status of POST /orders');
+    return `GET /health: 200 after ${recovered}; POST /orders: 201 in ${ms.toFixed(1)} ms`;
+  });
+
+  await account.check('The killed node comes back as a replica', async () => {
+    await cluster.restart(master);
+    await until(
+      async () => (await get(`${url}/health`)).body.details.cluster.replicas.reachable === 3,
+      () => 'GET /health does not count 3 replicas',
+      promotion,
+    );
+    return 'GET /health: 3 masters and 3 replicas reachable';
+  });
+}
+
+async function masterOf(cluster: LocalCluster, channel: string) {
+  const redis = new Redis({ ...cluster.nodes[0]!, lazyConnect: true });
+  try {
+    await redis.connect();
+    return await cluster.ownerOf(await redis.cluster('KEYSLOT', channel));
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function since(start: number): string {
+  return `${((performance.now() - start) / 1_000).toFixed(1)} s`;
+}

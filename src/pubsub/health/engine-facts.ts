@@ -1,0 +1,95 @@
+import { displayName } from '../channel-key.js';
+import type { Gap, PubSubStatus } from '../message.js';
+import type { NodeKey } from '../node-address.js';
+import type { SubscriberSession } from '../subscriber-session.js';
+import type { Subscription } from '../subscription.js';
+import type { LastGap, UnconfirmedSubscription } from './health.js';
+
+/** What an engine knows of itself, without asking anybody. */
+export interface EngineFacts {
+  readonly status: PubSubStatus;
+  readonly subscriptions: readonly Subscription[];
+  readonly sessions: ReadonlyMap<NodeKey, SubscriberSession>;
+  readonly lastGap: Gap | undefined;
+  readonly unread: number;
+  readonly waitingForSubscribers: number;
+  /** How many messages wait for this node, or for any. */
+  waitingForNodes(node?: NodeKey): number;
+}
+
+/** All engines of one application as one: the server of a Nest application has its own, its client another. */
+export class EnginesFacts {
+  readonly subscriptions: readonly Subscription[];
+
+  constructor(private readonly engines: readonly EngineFacts[]) {
+    // Put together once: there may be very many.
+    this.subscriptions = engines.flatMap(({ subscriptions }) => subscriptions);
+  }
+
+  get status(): PubSubStatus {
+    return this.engines[0]?.status ?? 'idle';
+  }
+
+  /** Those that have not been confirmed for longer than `ms`. */
+  unconfirmed(ms: number): UnconfirmedSubscription[] {
+    const now = Date.now();
+    return this.subscriptions
+      .filter(({ standing }) => standing.size === 0)
+      .map((subscription) => ({
+        kind: subscription.kind.name,
+        name: subscription.text,
+        node: subscription.assigned ?? null,
+        for: now - missingSince(subscription),
+      }))
+      .filter((one) => one.for > ms);
+  }
+
+  lastGap(maxNames: number): LastGap | null {
+    const gaps = this.engines.flatMap(({ lastGap }) => lastGap ?? []);
+    const [gap] = gaps.sort((one, other) => other.until.getTime() - one.until.getTime());
+    if (gap === undefined) {
+      return null;
+    }
+    const { kind, reason, since, until, missed, node = null, names } = gap;
+    const shown = names.slice(0, maxNames).map(displayName);
+    const age = Date.now() - until.getTime();
+    return { kind, names: shown, reason, node, since, until, age, ...(missed !== undefined && { missed }) };
+  }
+
+  /** Whether a connection for subscriptions to the node is open. */
+  isSubscribed(node: NodeKey): boolean {
+    return this.#sessionsAt(node).some(({ connected }) => connected);
+  }
+
+  standingAt(node: NodeKey): number {
+    return sum(this.#sessionsAt(node).map(({ standing }) => standing));
+  }
+
+  heartbeat(node: NodeKey): number | undefined {
+    return this.#sessionsAt(node).find(({ heartbeat }) => heartbeat !== undefined)?.heartbeat;
+  }
+
+  waitingForNodes(node?: NodeKey): number {
+    return sum(this.engines.map((engine) => engine.waitingForNodes(node)));
+  }
+
+  get waitingForSubscribers(): number {
+    return sum(this.engines.map((engine) => engine.waitingForSubscribers));
+  }
+
+  get unread(): number {
+    return sum(this.engines.map(({ unread }) => unread));
+  }
+
+  #sessionsAt(node: NodeKey): SubscriberSession[] {
+    return this.engines.flatMap(({ sessions }) => sessions.get(node) ?? []);
+  }
+}
+
+function missingSince({ lost, following, wantedSince }: Subscription): number {
+  return (lost ?? following)?.since.getTime() ?? wantedSince;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,49 @@
+import { isSameCluster } from '../pubsub/seeds.js';
+import type { Engine } from './engine-events.js';
+import type { ResolvedOptions } from './options.js';
+
+/**
+ * A server that listens, or a client that is connected, as the health indicator sees it.
+ *
+ * @internal
+ */
+export interface LivePart {
+  readonly is: 'server' | 'client';
+  readonly options: Pick<ResolvedOptions, 'connection' | 'prefix'>;
+  readonly engine: Engine;
+  /** Of a server: the names on the cluster of the channels that its handlers listen to; wildcards have none. */
+  readonly channels: readonly string[];
+  /** Of a server: how many handlers run. */
+  handling(): number;
+  /** Of a client: how many requests wait for their answer. */
+  waiting(): number;
+}
+
+/**
+ * Nest gives its providers no way to the servers of their application, which are made outside of it. So servers and
+ * clients are known to the process for as long as they are open, and found by the cluster and the prefix that they share
+ * with whoever asks.
+ */
+const open = new Set<LivePart>();
+
+/** @internal @returns what to call when it is closed. */
+export function register(part: LivePart): () => void {
+  open.add(part);
+  return () => open.delete(part);
+}
+
+/**
+ * Those on this cluster, with this prefix; servers first, in the order in which they were opened. Without `options`, those
+ * that belong together with the one that was opened first.
+ *
+ * @internal
+ */
+export function livePartsOf(options: LivePart['options'] | undefined): LivePart[] {
+  const all = [...open].sort((one, other) => Number(other.is === 'server') - Number(one.is === 'server'));
+  const like = options ?? all[0]?.options;
+  return all.filter((part) => like !== undefined && isSame(part.options, like));
+}
+
+function isSame(one: LivePart['options'], other: LivePart['options']): boolean {
+  return one.prefix === other.prefix && isSameCluster(one.connection, other.connection);
+}
