@@ -61,7 +61,7 @@ describe("an event handler with nodes: 'all-masters'", () => {
 
   it('hears what expires at any master, once, as the text it is, whatever the prefix', async () => {
     await apps.start({ controllers: [Keyspace] });
-    const names = [...Array.from({ length: 12 }, () => unique('key')), '5', 'true', '{"json":1}'];
+    const names = [...Array.from({ length: 60 }, () => unique('key')), '5', 'true', '{"json":1}'];
     await Promise.all(names.map((name) => keys.set(name, 'x', 'PX', 20)));
     await eventually(() => expired.length >= names.length, 'all have expired');
     expect(expired.map(({ data }) => data).sort()).toEqual([...names].sort());
@@ -81,7 +81,7 @@ describe("an event handler with nodes: 'all-masters'", () => {
       'the new master carries the pattern',
     );
     written.length = 0;
-    const names = Array.from({ length: 30 }, () => `watched:${unique()}`);
+    const names = Array.from({ length: 60 }, () => `watched:${unique()}`);
     await Promise.all(names.map((name) => keys.set(name, 'x')));
     await eventually(() => written.length >= names.length, 'all were heard');
     expect(written.map(({ channel }) => channel).sort()).toEqual(

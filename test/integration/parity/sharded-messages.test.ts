@@ -38,7 +38,7 @@ describe('getShardedMessage', () => {
 
   it('gives what came for the channels of one node, when asked to', async () => {
     const pubsub = open({ ignoreSubscribeMessages: true });
-    const channels = uniques(30);
+    const channels = uniques(60);
     await pubsub.ssubscribe(channels);
     const nodes = new Set(channels.map((channel) => pubsub.nodeOf(channel)!));
     expect(nodes.size).toBe(3);
