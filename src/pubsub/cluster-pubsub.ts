@@ -12,6 +12,7 @@ import { HealthCheck } from './health/health-check.js';
 import { ProbePaths } from './health/probe-paths.js';
 import {
   answer,
+  assertNodes,
   Introspection,
   readNumsubArguments,
   sum,
@@ -22,9 +23,10 @@ import {
 } from './introspection.js';
 import { Incoming } from './incoming.js';
 import { readLimits, readOverflowPolicy } from './limits.js';
-import { Mailbox, type GetMessageOptions } from './mailbox.js';
+import { Mailbox, type GetMessageOptions, type GetShardedMessageOptions } from './mailbox.js';
 import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
 import { newMetrics, type PubSubMetrics } from './metrics.js';
+import { readNodeReference, type NodeKey } from './node-address.js';
 import { NodeConnections } from './node-connections.js';
 import type {
   ChannelName,
@@ -41,11 +43,13 @@ import { PREFIX_CODEC, type OutgoingPayload, type StampCodec } from './stamp.js'
 import {
   checkName,
   flattenNames,
+  partOptions,
   readSubscribeArguments,
   type NamesArgument,
   type SubscribeArgument,
+  type SubscribeOptions,
 } from './subscribe-arguments.js';
-import { Subscription, SubscriptionTable } from './subscription.js';
+import { Subscription, SubscriptionTable, type Place } from './subscription.js';
 import { KINDS, type SubscriptionKind } from './subscription-kind.js';
 import { Topology } from './topology.js';
 
@@ -97,6 +101,7 @@ const ATTEMPT_TIMEOUT = 2_000;
  */
 export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitter<ClusterPubSubEvents> {
   readonly #connectTimeout: number;
+  readonly #node: NodeKey | undefined;
   readonly #table = new SubscriptionTable();
   readonly #mailbox: Mailbox<E>;
   readonly #metrics = newMetrics();
@@ -140,11 +145,15 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     );
     this.#factory = factory;
     this.#connectTimeout = limits.connectTimeout;
-    const { encoding, ignoreSubscribeMessages = false, bufferPolicy } = options;
+    this.#node = options.node === undefined ? undefined : readNodeReference(options.node);
+    const { ignoreSubscribeMessages = false, bufferPolicy } = options;
     const { bufferLimit } = limits;
     this.#mailbox = new Mailbox(
-      { encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
+      { ...options, encoding: options.encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
       {
+        undecodable: () => {
+          this.#metrics.undecodable += 1;
+        },
         gap: (gap) => {
           this.#tellGap(gap);
         },
@@ -265,20 +274,22 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * Subscribes to channels: names, lists of names, or names with handlers. Resolves when Redis has confirmed all.
-   * Subscribing anew replaces the handler.
+   * Subscribing anew replaces the handler. Options may follow, for channels that stand at a node of your choice, or at
+   * every master: `subscribe('__keyevent@0__:expired', { nodes: 'all-masters' })`.
    *
-   * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time
+   * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time,
+   * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
    */
-  subscribe(...channels: readonly SubscribeArgument<E>[]): Promise<void> {
+  subscribe(...channels: readonly (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
     return this.#subscribe(KINDS.channel, channels);
   }
 
   /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
-  psubscribe(...patterns: readonly SubscribeArgument<E>[]): Promise<void> {
+  psubscribe(...patterns: readonly (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
     return this.#subscribe(KINDS.pattern, patterns);
   }
 
-  /** As {@link subscribe}, for shard channels (Redis 7.0). */
+  /** As {@link subscribe}, for shard channels (Redis 7.0). They stand where their slots are, and nowhere else. */
   ssubscribe(...channels: readonly SubscribeArgument<E>[]): Promise<void> {
     return this.#subscribe(KINDS.shard, channels);
   }
@@ -353,6 +364,29 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#mailbox.read(options);
   }
 
+  /**
+   * As {@link getMessage}, of shard channels alone, or of those whose slot `node` owns. What others wait for stays.
+   *
+   * @throws `UnknownNodeError`
+   */
+  async getShardedMessage({
+    node,
+    ...options
+  }: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
+    if (this.closed) {
+      throw new ClosedError();
+    }
+    const owner = node === undefined ? undefined : readNodeReference(node);
+    if (owner !== undefined) {
+      await this.connect();
+      await assertNodes(this.#topology, [owner]);
+    }
+    return this.#mailbox.readOf(
+      ({ type, channel }) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
+      options,
+    );
+  }
+
   /** The channels that are subscribed, as they were named. */
   get channels(): ReadonlySet<ChannelName> {
     return this.#names('channel');
@@ -386,6 +420,11 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       desired: all.length,
       confirmed: all.filter(({ standing }) => standing.size > 0).length,
     };
+  }
+
+  /** The node (`host:port`) at which channels and patterns are subscribed, if the option of that name was given. */
+  get node(): string | undefined {
+    return this.#node;
   }
 
   /**
@@ -423,16 +462,18 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
-   * pattern, those that match. Here as in the questions below, `{ aggregate: false }` gives each node's own answer.
+   * pattern, those that match. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
+   * `{ nodes }` asks some of the nodes.
    *
-   * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master does not answer
+   * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
+   * named, does not answer, `UnknownNodeError`
    */
   async pubsubChannels<A extends boolean = true>(
     pattern?: ChannelName,
     options?: IntrospectionOptions<A>,
   ): Promise<Answer<A, string[]>> {
     await this.connect();
-    return answer(await this.#introspection.channels('CHANNELS', pattern), union, options);
+    return answer(await this.#introspection.channels('CHANNELS', pattern, options?.nodes), union, options);
   }
 
   async pubsubShardChannels<A extends boolean = true>(
@@ -440,7 +481,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     options?: IntrospectionOptions<A>,
   ): Promise<Answer<A, string[]>> {
     await this.connect();
-    return answer(await this.#introspection.channels('SHARDCHANNELS', pattern), union, options);
+    const answers = await this.#introspection.channels('SHARDCHANNELS', pattern, options?.nodes);
+    return answer(answers, union, options);
   }
 
   /** How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. */
@@ -469,7 +511,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     options?: IntrospectionOptions<A>,
   ): Promise<Answer<A, number>> {
     await this.connect();
-    return answer(await this.#introspection.numpat(), sum, options);
+    return answer(await this.#introspection.numpat(options?.nodes), sum, options);
   }
 
   /** Ends every subscription and forgets what waits to be read; the object can be used again. */
@@ -494,6 +536,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     try {
       await this.#topology.connect(this.#connectTimeout, this.#abort.signal);
       this.#supportsSharded = await this.#introspection.supports('SPUBLISH');
+      if (this.#node !== undefined) {
+        await assertNodes(this.#topology, [this.#node]);
+      }
     } catch (error) {
       if (this.closed) {
         throw new ClosedError(undefined, { cause: error });
@@ -514,7 +559,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     this.#reconciler.close();
     this.#incoming.close();
     this.#publisher.close();
-    for (const subscription of this.#table.all) {
+    for (const subscription of this.#table.named) {
       this.#table.delete(subscription);
     }
     this.#mailbox.close();
@@ -523,22 +568,38 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     await this.#connecting?.catch(() => undefined);
   }
 
-  async #subscribe(kind: SubscriptionKind, args: readonly SubscribeArgument<E>[]): Promise<void> {
-    const requests = readSubscribeArguments(args);
+  async #subscribe(
+    kind: SubscriptionKind,
+    args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
+  ): Promise<void> {
+    const isShard = kind.name === 'shard';
+    const { names, place = (isShard ? undefined : this.#node) ?? 'home' } = partOptions(args);
+    const requests = readSubscribeArguments(names);
+    if (isShard && place !== 'home') {
+      throw new InvalidArgumentError(
+        'Shard channels stand where their slots are: no nodes can be chosen for them.',
+      );
+    }
     await this.connect();
+    if (place !== 'home' && place !== 'all-masters' && !this.#topology.knows(place)) {
+      await assertNodes(this.#topology, [place]); // only where it has to: calls take effect in their order
+    }
     if (this.closed) {
       throw new ClosedError();
     }
-    if (kind.name === 'shard' && !this.#supportsSharded) {
+    if (isShard && !this.#supportsSharded) {
       throw new ShardedUnsupportedError();
+    }
+    for (const { name } of requests) {
+      assertPlace(this.#table.get(kind.name, channelKey(name)), place);
     }
     const wanted = requests.map(({ name, handler }) => {
       let subscription = this.#table.get(kind.name, channelKey(name));
       if (subscription === undefined) {
-        subscription = new Subscription(kind, name);
+        subscription = new Subscription(kind, name, place);
         this.#table.add(subscription);
       }
-      subscription.handler = handler;
+      subscription.handleWith(handler);
       return subscription;
     });
     // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
@@ -651,7 +712,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   ): Promise<Answer<boolean, Map<string, number>>> {
     const { channels, options } = readNumsubArguments(args);
     await this.connect();
-    return answer(await this.#introspection.numsub(command, channels), sumByChannel, options);
+    const answers = await this.#introspection.numsub(command, channels, options?.nodes);
+    return answer(answers, sumByChannel, options);
   }
 
   #names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {
@@ -694,4 +756,19 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       channel.publish({ pubsub: this, [event]: subject } as never);
     }
   }
+}
+
+/** A name stands in one place: messages do not say for which of several subscriptions they come. */
+function assertPlace(standing: Subscription | undefined, place: Place): void {
+  if (standing !== undefined && standing.place !== place) {
+    const where = standing.place === 'home' ? 'where it belongs' : `at ${standing.place}`;
+    throw new InvalidArgumentError(
+      `"${standing.text}" is subscribed already, ${where}. Unsubscribe it before you subscribe it elsewhere.`,
+    );
+  }
+}
+
+function isSharded(type: PubSubMessage['type']): boolean {
+  const { message, subscribed, unsubscribed } = KINDS.shard;
+  return type === message || type === subscribed || type === unsubscribed;
 }

@@ -197,3 +197,34 @@ export class HandlerError extends ClusterPubSubError {
     super('HANDLER_FAILED', `The handler of "${channel}" failed.`, options);
   }
 }
+
+/**
+ * A node was named that the cluster does not have.
+ *
+ * @publicApi
+ */
+export class UnknownNodeError extends ClusterPubSubError {
+  constructor(
+    /** The node (`host:port`) that was named. */
+    readonly node: string,
+    known: string,
+    options?: ErrorOptions,
+  ) {
+    super('UNKNOWN_NODE', `${node} is no node of the cluster. Its nodes are ${known}.`, options);
+  }
+}
+
+/**
+ * A message was dropped, for its channel or its data is not UTF-8, and `encodingErrors` is `strict`.
+ *
+ * @publicApi
+ */
+export class EncodingError extends ClusterPubSubError {
+  constructor(channel: string, node: string, options?: ErrorOptions) {
+    super(
+      'NOT_UTF8',
+      `A message for "${channel}" from ${node} is not UTF-8 and was dropped. Use encoding: "buffer" for bytes.`,
+      options,
+    );
+  }
+}

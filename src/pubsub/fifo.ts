@@ -32,6 +32,18 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Takes out the oldest item that is wanted; the others stay, in their order. */
+  take(wants: (item: T) => boolean): T | undefined {
+    for (let at = this.#head; at < this.#items.length; at += 1) {
+      const item = this.#items[at] as T;
+      if (wants(item)) {
+        this.#items.splice(at, 1);
+        return item;
+      }
+    }
+    return undefined;
+  }
+
   /** Takes everything out, oldest first. */
   drain(): T[] {
     const rest = this.#items.slice(this.#head);

@@ -10,18 +10,25 @@ export type {
   PubSubHealthStatus,
   UnconfirmedSubscription,
 } from './health/health.js';
-export type { Answer, IntrospectionOptions } from './introspection.js';
-export type { GetMessageOptions } from './mailbox.js';
+export type { Answer, IntrospectionOptions, NodeSelection } from './introspection.js';
+export type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
 export type * from './message.js';
 export type {
   BufferPolicy,
   ChannelName,
   ClusterConnectionOptions,
+  EncodingErrors,
   OverflowPolicy,
   Payload,
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
 export type { PubSubMetrics } from './metrics.js';
+export type { NodeAddress, NodeReference } from './node-address.js';
 export type { PublishOptions } from './publication.js';
-export type { HandlerMap, NamesArgument, SubscribeArgument } from './subscribe-arguments.js';
+export type {
+  HandlerMap,
+  NamesArgument,
+  SubscribeArgument,
+  SubscribeOptions,
+} from './subscribe-arguments.js';

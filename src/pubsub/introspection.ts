@@ -1,7 +1,7 @@
 import { displayName } from './channel-key.js';
-import { ClusterUnreachableError, CommandRefusedError } from './errors.js';
+import { ClusterUnreachableError, CommandRefusedError, UnknownNodeError } from './errors.js';
 import { firstSuccess } from './first-success.js';
-import type { NodeKey } from './node-address.js';
+import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { ChannelName, Payload } from './options.js';
 import { PROBE_MARK } from './probe.js';
@@ -20,7 +20,13 @@ const PATIENCE = 200;
 export interface IntrospectionOptions<A extends boolean = boolean> {
   /** true (default): one answer for the cluster. false: each node's own, by node (`host:port`). */
   aggregate?: A | undefined;
+  /** Which nodes are asked. Default `all`, replicas too. */
+  nodes?: NodeSelection | undefined;
 }
+
+/** All nodes, one role of them, or those that are named. Each that is named has to answer. */
+// eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
+export type NodeSelection = 'all' | 'all-masters' | 'all-replicas' | NodeReference | readonly NodeReference[];
 
 /** The answer for the cluster, or a `Map` of node (`host:port`) → that node's answer. */
 export type Answer<A extends boolean, T> = A extends false ? Map<string, T> : T;
@@ -33,7 +39,7 @@ export function answer<A extends boolean, T>(
   return (options.aggregate === false ? perNode : aggregate(perNode.values())) as Answer<A, T>;
 }
 
-/** Asks every node of the cluster, replicas too: a foreign client may have subscribed at any of them. */
+/** Asks the nodes of the cluster; by default all, replicas too: a foreign client may have subscribed at any of them. */
 export class Introspection {
   constructor(
     private readonly topology: Topology,
@@ -42,22 +48,24 @@ export class Introspection {
 
   async channels(
     command: 'CHANNELS' | 'SHARDCHANNELS',
-    pattern?: ChannelName,
+    pattern: ChannelName | undefined,
+    nodes: NodeSelection | undefined,
   ): Promise<Map<NodeKey, string[]>> {
-    const replies = await this.#askAll(command, ...(pattern === undefined ? [] : [pattern]));
+    const replies = await this.#askAll(nodes, command, ...(pattern === undefined ? [] : [pattern]));
     return mapValues(replies, readNames);
   }
 
   async numsub(
     command: 'NUMSUB' | 'SHARDNUMSUB',
     channels: readonly ChannelName[],
+    nodes: NodeSelection | undefined,
   ): Promise<Map<NodeKey, Map<string, number>>> {
-    const replies = await this.#askAll(command, ...channels);
+    const replies = await this.#askAll(nodes, command, ...channels);
     return mapValues(replies, (reply) => readCounts(reply, channels));
   }
 
-  async numpat(): Promise<Map<NodeKey, number>> {
-    return mapValues(await this.#askAll('NUMPAT'), (reply) => reply as number);
+  async numpat(nodes: NodeSelection | undefined): Promise<Map<NodeKey, number>> {
+    return mapValues(await this.#askAll(nodes, 'NUMPAT'), (reply) => reply as number);
   }
 
   /** Whether the cluster knows a command. Where the ACL forbids the question, it is taken to. */
@@ -84,8 +92,8 @@ export class Introspection {
   }
 
   /** A replica that cannot be reached has no subscribers to count; a master that cannot be reached fails the question. */
-  async #askAll(...args: Payload[]): Promise<Map<NodeKey, Reply>> {
-    const { masters, replicas } = this.topology;
+  async #askAll(nodes: NodeSelection | undefined, ...args: Payload[]): Promise<Map<NodeKey, Reply>> {
+    const { masters, replicas } = await this.#select(nodes);
     const answers = new Map<NodeKey, Reply>();
     await Promise.all([
       ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
@@ -102,6 +110,26 @@ export class Introspection {
     return answers;
   }
 
+  /** Those that have to answer, and those that may be away. */
+  async #select(
+    nodes: NodeSelection = 'all',
+  ): Promise<{ readonly masters: readonly NodeKey[]; readonly replicas: readonly NodeKey[] }> {
+    const { masters, replicas } = this.topology;
+    switch (nodes) {
+      case 'all':
+        return { masters, replicas };
+      case 'all-masters':
+        return { masters, replicas: [] };
+      case 'all-replicas':
+        return { masters: [], replicas };
+      default: {
+        const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
+        await assertNodes(this.topology, named);
+        return { masters: [...new Set(named)], replicas: [] };
+      }
+    }
+  }
+
   async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
     const connection = await this.connections.connect(node);
     try {
@@ -112,6 +140,18 @@ export class Introspection {
         ? new CommandRefusedError(command, node, error.message, { cause: error })
         : noAnswer(command, error);
     }
+  }
+}
+
+/** @throws {@link UnknownNodeError} for a node that the cluster does not have, by its newest account */
+export async function assertNodes(topology: Topology, nodes: readonly NodeKey[]): Promise<void> {
+  const unknown = (): NodeKey | undefined => nodes.find((node) => !topology.knows(node));
+  if (unknown() !== undefined) {
+    await topology.refresh().catch(() => undefined); // it may have come a moment ago
+  }
+  const stranger = unknown();
+  if (stranger !== undefined) {
+    throw new UnknownNodeError(stranger, [...topology.masters, ...topology.replicas].join(', '));
   }
 }
 

@@ -1,9 +1,12 @@
-import { HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
+import { isUtf8 } from 'node:buffer';
+import { EncodingError, HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
+import { displayName } from './channel-key.js';
 import { readChoice } from './limits.js';
-import type { ConfirmationMessage, Gap, PubSubMessage } from './message.js';
+import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
 import { MessageQueue } from './message-queue.js';
 import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
-import type { ChannelName, PubSubEncoding } from './options.js';
+import type { NodeReference } from './node-address.js';
+import type { ChannelName, PubSubEncoding, PubSubOptions } from './options.js';
 import { OverflowReport } from './overflow-report.js';
 import type { Subscription } from './subscription.js';
 
@@ -15,8 +18,16 @@ export interface GetMessageOptions {
   ignoreSubscribeMessages?: boolean | undefined;
 }
 
+/** How {@link ClusterPubSub.getShardedMessage} waits, and for what. */
+export interface GetShardedMessageOptions extends GetMessageOptions {
+  /** Only messages of channels whose slot this node owns. Default: of all. */
+  node?: NodeReference | undefined;
+}
+
 /** What the mailbox tells the engine. */
 export interface MailboxEvents {
+  /** A message was dropped, for it is not UTF-8; its error follows. */
+  undecodable(): void;
   gap(gap: Gap): void;
   error(error: ClusterPubSubError): void;
 }
@@ -25,6 +36,10 @@ export interface MailboxEvents {
 export class Mailbox<E extends PubSubEncoding> {
   readonly #encoding: PubSubEncoding;
   readonly #ignoreSubscribeMessages: boolean;
+  /** Whether a message has to be UTF-8. */
+  readonly #strict: boolean;
+  readonly #onHandlerError: PubSubOptions<E>['onHandlerError'];
+  readonly #pushHandler: PubSubOptions['pushHandler'];
   readonly #queue: MessageQueue<PubSubMessage<E>>;
 
   /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
@@ -34,11 +49,18 @@ export class Mailbox<E extends PubSubEncoding> {
       ignoreSubscribeMessages: boolean;
       bufferLimit: number;
       bufferPolicy: unknown;
+      encodingErrors?: unknown;
+      onHandlerError?: PubSubOptions<E>['onHandlerError'];
+      pushHandler?: PubSubOptions<E>['pushHandler'];
     },
     private readonly events: MailboxEvents,
   ) {
     this.#encoding = readEncoding(options.encoding);
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages;
+    const encodingErrors = readChoice('encodingErrors', options.encodingErrors, ['replace', 'strict']);
+    this.#strict = encodingErrors === 'strict' && this.#encoding === 'utf8';
+    this.#onHandlerError = readFunction('onHandlerError', options.onHandlerError);
+    this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', options.pushHandler);
     const overflow = new OverflowReport((gap) => {
       events.gap(gap);
     });
@@ -60,14 +82,19 @@ export class Mailbox<E extends PubSubEncoding> {
 
   /** A handler that fails does not keep the next message from its own. */
   deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
+    if (this.#strict && !(isUtf8(data) && isUtf8(channel))) {
+      this.events.undecodable();
+      this.events.error(new EncodingError(subscription.text, node));
+      return;
+    }
     const message = dataMessage(this.#encoding, subscription, channel, data);
-    const { handler } = subscription;
+    const handler = subscription.handler ?? this.#pushHandler;
     if (handler === undefined) {
       this.#queue.push(message);
       return;
     }
     const failed = (cause: unknown): void => {
-      this.events.error(new HandlerError(subscription.text, { cause }));
+      this.#failed(cause, subscription.text, message);
     };
     try {
       const result = handler(message, node);
@@ -80,9 +107,15 @@ export class Mailbox<E extends PubSubEncoding> {
   }
 
   confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
-    if (!this.#ignoreSubscribeMessages) {
-      this.#queue.push(confirmationMessage(this.#encoding, type, name, count));
+    if (this.#ignoreSubscribeMessages) {
+      return;
     }
+    const message = confirmationMessage(this.#encoding, type, name, count) as ConfirmationMessage<E>;
+    if (this.#pushHandler === undefined) {
+      this.#queue.push(message);
+      return;
+    }
+    this.#attempt(displayName(name), () => this.#pushHandler?.(message, undefined));
   }
 
   /** What waits and what comes, until `open` says no and nothing waits any more. */
@@ -95,17 +128,19 @@ export class Mailbox<E extends PubSubEncoding> {
     }
   }
 
-  async read({
-    timeout = 0,
-    ignoreSubscribeMessages = false,
-  }: GetMessageOptions): Promise<PubSubMessage<E> | null> {
-    const ms = timeout ?? Infinity;
-    if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-      throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');
-    }
-    const wants = (message: PubSubMessage<E>): boolean =>
-      !ignoreSubscribeMessages || !isConfirmation(message);
+  async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {
+    const { ms, wants } = this.#terms(options);
     return (await this.#queue.read('single', wants, ms)) ?? null;
+  }
+
+  /** As {@link read}, of what `belongs`; the rest is left to others. */
+  async readOf(
+    belongs: (message: PubSubMessage<E>) => boolean,
+    options: GetMessageOptions,
+  ): Promise<PubSubMessage<E> | null> {
+    const { ms, wants } = this.#terms(options);
+    const mine = (message: PubSubMessage<E>): boolean => belongs(message) && wants(message);
+    return (await this.#queue.read('single', mine, ms, 'leave')) ?? null;
   }
 
   /** Lets iterations look anew whether they are still open. */
@@ -121,6 +156,46 @@ export class Mailbox<E extends PubSubEncoding> {
     this.#queue.clear();
     this.#queue.release('iteration', 'single');
   }
+
+  #terms({ timeout = 0, ignoreSubscribeMessages = false }: GetMessageOptions): {
+    readonly ms: number;
+    readonly wants: (message: PubSubMessage<E>) => boolean;
+  } {
+    const ms = timeout ?? Infinity;
+    if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
+      throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');
+    }
+    return { ms, wants: (message) => !ignoreSubscribeMessages || !isConfirmation(message) };
+  }
+
+  #failed(cause: unknown, name: string, message: DataMessage<E>): void {
+    if (this.#onHandlerError === undefined) {
+      this.events.error(new HandlerError(name, { cause }));
+      return;
+    }
+    this.#attempt(name, () => this.#onHandlerError?.(cause, message));
+  }
+
+  #attempt(name: string, call: () => unknown): void {
+    const failed = (cause: unknown): void => {
+      this.events.error(new HandlerError(name, { cause }));
+    };
+    try {
+      const result = call();
+      if (isPromiseLike(result)) {
+        result.then(undefined, failed);
+      }
+    } catch (cause) {
+      failed(cause);
+    }
+  }
+}
+
+function readFunction<F>(name: string, given: F): F {
+  if (given !== undefined && typeof given !== 'function') {
+    throw new InvalidArgumentError(`${name} is a function.`);
+  }
+  return given;
 }
 
 function readEncoding(encoding: unknown): PubSubEncoding {

@@ -5,10 +5,14 @@ import type { BufferPolicy } from './options.js';
 /** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
 export type ReaderKind = 'iteration' | 'single';
 
+/** What becomes of messages that a reader does not want: nobody gets them, or those who read after it do. */
+export type OtherMessages = 'drop' | 'leave';
+
 interface Reader<T> {
   readonly kind: ReaderKind;
-  /** Whether this message is for the reader; one that is not is dropped. */
+  /** Whether this message is for the reader. */
   wants(item: T): boolean;
+  readonly others: OtherMessages;
   take(item: T | undefined): void;
 }
 
@@ -38,14 +42,16 @@ export class MessageQueue<T> {
   }
 
   push(item: T): void {
+    let unwanted = false;
     for (const reader of this.#readers) {
       if (reader.wants(item)) {
         this.#readers.delete(reader);
         reader.take(item);
         return;
       }
+      unwanted ||= reader.others === 'drop';
     }
-    if (this.#readers.size > 0) {
+    if (unwanted) {
       return; // those who read now do not want it
     }
     if (this.#items.length >= this.limit) {
@@ -60,14 +66,18 @@ export class MessageQueue<T> {
   }
 
   /**
-   * The oldest message that is wanted; unwanted ones before it are dropped. Waits at most `timeout` ms for it (0: not
-   * at all; more than 24 days: until {@link release}), then gives undefined.
+   * The oldest message that is wanted; unwanted ones before it are dropped or left, as `others` has it. Waits at most
+   * `timeout` ms for it (0: not at all; more than 24 days: until {@link release}), then gives undefined.
    */
-  read(kind: ReaderKind, wants: (item: T) => boolean, timeout: number): Promise<T | undefined> {
-    for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
-      if (wants(item)) {
-        return Promise.resolve(item);
-      }
+  read(
+    kind: ReaderKind,
+    wants: (item: T) => boolean,
+    timeout: number,
+    others: OtherMessages = 'drop',
+  ): Promise<T | undefined> {
+    const waiting = others === 'leave' ? this.#items.take(wants) : this.#shiftTo(wants);
+    if (waiting !== undefined) {
+      return Promise.resolve(waiting);
     }
     if (timeout <= 0) {
       return Promise.resolve(undefined);
@@ -77,6 +87,7 @@ export class MessageQueue<T> {
       const reader: Reader<T> = {
         kind,
         wants,
+        others,
         take: (item) => {
           clearTimeout(timer);
           resolve(item);
@@ -104,5 +115,15 @@ export class MessageQueue<T> {
 
   clear(): void {
     this.#items.drain();
+  }
+
+  /** The oldest message that is wanted; those before it are dropped. */
+  #shiftTo(wants: (item: T) => boolean): T | undefined {
+    for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
+      if (wants(item)) {
+        return item;
+      }
+    }
+    return undefined;
   }
 }

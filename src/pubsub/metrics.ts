@@ -22,6 +22,8 @@ export interface PubSubMetrics {
   readonly gaps: number;
   /** Messages that nobody read from `listen()` or `getMessage()` in time. */
   readonly dropped: number;
+  /** Messages that were dropped because they are not UTF-8: see `PubSubOptions.encodingErrors`. */
+  readonly undecodable: number;
   /** Subscriber connections that were lost. */
   readonly connectionsLost: number;
   /** How often all subscriptions stood again after some had not: `status` was `reconnecting`, and is `connected`. */
@@ -36,7 +38,7 @@ export interface PubSubMetrics {
   readonly longestHandling: number;
   /** Messages that wait now, for a node or for subscribers to follow a slot. */
   readonly waiting: number;
-  /** Subscriptions that are wanted now. */
+  /** Subscriptions that are wanted now; one at all masters counts once for each. */
   readonly desired: number;
   /** Of these, those that Redis has confirmed. */
   readonly confirmed: number;
@@ -57,6 +59,7 @@ export function newMetrics(): Metrics {
     repeated: 0,
     missed: 0,
     gaps: 0,
+    undecodable: 0,
     connectionsLost: 0,
     reconnects: 0,
     probes: 0,

@@ -9,6 +9,28 @@ export interface NodeAddress {
   readonly port: number;
 }
 
+/**
+ * A node of the cluster as users name it: `"host:port"`, as the cluster itself names it (see `Moved.masters`), or its
+ * host and port.
+ *
+ * @publicApi
+ */
+export type NodeReference = string | NodeAddress;
+
+/** @throws {@link InvalidArgumentError} for what names no node, such as a host without a port */
+export function readNodeReference(node: unknown): NodeKey {
+  if (typeof node === 'string') {
+    return nodeKey(parseNodeKey(node));
+  }
+  const { host, port } = (node ?? {}) as Partial<Record<keyof NodeAddress, unknown>>;
+  if (typeof host !== 'string' || host === '' || typeof port !== 'number') {
+    throw new InvalidArgumentError(
+      'A node is named by its host and its port: "host:port" or { host, port }.',
+    );
+  }
+  return nodeKey(parseNodeKey(`${host}:${String(port)}`));
+}
+
 export function nodeKey(address: NodeAddress): NodeKey {
   return `${address.host}:${String(address.port)}` as NodeKey;
 }

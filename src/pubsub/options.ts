@@ -1,4 +1,6 @@
 import type { Cluster, ClusterNode, ClusterOptions } from 'ioredis';
+import type { DataMessage, PubSubMessage } from './message.js';
+import type { NodeReference } from './node-address.js';
 
 /**
  * Where the cluster is and how to reach it.
@@ -74,7 +76,33 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
    * need no option. Default false.
    */
   sequence?: boolean | undefined;
+  /**
+   * What becomes of a message whose channel or data is not UTF-8, where `encoding` is `utf8`: `replace` (default) hands
+   * it out with U+FFFD in place of the bytes; `strict` drops it, counts it in `metrics().undecodable`, and emits an
+   * `EncodingError`.
+   */
+  encodingErrors?: EncodingErrors | undefined;
+  /**
+   * Called with what a message handler threw, or its promise was rejected with, and with the message, instead of an
+   * `error` event. Messages after it go on in any case. What it throws itself is emitted as `error`.
+   */
+  onHandlerError?: ((error: unknown, message: DataMessage<E>) => unknown) | undefined;
+  /**
+   * Called with every confirmation, and with every message whose subscription has no handler of its own, as they arrive;
+   * `listen()` and `getMessage()` get nothing then. `node` (`host:port`) is where a message came from; confirmations,
+   * which may come from several nodes, have none.
+   */
+  pushHandler?: ((message: PubSubMessage<E>, node: string | undefined) => unknown) | undefined;
+  /**
+   * The node at which channels and patterns are subscribed, instead of where they belong, be it a master or a replica.
+   * The cluster's bus brings it every classic message, but the counts of `publish` leave its subscribers out, and while
+   * it is away there is no other. Shard channels and publishes are routed as always. Default: none.
+   */
+  node?: NodeReference | undefined;
 }
+
+/** See `PubSubOptions.encodingErrors`. */
+export type EncodingErrors = 'replace' | 'strict';
 
 /** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
 export type ChannelName = string | Buffer;

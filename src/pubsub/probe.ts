@@ -170,7 +170,7 @@ export class Probe {
     // A demoted node delivers what is published to it: whether it still is who we think it is, it must say itself.
     topology.verify(this.node).catch(() => undefined);
     if (!topology.masters.includes(this.node)) {
-      // What stands here is being taken elsewhere; until then the node must answer, at least.
+      // What stands here is being taken elsewhere, unless it is pinned; the node must answer, at least.
       this.connection.ping();
       topology.refreshSoon();
       return;

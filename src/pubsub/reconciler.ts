@@ -20,6 +20,7 @@ import type { ProbeSurroundings } from './probe.js';
 import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { LASTS, PASSES_SOON, Retries } from './retries.js';
+import { Spreads } from './spreads.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription.js';
 import type { SubscriptionKind } from './subscription-kind.js';
@@ -57,6 +58,7 @@ export class Reconciler {
   readonly #losses: Losses;
   readonly #handovers: Handovers;
   readonly #outage: OutageWatch;
+  readonly #spreads: Spreads;
   readonly #silentNodes = new Set<NodeKey>();
   readonly #retries = new Retries((subscription) => {
     this.#assign(subscription);
@@ -94,7 +96,15 @@ export class Reconciler {
         this.#sessions.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
       },
     });
-    topology.onChange(() => {
+    this.#spreads = new Spreads(topology, {
+      want: (part, onConfirmed) => this.want(part, onConfirmed),
+      takeOver: (part, cause, onConfirmed) => {
+        this.#takeOver(part, cause, onConfirmed);
+      },
+      release: (part) => this.release(part),
+    });
+    topology.onChange((moved) => {
+      this.#spreads.follow(moved);
       this.#reassign();
     });
     this.#sessionEvents = {
@@ -145,6 +155,10 @@ export class Reconciler {
    * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not promise.
    */
   async want(subscription: Subscription, onConfirmed: () => void): Promise<void> {
+    if (subscription.parts !== undefined) {
+      await this.#wantEverywhere(subscription, onConfirmed);
+      return;
+    }
     if (subscription.standing.size > 0) {
       onConfirmed();
       return;
@@ -179,6 +193,10 @@ export class Reconciler {
 
   /** Resolves when no node carries it any more. */
   async release(subscription: Subscription): Promise<void> {
+    if (subscription.parts !== undefined) {
+      await this.#spreads.release(subscription);
+      return;
+    }
     this.#forget(subscription);
     this.#fail(subscription, new ClosedError(`The subscription to "${displayName(subscription.name)}"`));
     await Promise.all([...this.#sessions.values()].map((session) => session.drop(subscription)));
@@ -195,6 +213,7 @@ export class Reconciler {
   close(): void {
     this.#closed = true;
     this.#outage.close();
+    this.#spreads.close();
     for (const subscription of this.table.all) {
       this.#forget(subscription);
       this.#handovers.stop(subscription);
@@ -207,12 +226,32 @@ export class Reconciler {
     this.#sessions.clear();
   }
 
+  async #wantEverywhere(whole: Subscription, onConfirmed: () => void): Promise<void> {
+    try {
+      await this.#spreads.want(whole, onConfirmed);
+    } catch (error) {
+      this.table.delete(whole);
+      throw error;
+    }
+  }
+
+  /** It is tried until it stands, like one that stood before. */
+  #takeOver(part: Subscription, cause: Cause, onConfirmed: () => void): void {
+    part.lost = cause;
+    part.waiters.push({ ...deferred<undefined>(), resolve: onConfirmed, reject: () => undefined });
+    this.#assign(part);
+  }
+
+  #homeOf(subscription: Subscription): NodeKey | undefined {
+    return subscription.pinned ?? this.topology.homeOf(subscription.kind, subscription.slot);
+  }
+
   /** Gives it to the node where it belongs by the present view; with no such node, the next view decides. */
   #assign(subscription: Subscription): void {
     if (this.#closed || !subscription.wanted) {
       return;
     }
-    const node = this.topology.homeOf(subscription.kind, subscription.slot);
+    const node = this.#homeOf(subscription);
     subscription.assigned = node;
     if (node === undefined) {
       this.topology.refreshSoon();
@@ -230,7 +269,7 @@ export class Reconciler {
   /** After a change of the topology: what belongs elsewhere now is taken there; what stands stays until it stands there. */
   #reassign(): void {
     for (const subscription of this.table.all) {
-      if (this.topology.homeOf(subscription.kind, subscription.slot) !== subscription.assigned) {
+      if (this.#homeOf(subscription) !== subscription.assigned) {
         const { assigned } = subscription;
         this.#prepareHandover(subscription);
         this.#assign(subscription);
@@ -242,7 +281,7 @@ export class Reconciler {
   }
 
   #message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
-    const subscription = this.table.receiver(kind.name, match);
+    const subscription = this.table.receiver(kind.name, match, node);
     if (subscription === undefined) {
       this.#sessions.get(node)?.stray(match);
       return;
@@ -289,7 +328,7 @@ export class Reconciler {
 
   /** From before the new node is asked: it may have had us for a while when we read that it has. */
   #prepareHandover(subscription: Subscription): void {
-    const to = this.topology.homeOf(subscription.kind, subscription.slot);
+    const to = this.#homeOf(subscription);
     const [from] = subscription.standing;
     if (from !== undefined && to !== undefined && !subscription.standing.has(to)) {
       this.#handovers.prepare(subscription, from, to);
@@ -373,7 +412,7 @@ export class Reconciler {
         this.#assign(subscription);
       }
     };
-    if (this.topology.homeOf(subscription.kind, subscription.slot) === node) {
+    if (this.#homeOf(subscription) === node) {
       this.topology.verify(node).then(assign, assign);
     } else {
       assign();

@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from './errors.js';
 import type { MessageHandler } from './message.js';
+import { readNodeReference, type NodeReference } from './node-address.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
+import type { Place } from './subscription.js';
 
 /** Names with their handlers; a `Map` where names are binary. */
 export type HandlerMap<E extends PubSubEncoding> =
@@ -9,6 +11,21 @@ export type HandlerMap<E extends PubSubEncoding> =
 /** What the subscribe methods take, in any number and mixture: names, lists of names, and names with handlers. */
 export type SubscribeArgument<E extends PubSubEncoding> =
   ChannelName | readonly ChannelName[] | HandlerMap<E>;
+
+/**
+ * The last argument of `subscribe` and `psubscribe`, where they are to stand elsewhere than usual.
+ *
+ * @publicApi
+ */
+export interface SubscribeOptions {
+  /**
+   * `all-masters`: at each master, wherever the masters are, for what each node tells its own clients alone, such as
+   * keyspace notifications. (What is published as usual comes once for each master then.) Or one node, a master or a
+   * replica: see `PubSubOptions.node`. Default: where channels and patterns belong.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the word is for readers and editors
+  nodes?: 'all-masters' | NodeReference | undefined;
+}
 
 /** What the unsubscribe methods take, in any number and mixture. */
 export type NamesArgument = ChannelName | readonly ChannelName[];
@@ -41,6 +58,34 @@ export function readSubscribeArguments<E extends PubSubEncoding>(
     throw new InvalidArgumentError('Name at least one channel or pattern to subscribe to.');
   }
   return requests;
+}
+
+/** Parts what is to be subscribed from the options that may follow it; without options, `place` is undefined. */
+export function partOptions<E extends PubSubEncoding>(
+  args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
+): { readonly names: readonly SubscribeArgument<E>[]; readonly place: Place | undefined } {
+  const last = args.at(-1);
+  if (!isOptions(last)) {
+    return { names: args as readonly SubscribeArgument<E>[], place: undefined };
+  }
+  return {
+    names: args.slice(0, -1) as readonly SubscribeArgument<E>[],
+    place: last.nodes === undefined ? undefined : readPlace(last.nodes),
+  };
+}
+
+function readPlace(nodes: unknown): Place {
+  return nodes === 'all-masters' ? nodes : readNodeReference(nodes);
+}
+
+/** A channel may be called "nodes" as well: then there is a handler with it. */
+function isOptions(arg: unknown): arg is SubscribeOptions {
+  return (
+    typeof arg === 'object' &&
+    arg !== null &&
+    Object.keys(arg).join() === 'nodes' &&
+    typeof (arg as { nodes: unknown }).nodes !== 'function'
+  );
 }
 
 export function flattenNames(args: readonly NamesArgument[]): readonly ChannelName[] {

@@ -7,6 +7,12 @@ import type { ChannelName, PubSubEncoding } from './options.js';
 import type { Sequencer } from './sequencer.js';
 import type { SubscriptionKind } from './subscription-kind.js';
 
+/**
+ * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every
+ * master.
+ */
+export type Place = 'home' | 'all-masters' | NodeKey;
+
 /** One channel, pattern or shard channel that the user wants to hear: desired state, wherever it stands just now. */
 export class Subscription {
   readonly key: ChannelKey;
@@ -14,6 +20,11 @@ export class Subscription {
   readonly text: string;
   readonly slot: number;
   handler: MessageHandler<PubSubEncoding> | undefined;
+  /**
+   * One for each master, where it stands at all of them. These are what sessions carry, and whose messages arrive; the
+   * whole is but their name, and what the user sees.
+   */
+  readonly parts: Map<NodeKey, Subscription> | undefined;
   /** The node where it belongs, as far as the topology is known. */
   assigned: NodeKey | undefined;
   /** The nodes that have confirmed it: one, or two while it moves. */
@@ -39,10 +50,24 @@ export class Subscription {
   constructor(
     readonly kind: SubscriptionKind,
     readonly name: ChannelName,
+    readonly place: Place = 'home',
   ) {
+    this.parts = place === 'all-masters' ? new Map<NodeKey, Subscription>() : undefined;
     this.key = channelKey(name);
     this.text = displayName(name);
     this.slot = slotOf(name);
+  }
+
+  /** The node where it stands whatever happens to the slots, if there is one. */
+  get pinned(): NodeKey | undefined {
+    return this.place === 'home' || this.place === 'all-masters' ? undefined : this.place;
+  }
+
+  handleWith(handler: MessageHandler<PubSubEncoding> | undefined): void {
+    this.handler = handler;
+    for (const part of this.parts?.values() ?? []) {
+      part.handler = handler;
+    }
   }
 
   /** The name as bytes, for those who asked for buffers. */
@@ -73,9 +98,10 @@ export class SubscriptionTable {
     return this.#byKind[kind].get(key);
   }
 
-  /** Whose message that is: also of one that is leaving. */
-  receiver(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
-    return this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
+  /** Whose message that is, if it came from `node`: also of one that is leaving. */
+  receiver(kind: SubscriptionKindName, key: ChannelKey, node: NodeKey): Subscription | undefined {
+    const subscription = this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
+    return subscription?.parts === undefined ? subscription : subscription.parts.get(node);
   }
 
   add(subscription: Subscription): void {
@@ -84,7 +110,10 @@ export class SubscriptionTable {
 
   delete(subscription: Subscription): void {
     const { kind, key } = subscription;
-    this.#byKind[kind.name].delete(key);
+    const wanted = this.#byKind[kind.name];
+    if (wanted.get(key) === subscription) {
+      wanted.delete(key); // a part of one is not what its name stands for
+    }
     this.#confirmedWith(kind.name).delete(subscription);
   }
 
@@ -110,8 +139,14 @@ export class SubscriptionTable {
     return [...this.#byKind[kind].values()];
   }
 
-  get all(): readonly Subscription[] {
+  /** What the user named, one by one. */
+  get named(): readonly Subscription[] {
     return Object.values(this.#byKind).flatMap((map) => [...map.values()]);
+  }
+
+  /** What stands at one node each: the parts of one that stands at all masters. */
+  get all(): readonly Subscription[] {
+    return this.named.flatMap((one) => (one.parts === undefined ? [one] : [...one.parts.values()]));
   }
 
   get size(): number {

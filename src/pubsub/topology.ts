@@ -59,6 +59,7 @@ export class Topology {
   /** When each slot got its owner; see {@link movedAt}. */
   readonly #movedAt = new Float64Array(SLOT_COUNT).fill(-Infinity);
   #changedAt = -Infinity;
+  #lookedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
 
@@ -85,6 +86,16 @@ export class Topology {
 
   get replicas(): readonly NodeKey[] {
     return this.#view.replicas;
+  }
+
+  /** Whether it is a node of the cluster, as far as is known. */
+  knows(node: NodeKey): boolean {
+    return this.#view.masters.includes(node) || this.#view.replicas.includes(node);
+  }
+
+  /** When the question was asked whose answer is the view that we have, in ms since the epoch. */
+  get lookedAt(): number {
+    return this.#lookedAt;
   }
 
   ownerOf(slot: number): NodeKey | undefined {
@@ -195,8 +206,10 @@ export class Topology {
   }
 
   async #refresh(): Promise<void> {
+    const asked = Date.now();
     await this.#learn(() => this.#askAnyone());
     this.#news = undefined;
+    this.#lookedAt = asked;
   }
 
   /** Adopts what the answer says; asks again if a `MOVED` came meanwhile, for the answer may be older than that. */

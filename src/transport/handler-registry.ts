@@ -1,4 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
+import { InvalidArgumentError } from '../pubsub/errors.js';
 import { parsePattern, type ParsedPattern } from './channels.js';
 import type { PubSubMode } from './options.js';
 
@@ -15,6 +16,8 @@ export interface HandlerEntry {
   /** The pattern as Nest normalizes it. */
   readonly route: string;
   readonly pattern: ParsedPattern;
+  /** Set where it hears what each master tells its own clients, such as keyspace notifications, and nothing else. */
+  readonly nodes: 'all-masters' | undefined;
   request?: MessageHandler;
   readonly events: EventChains;
 }
@@ -36,14 +39,20 @@ export class HandlerRegistry {
 
   /** @returns the request handler that was replaced, if any. */
   addRequest(route: string, isString: boolean, handler: MessageHandler): MessageHandler | undefined {
-    const entry = this.#entryOf(route, isString);
+    const entry = this.#entryOf(route, isString, undefined);
     const replaced = entry.request;
     entry.request = handler;
     return replaced;
   }
 
-  addEvent(route: string, isString: boolean, handler: MessageHandler, mode: PubSubMode | undefined): void {
-    const { events } = this.#entryOf(route, isString);
+  addEvent(
+    route: string,
+    isString: boolean,
+    handler: MessageHandler,
+    mode: PubSubMode | undefined,
+    nodes?: 'all-masters',
+  ): void {
+    const { events } = this.#entryOf(route, isString, nodes);
     const chain = mode ?? 'both';
     let tail = events[chain];
     if (tail === undefined) {
@@ -57,13 +66,17 @@ export class HandlerRegistry {
   }
 
   /** Only what was a string may be a wildcard: the route of an object pattern has its values in it as they are. */
-  #entryOf(route: string, isString: boolean): HandlerEntry {
+  #entryOf(route: string, isString: boolean, nodes: 'all-masters' | undefined): HandlerEntry {
     const pattern: ParsedPattern =
       isString && this.wildcards ? parsePattern(route) : { kind: 'exact', name: route };
     const key = pattern.kind === 'exact' ? `=${pattern.name}` : `~${pattern.glob}`;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      this.#entries.set(key, (entry = { route, pattern, events: {} }));
+      this.#entries.set(key, (entry = { route, pattern, nodes, events: {} }));
+    } else if (entry.nodes !== nodes) {
+      throw new InvalidArgumentError(
+        `The handlers of "${route}" do not agree: with nodes: "all-masters", all of them have to be event handlers with it.`,
+      );
     }
     return entry;
   }

@@ -14,7 +14,7 @@ import type { Replies, ReplyAddress } from './replies.js';
 import type { ServerLane } from './server-lanes.js';
 import { type RequestId, ServerRequest } from './server-request.js';
 import { decodeFrame } from './wire.js';
-import type { WireFields } from './wire-fields.js';
+import { NO_FIELDS, type WireFields } from './wire-fields.js';
 
 /** Ours have a handful of characters, stock Nest's 21. */
 const LONGEST_ID = 128;
@@ -87,6 +87,10 @@ export class Receiver {
       return;
     }
     const { names, deserializer } = this.parts;
+    if (lane.nodes !== undefined) {
+      this.#notification(lane, message, node);
+      return;
+    }
     const name = lane.kind === 'pattern' ? message.channel.toString() : lane.name;
     // Handlers are told the channel of the pattern, whichever way a request came.
     const channel = lane.requestsOnly ? names.ofRequest(name) : name;
@@ -209,6 +213,14 @@ export class Receiver {
         `An event came for "${lane.route}", which has a message handler only. More of them are dropped quietly.`,
       );
     }
+  }
+
+  /** What Redis tells of its keys: the data is a name, to be handed on as it is, also where it looks like JSON. */
+  #notification(lane: ServerLane, message: DataMessage<'buffer'>, node: string): void {
+    const channel = message.channel.toString();
+    const data = message.data.toString();
+    const arrival = { lane, channel, node, fields: NO_FIELDS, size: message.data.length, foreign: true };
+    this.#event(arrival, { pattern: channel, data });
   }
 
   #cancel(asker: Asker, id: string): void {

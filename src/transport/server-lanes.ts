@@ -13,6 +13,8 @@ export interface ServerLane {
   readonly name: string;
   /** The handler's pattern, for the context. */
   readonly route: string;
+  /** Set where it stands at each master, and gets what Redis itself publishes there: no packets, and no prefix. */
+  readonly nodes?: 'all-masters';
   /** Whether it is a channel of requests alone, which only clients of this package publish to. */
   readonly requestsOnly: boolean;
   readonly request: MessageHandler | undefined;
@@ -35,6 +37,9 @@ export interface ServerLane {
 export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharded: boolean): ServerLane[] {
   const { route, pattern, request } = entry;
   const { both, classic, sharded } = entry.events;
+  if (entry.nodes !== undefined) {
+    return [notificationLane(entry, entry.nodes)];
+  }
   const lane = (
     kind: SubscriptionKindName,
     name: string,
@@ -72,6 +77,19 @@ export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharde
     lanes.push(lane('shard', channel, [both, sharded]));
   }
   return lanes;
+}
+
+function notificationLane({ route, pattern, events }: HandlerEntry, nodes: 'all-masters'): ServerLane {
+  return {
+    kind: pattern.kind === 'wildcard' ? 'pattern' : 'channel',
+    name: pattern.kind === 'wildcard' ? pattern.glob : pattern.name,
+    route,
+    nodes,
+    requestsOnly: false,
+    request: undefined,
+    events: [events.both, events.classic].filter((head) => head !== undefined),
+    warned: false,
+  };
 }
 
 /** @internal */

@@ -128,7 +128,12 @@ export class ClusterPubSubServer
     };
   }
 
-  /** @throws {InvalidArgumentError} for a pattern that cannot name a channel, or an unknown `mode`. */
+  /**
+   * `extras` are those of the decorator: `mode`, and `nodes: 'all-masters'` for events that each master tells its own
+   * clients alone, such as keyspace notifications. Those have no prefix, and their data is text.
+   *
+   * @throws {InvalidArgumentError} for a pattern that cannot name a channel, and extras that cannot work.
+   */
   override addHandler(
     pattern: unknown,
     callback: MessageHandler,
@@ -140,7 +145,7 @@ export class ClusterPubSubServer
     callback.extras = extras;
     const isString = typeof pattern === 'string';
     if (isEventHandler) {
-      this.registry.addEvent(route, isString, callback, modeOf(route, extras));
+      this.registry.addEvent(route, isString, callback, modeOf(route, extras), nodesOf(route, extras));
       // Nest's map has room for one handler a pattern: the request handler, where there are both.
       if (!this.messageHandlers.has(route)) {
         this.messageHandlers.set(route, callback);
@@ -330,4 +335,13 @@ function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | 
     );
   }
   return mode;
+}
+
+function nodesOf(route: string, { nodes, mode }: Record<string, unknown>): 'all-masters' | undefined {
+  if (nodes !== undefined && (nodes !== 'all-masters' || mode === 'sharded')) {
+    throw new InvalidArgumentError(
+      `The nodes of the event handler of "${route}" can only be "all-masters", and not where its mode is "sharded".`,
+    );
+  }
+  return nodes;
 }

@@ -3,6 +3,8 @@ import type { Engine } from './engine-events.js';
 import type { Receiver } from './receiver.js';
 import type { ServerLane } from './server-lanes.js';
 
+type Handlers = Record<ServerLane['kind'], [name: string, handler: MessageHandler<'buffer'>][]>;
+
 /**
  * Subscribes all lanes of a server; resolves when Redis has confirmed them, rejects with the first refusal.
  *
@@ -13,18 +15,20 @@ export async function subscribeLanes(
   lanes: Iterable<ServerLane>,
   receiver: Receiver,
 ): Promise<void> {
-  const handlers: Record<ServerLane['kind'], [name: string, handler: MessageHandler<'buffer'>][]> = {
-    channel: [],
-    pattern: [],
-    shard: [],
-  };
+  const home: Handlers = { channel: [], pattern: [], shard: [] };
+  const atAllMasters: Handlers = { channel: [], pattern: [], shard: [] };
   for (const lane of lanes) {
+    const handlers = lane.nodes === undefined ? home : atAllMasters;
     handlers[lane.kind].push([lane.name, (message, node) => receiver.receive(lane, message, node)]);
   }
-  const { channel, pattern, shard } = handlers;
+  const { channel, pattern, shard } = home;
+  const { channel: everyChannel, pattern: everyPattern } = atAllMasters;
+  const options = { nodes: 'all-masters' } as const;
   await Promise.all([
     channel.length > 0 && engine.subscribe(Object.fromEntries(channel)),
     pattern.length > 0 && engine.psubscribe(Object.fromEntries(pattern)),
     shard.length > 0 && engine.ssubscribe(Object.fromEntries(shard)),
+    everyChannel.length > 0 && engine.subscribe(Object.fromEntries(everyChannel), options),
+    everyPattern.length > 0 && engine.psubscribe(Object.fromEntries(everyPattern), options),
   ]);
 }

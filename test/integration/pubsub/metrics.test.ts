@@ -26,6 +26,7 @@ describe('metrics()', () => {
     missed: 0,
     gaps: 0,
     dropped: 0,
+    undecodable: 0,
     connectionsLost: 0,
     reconnects: 0,
     probes: 0,

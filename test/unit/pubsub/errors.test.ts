@@ -15,6 +15,8 @@ describe('errors', () => {
     new errors.GapError('x'),
     new errors.CommandRefusedError('PUBSUB', 'node:1', 'NOPERM'),
     new errors.HandlerError('news'),
+    new errors.UnknownNodeError('node:1', 'node:2'),
+    new errors.EncodingError('news', 'node:1'),
   ];
 
   it('have a code each, that is no other', () => {

@@ -36,4 +36,25 @@ describe('Fifo', () => {
     expect(fifo.drain()).toHaveLength(1_000);
     expect(fifo.length).toBe(0);
   });
+
+  it('gives out of turn the oldest that is wanted, and keeps the others in order', () => {
+    const fifo = new Fifo<number>();
+    for (const item of [1, 2, 3, 4]) fifo.push(item);
+    fifo.shift();
+    expect(fifo.take((item) => item > 2)).toBe(3);
+    expect(fifo.take((item) => item > 9)).toBeUndefined();
+    expect(fifo.length).toBe(2);
+    expect(fifo.drain()).toEqual([2, 4]);
+  });
+
+  it('is empty when all has been taken out of turn', () => {
+    const fifo = new Fifo<number>();
+    fifo.push(1);
+    fifo.push(2);
+    fifo.shift();
+    expect(fifo.take(() => true)).toBe(2);
+    expect(fifo.shift()).toBeUndefined();
+    fifo.push(3);
+    expect(fifo.shift()).toBe(3);
+  });
 });

@@ -75,6 +75,21 @@ describe('MessageQueue', () => {
     expect(await read).toBe('cc');
   });
 
+  it('leaves to others what a reader does not want, if it is told to', async () => {
+    const queue = queueOf(10);
+    const isB = (item: string): boolean => item === 'b';
+    for (const item of ['a', 'b', 'c']) queue.push(item);
+    expect(await queue.read('single', isB, 0, 'leave')).toBe('b');
+    expect(await queue.read('single', isB, 0, 'leave')).toBeUndefined();
+    const waiting = queue.read('single', isB, Infinity, 'leave');
+    queue.push('d');
+    queue.push('b');
+    expect(await waiting).toBe('b');
+    const rest = [];
+    while (queue.length > 0) rest.push(await queue.read('single', everything, 0));
+    expect(rest).toEqual(['a', 'c', 'd']);
+  });
+
   it('lets the readers of one kind go and the others wait', async () => {
     const queue = queueOf(10);
     const iteration = queue.read('iteration', everything, Infinity);

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   checkName,
   flattenNames,
+  partOptions,
   readSubscribeArguments,
   type NamesArgument,
   type SubscribeArgument,
@@ -46,6 +47,36 @@ describe('readSubscribeArguments', () => {
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
   });
+});
+
+describe('partOptions', () => {
+  it.each<[string, unknown, string]>([
+    ['all masters', 'all-masters', 'all-masters'],
+    ['an address', '127.0.0.1:7000', '127.0.0.1:7000'],
+    ['host and port', { host: '::1', port: 7000 }, '::1:7000'],
+  ])('takes %s from the last argument', (_what, nodes, place) => {
+    expect(partOptions<'utf8'>(['a', ['b'], { nodes } as never])).toEqual({ names: ['a', ['b']], place });
+  });
+
+  it('leaves a channel called "nodes" with its handler', () => {
+    const args = [{ nodes: onNews }];
+    expect(partOptions<'utf8'>(args)).toEqual({ names: args, place: undefined });
+    expect(partOptions<'utf8'>([new Map([['nodes', onNews]])]).place).toBeUndefined();
+    expect(partOptions<'utf8'>(['nodes'])).toEqual({ names: ['nodes'], place: undefined });
+  });
+
+  it('takes options that say nothing', () => {
+    expect(partOptions<'utf8'>(['a', { nodes: undefined }])).toEqual({ names: ['a'], place: undefined });
+  });
+
+  it.each([['everywhere'], [{ host: 'a' }], [{ port: 1 }], [5], [null], [[]]])(
+    'refuses nodes: %j',
+    (nodes) => {
+      expect(() => partOptions<'utf8'>(['a', { nodes } as never])).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
+    },
+  );
 });
 
 describe('flattenNames', () => {

@@ -50,6 +50,25 @@ describe('where handlers listen', () => {
     expect(lanesFor((r) => r.addEvent('a.*', true, handler(), undefined))).toEqual(['pattern p:a.* event']);
   });
 
+  it('an event handler for what each master tells alone: one subscription, without a prefix', () => {
+    expect(lanesFor((r) => r.addEvent('a', true, handler(), undefined, 'all-masters'))).toEqual([
+      'channel a event',
+    ]);
+    expect(lanesFor((r) => r.addEvent('a*', true, handler(), 'classic', 'all-masters'))).toEqual([
+      'pattern a* event',
+    ]);
+  });
+
+  it('nowhere, where handlers of one pattern do not agree about that', () => {
+    const disagreement = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
+    const registry = new HandlerRegistry(true);
+    registry.addEvent('a', true, handler(), undefined, 'all-masters');
+    expect(() => registry.addRequest('a', true, handler())).toThrow(disagreement);
+    expect(() => registry.addEvent('a', true, handler(), undefined)).toThrow(disagreement);
+    registry.addEvent('b', true, handler(), undefined);
+    expect(() => registry.addEvent('b', true, handler(), undefined, 'all-masters')).toThrow(disagreement);
+  });
+
   it('a message and an event handler of one pattern: one subscription a channel, with both', () => {
     expect(
       lanesFor((r) => {

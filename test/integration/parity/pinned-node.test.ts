@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
+import { engines, Inbox, next, plainConnections, portOf, unique, uniques } from '../pubsub/harness.js';
+
+describe('a pinned node', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 1 });
+  });
+  afterAll(() => cluster.stop());
+
+  const source = () => ({ nodes: cluster.nodes });
+  const numsub = async (port: number, channel: string) =>
+    ((await plain(port).pubsub('NUMSUB', channel)) as [string, number])[1];
+
+  it('carries the channels and patterns of its object, be it a master or a replica', async () => {
+    for (const { host, port } of cluster.nodes) {
+      const channels = uniques(5);
+      const inbox = new Inbox();
+      const pubsub = open({ node: { host, port } }, source());
+      const publisher = open({}, source());
+      await pubsub.subscribe(Object.fromEntries(channels.map((channel) => [channel, inbox.handler])));
+      await pubsub.psubscribe(`${channels[0]!}*`);
+      expect(pubsub.node).toBe(`${host}:${port}`);
+      for (const channel of channels) {
+        expect(await numsub(port, channel)).toBe(1);
+        await publisher.publish(channel, channel);
+      }
+      await inbox.has(channels.length);
+      expect(inbox.data.sort()).toEqual([...channels].sort());
+      expect(await plain(port).pubsub('NUMPAT')).toBe(1);
+    }
+  });
+
+  it('of one call carries what that call names; the rest stands where it belongs', async () => {
+    const [pinned, home] = [unique('pinned'), unique('home')];
+    const pubsub = open({}, source());
+    await pubsub.subscribe(home);
+    const owner = pubsub.nodeOf(pinned);
+    const other = cluster.nodes.find(({ port }) => port !== portOf(owner))!;
+    const inbox = new Inbox();
+    await pubsub.subscribe({ [pinned]: inbox.handler }, { nodes: `${other.host}:${other.port}` });
+    expect(await numsub(other.port, pinned)).toBe(1);
+    expect(await numsub(portOf(owner), pinned)).toBe(0);
+    expect(await numsub(portOf(pubsub.nodeOf(home)), home)).toBe(1);
+    expect(pubsub.node).toBeUndefined();
+    // The bus brings it, but the count is the owner's.
+    expect(await pubsub.publish(pinned, 'by the bus')).toBe(0);
+    await inbox.has(1);
+    await pubsub.unsubscribe();
+    expect(await numsub(other.port, pinned)).toBe(0);
+  });
+
+  it('is left aside by shard channels, which stand where their slots are', async () => {
+    const channels = uniques(10);
+    const inbox = new Inbox();
+    const { host, port } = cluster.nodes[0]!;
+    const pubsub = open({ node: { host, port } }, source());
+    await pubsub.ssubscribe(Object.fromEntries(channels.map((channel) => [channel, inbox.handler])));
+    for (const channel of channels) expect(await pubsub.spublish(channel, '')).toBe(1);
+    await inbox.has(channels.length);
+    await expect(pubsub.ssubscribe(unique(), { nodes: `${host}:${port}` } as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
+  it('that the cluster does not have is an error that names the nodes it has', async () => {
+    const { port } = cluster.nodes[0]!;
+    const unknown = { code: 'UNKNOWN_NODE', node: '127.0.0.1:1' };
+    const pubsub = open({ node: { host: '127.0.0.1', port: 1 } }, source());
+    await expect(pubsub.connect()).rejects.toMatchObject(unknown);
+    await expect(pubsub.subscribe(unique())).rejects.toThrow(`127.0.0.1:${port}`);
+    const another = open({}, source());
+    await expect(another.subscribe(unique(), { nodes: '127.0.0.1:1' })).rejects.toMatchObject(unknown);
+    expect(another.subscribed).toBe(false);
+  });
+
+  it.each([{ host: '127.0.0.1' }, { port: 7000 }, { host: '127.0.0.1', port: 70_000 }, '127.0.0.1', 5, null])(
+    'is named by host and port: %j is refused',
+    async (node) => {
+      expect(() => open({ node: node as never }, source())).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
+      await expect(open({}, source()).subscribe(unique(), { nodes: node as never })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    },
+  );
+
+  it('does not take a name that stands elsewhere already', async () => {
+    const channel = unique();
+    const { host, port } = cluster.nodes[0]!;
+    const pubsub = open({}, source());
+    await pubsub.subscribe(channel);
+    await expect(pubsub.subscribe(channel, { nodes: { host, port } })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(await pubsub.publish(channel, '')).toBe(1);
+    await pubsub.unsubscribe(channel);
+    await pubsub.subscribe(channel, { nodes: { host, port } });
+    expect(await numsub(port, channel)).toBe(1);
+  });
+
+  it('keeps what it carries through a failover, and gets it back after its death', async () => {
+    const [replica] = await cluster.replicas();
+    const channel = unique();
+    const inbox = new Inbox();
+    const { host, port } = replica!;
+    const [pubsub, publisher] = [open({ node: { host, port } }, source()), open({}, source())];
+    await pubsub.subscribe({ [channel]: inbox.handler });
+    await cluster.failover(replica!);
+    await publisher.publish(channel, 'to the new master');
+    await inbox.has(1);
+
+    const gap = next(pubsub, 'gap');
+    await cluster.kill(replica!);
+    await cluster.settled();
+    await cluster.restart(replica!);
+    expect(await gap).toMatchObject({ names: [channel], node: `${host}:${port}`, reason: 'connection-lost' });
+    await publisher.publish(channel, 'after the restart');
+    await inbox.has(2);
+    expect(inbox.data).toEqual(['to the new master', 'after the restart']);
+  });
+});
