@@ -65,6 +65,13 @@ export const METRICS: readonly MetricRow[] = [
   engine((m) => m.gaps, 'gaps', 'counter', '{gap}', 'Intervals in which messages may have been missed.'),
   engine((m) => m.dropped, 'dropped', 'counter', '{message}', 'Messages that nobody read in time.'),
   engine(
+    (m) => m.undecodable,
+    'undecodable',
+    'counter',
+    '{message}',
+    'Messages that were no UTF-8, and dropped.',
+  ),
+  engine(
     (m) => m.connectionsLost,
     'connections.lost',
     'counter',
