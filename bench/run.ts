@@ -7,6 +7,7 @@ import { printReport } from './report/print.js';
 import { writeJson, writeResults } from './report/write.js';
 import type { Results } from './results.js';
 import { latency } from './sections/latency.js';
+import { profile } from './sections/profile.js';
 import { scaling } from './sections/scaling.js';
 import { throughput } from './sections/throughput.js';
 
@@ -36,6 +37,7 @@ async function measure(asked: Options): Promise<Results> {
     }
     if (runs('latency')) await add({ samples: await latency(brokers, options, results.samples) });
     if (runs('scaling')) await add({ samples: await scaling(brokers, options) });
+    if (runs('profile')) await add({ samples: await profile(brokers, options) });
     return results;
   } finally {
     await brokers.stop();

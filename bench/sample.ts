@@ -1,6 +1,6 @@
 import type { ArmName } from './arms/index.js';
 import type { Section } from './options.js';
-import type { Measurement } from './session.js';
+import type { Measurement, ProfileOfBoth } from './session.js';
 
 /** One measurement of one arm in one round. */
 export interface Sample extends Measurement {
@@ -11,4 +11,6 @@ export interface Sample extends Measurement {
   readonly x?: number;
   readonly arm: ArmName;
   readonly round: number;
+  /** In the section of that name. */
+  readonly profile?: ProfileOfBoth;
 }

@@ -6,6 +6,7 @@ import { type ArmName, brokerOf } from './arms/index.js';
 import type { Brokers, Traffic } from './brokers/brokers.js';
 import { cpuOf } from './brokers/process-stats.js';
 import { Member } from './members/member.js';
+import { type Part, parts, type Shares } from './members/profile.js';
 import type { Latency, Load, Mark, Outcome } from './members/protocol.js';
 
 export interface SessionPlan {
@@ -48,6 +49,12 @@ export interface Measurement {
   /** What was sent and did not arrive, or failed, from the first to the last. */
   readonly lost: number;
   readonly firstError?: string;
+}
+
+/** μs of CPU time for each message. */
+export interface ProfileOfBoth {
+  readonly client: Readonly<Record<Part, number>>;
+  readonly server: Readonly<Record<Part, number>>;
 }
 
 let sessions = 0;
@@ -107,6 +114,29 @@ export class Session {
     await Promise.all(this.clients.map((client) => client.order('stop')));
   }
 
+  /** As {@link measure}, and where one client and one server spend their time meanwhile. */
+  async profile(
+    load: Load,
+    { warmUp, window }: Pace,
+  ): Promise<{ measured: Measurement; profile: ProfileOfBoth }> {
+    const [client, server] = [this.clients[0]!, this.servers[0]!];
+    await client.order('begin', load);
+    await pause(warmUp);
+    await Promise.all([client.order('startProfile'), server.order('startProfile')]);
+    const before = await this.#marks();
+    await pause(window);
+    const after = await this.#marks();
+    const shares = { client: await client.order('stopProfile'), server: await server.order('stopProfile') };
+    const measured = measurementOf(load, before, after, [await client.order('stop')]);
+    return {
+      measured,
+      profile: {
+        client: inTime(shares.client, measured.clientCpu),
+        server: inTime(shares.server, measured.serverCpu),
+      },
+    };
+  }
+
   async end(): Promise<void> {
     await Promise.all([...this.clients, ...this.servers].map((member) => member.end()));
     for (const path of this.receipts) rmSync(path, { force: true });
@@ -161,6 +191,10 @@ function measurementOf(load: Load, before: Marks, after: Marks, outcomes: readon
     lost: sum(outcomes, ({ sent, arrived }) => sent - arrived),
     ...(error === undefined ? {} : { firstError: error }),
   };
+}
+
+function inTime(shares: Shares, cpu: number): Record<Part, number> {
+  return Object.fromEntries(parts.map((part) => [part, shares[part] * cpu])) as Record<Part, number>;
 }
 
 function windowsOf(before: readonly Mark[], after: readonly Mark[]) {

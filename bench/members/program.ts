@@ -1,6 +1,7 @@
 // A client or a server, in a process of its own. Does what its parent orders, and ends with it.
 import { watchSockets } from './socket-bytes.js';
 import type { ClientMember } from './client-member.js';
+import type { Profile } from './profile.js';
 import type { ServerMember } from './server-member.js';
 import type { Argument, ClientSetup, FromMember, Load, Order, OrderName, ServerSetup } from './protocol.js';
 
@@ -8,6 +9,7 @@ import type { Argument, ClientSetup, FromMember, Load, Order, OrderName, ServerS
 watchSockets();
 
 let member: ClientMember | ServerMember | undefined;
+let profile: Profile | undefined;
 
 const orders: Record<OrderName, (argument?: Argument) => unknown> = {
   serve: async (setup) => {
@@ -23,6 +25,12 @@ const orders: Record<OrderName, (argument?: Argument) => unknown> = {
   begin: (load) => the('client').begin(load as Load),
   mark: () => member?.mark(),
   stop: () => the('client').stop(),
+  startProfile: async () => {
+    const { Profile } = await import('./profile.js');
+    profile = new Profile();
+    await profile.start();
+  },
+  stopProfile: () => profile?.stop(),
   close: () => member?.close(),
 };
 

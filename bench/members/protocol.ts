@@ -1,5 +1,6 @@
 import type { Place } from '../arm.js';
 import type { ArmName } from '../arms/index.js';
+import type { Shares } from './profile.js';
 
 /** What a server is to handle; an event pattern may have many servers. */
 export interface ServerSetup {
@@ -80,6 +81,9 @@ export interface Orders {
   mark(): Mark;
   /** Ends the load; resolves when nothing is under way any more, or nothing more can be hoped for. */
   stop(): Outcome;
+  /** From now on it notes where it spends its time. */
+  startProfile(): void;
+  stopProfile(): Shares;
   close(): void;
 }
 

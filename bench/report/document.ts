@@ -1,4 +1,5 @@
 import { type ArmName, armNames, titleOf } from '../arms/index.js';
+import { parts } from '../members/profile.js';
 import type { Conditions } from '../conditions.js';
 import type { Section } from '../options.js';
 import type { Results } from '../results.js';
@@ -43,6 +44,13 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
         ['requests, 1 KiB', 'requests, 64 KiB', 'events, 1 KiB', 'events, 64 KiB'],
         'ours-sharded',
       ),
+    ),
+    heading(
+      'Where the time of a request goes',
+      note(
+        'μs of CPU time for each request at 256 in flight, by whose function was running: the shares are those of a sampling profiler in each process, the sums those of the table of requests. JSON counts as whoever reads or writes it; the broker takes its part besides.',
+      ),
+      profileOf(samples),
     ),
     heading('Latency at a fixed rate', chart('latency'), latencyNote(samples), latencyOf(samples)),
     heading(
@@ -102,14 +110,15 @@ function wordsOf({ day, cores, loadBefore, versions, rounds, warmUp, window }: C
 }
 
 function targetsOf(samples: readonly Sample[]): string {
-  const rows = judge(samples).map(({ what, against, limit, value, unit, reached }) => [
+  const rows = judge(samples).map(({ what, against, limit, value, unit, reached, ceiling }) => [
     what,
     against,
     limit,
     spreadWords(value, unit),
     reached === undefined ? 'not measured' : reached ? 'reached' : '**not reached**',
+    ceiling === undefined ? '' : spreadWords(ceiling, unit),
   ]);
-  return table(['', 'against', 'promised', 'measured', ''], rows);
+  return table(['', 'against', 'promised', 'measured', '', 'hand-written ioredis'], rows);
 }
 
 function ratesOf(samples: readonly Sample[], loads: readonly string[], ours: ArmName): string {
@@ -175,6 +184,37 @@ function costsOf(samples: readonly Sample[], load: string): string {
   ];
   return rows.length === 0 ? '' : table(head, rows);
 }
+
+/** The shares of a profiler, which slows everything down, of what a request costs without one. */
+function profileOf(samples: readonly Sample[]): string {
+  const columns = armNames.flatMap((arm) => {
+    const own = at(samples, { load: 'profile' }, arm);
+    const undisturbed = at(samples, { load: 'requests@256' }, arm);
+    return own.length === 0 || undisturbed.length === 0
+      ? []
+      : (['client', 'server'] as const).map((side) => ({ arm, side, own, undisturbed }));
+  });
+  if (columns.length === 0) return '';
+  const rows = parts.map((part) => [
+    part,
+    ...columns.map(({ side, own, undisturbed }) => {
+      const share = median(
+        valuesOf(own, (sample) => (sample.profile?.[side][part] ?? 0) / cpuOf(side)(sample)),
+      );
+      return grouped(share * median(undisturbed.map(cpuOf(side))), 2);
+    }),
+  ]);
+  const sums = columns.map(({ side, undisturbed }) => grouped(median(undisturbed.map(cpuOf(side))), 2));
+  return table(
+    ['', ...columns.map(({ arm, side }) => `${titleOf(arm)}: ${side}`)],
+    [...rows, ['**all**', ...sums]],
+  );
+}
+
+const cpuOf =
+  (side: 'client' | 'server') =>
+  ({ clientCpu, serverCpu }: Sample): number =>
+    side === 'client' ? clientCpu : serverCpu;
 
 function ceilingOf(results: Results | undefined): string {
   if (results?.ceiling === undefined) return '';

@@ -11,6 +11,8 @@ interface Target {
   /** The number itself, where it is no ratio. */
   readonly absolute?: true;
   readonly value: (samples: readonly Sample[]) => Spread | undefined;
+  /** The same of what is written by hand: as far as it could go. */
+  readonly ceiling?: (samples: readonly Sample[]) => Spread | undefined;
 }
 
 export interface Judged {
@@ -20,6 +22,7 @@ export interface Judged {
   readonly value: Spread | undefined;
   readonly unit: '×' | '';
   readonly reached: boolean | undefined;
+  readonly ceiling: Spread | undefined;
 }
 
 /** "Flat" allows for what the nodes tell one another in any case. */
@@ -74,11 +77,12 @@ const targets: readonly Target[] = [
 ];
 
 export function judge(samples: readonly Sample[]): Judged[] {
-  return targets.map(({ what, against, limit, absolute, value }) => {
+  return targets.map(({ what, against, limit, absolute, value, ceiling }) => {
     const spread = value(samples);
     const unit = absolute === true ? '' : '×';
     const words = 'atLeast' in limit ? `≥ ${limit.atLeast}${unit}` : `≤ ${limit.atMost}${unit}`;
-    return { what, against, limit: words, value: spread, unit, reached: spread && isReached(spread, limit) };
+    const reached = spread && isReached(spread, limit);
+    return { what, against, limit: words, value: spread, unit, reached, ceiling: ceiling?.(samples) };
   });
 }
 
@@ -101,5 +105,11 @@ function ratio(
     against: titleOf(peer),
     limit,
     value: (samples) => ratioOf(samples, metric, { arm, where }, { arm: peer, where }),
+    ...(arm === 'ours-sharded' && peer !== 'hand-written'
+      ? {
+          ceiling: (samples) =>
+            ratioOf(samples, metric, { arm: 'hand-written', where }, { arm: peer, where }),
+        }
+      : {}),
   };
 }

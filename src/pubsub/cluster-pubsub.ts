@@ -108,6 +108,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   readonly #health: HealthCheck;
   readonly #abort = new AbortController();
   #connecting: Promise<void> | undefined;
+  #closed = false;
   #closing: Promise<void> | undefined;
   #supportsSharded = true;
   #status: PubSubStatus = 'idle';
@@ -234,7 +235,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @throws `ClusterUnreachableError`, `NotAClusterError`, `AuthenticationError`, `ClosedError`
    */
   connect(): Promise<void> {
-    if (this.#closing !== undefined) {
+    if (this.#closed) {
       return Promise.reject(new ClosedError());
     }
     this.#connecting ??= this.#connect().catch((error: unknown) => {
@@ -249,7 +250,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#closed;
   }
 
   /** Whether the cluster knows sharded pub/sub (Redis 7.0 or newer); true until {@link connect} has found out. */
@@ -471,6 +472,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
   close(): Promise<void> {
+    this.#closed = true; // before anything is told of it: who publishes then is refused
     this.#closing ??= this.#close();
     return this.#closing;
   }

@@ -100,10 +100,10 @@ export class CommandConnection {
 
   #settle(reply: Reply): void {
     const handler = this.#pending.shift();
-    if (reply instanceof RedisReplyError) {
-      handler?.answered(reply, null);
-    } else {
-      handler?.answered(undefined, reply);
+    if (handler !== undefined && reply instanceof RedisReplyError) {
+      answer(handler, reply, null);
+    } else if (handler !== undefined) {
+      answer(handler, undefined, reply);
     }
     if (this.#drained !== undefined && this.#pending.length === 0) {
       this.#drained();
@@ -116,8 +116,23 @@ export class CommandConnection {
       listener();
     }
     for (const handler of this.#pending.drain()) {
-      handler.answered(error, null);
+      answer(handler, error, null);
     }
     this.#drained?.();
+  }
+}
+
+/** What the application throws is its own affair: no reason to end the connection, or to leave others without an answer. */
+function answer(
+  handler: ReplyHandler,
+  failure: RedisReplyError | ConnectionLostError | undefined,
+  reply: Reply,
+): void {
+  try {
+    handler.answered(failure, reply);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -83,12 +83,21 @@ export class Publication implements ReplyHandler {
     this.keeper.answered(this, error, reply);
   }
 
+  /** Tells the observer at once: not from within a loop over others, for it may publish. */
   resolve(count: number): void {
     this.observer.published(count);
   }
 
+  resolveSoon(count: number): void {
+    queueMicrotask(() => {
+      this.observer.published(count);
+    });
+  }
+
   reject(error: ClusterPubSubError): void {
-    this.observer.failed(error);
+    queueMicrotask(() => {
+      this.observer.failed(error);
+    });
   }
 }
 

@@ -130,7 +130,7 @@ export class Settling {
         if (publication.counted === undefined) {
           this.owner.fail(publication, new ClosedError());
         } else {
-          publication.resolve(publication.counted);
+          publication.resolveSoon(publication.counted);
         }
       }
     }
@@ -228,7 +228,7 @@ export class Settling {
     lane.accept();
     for (const publication of this.#end(lane)) {
       if (verified && publication.counted !== undefined) {
-        publication.resolve(publication.counted);
+        publication.resolveSoon(publication.counted);
       } else {
         publication.counted = undefined;
         this.owner.dispatch(publication);

@@ -52,8 +52,9 @@ export class SubscriberConnection {
       },
       message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
         const kind = type === 'smessage' ? KINDS.shard : KINDS.channel;
-        const { key, bytes } = this.#names.at(buffer, channelStart, channelEnd);
-        events.message(kind, key, bytes, buffer.subarray(dataStart, dataEnd));
+        const key = this.#names.at(buffer, channelStart, channelEnd);
+        const channel = buffer.subarray(channelStart, channelEnd);
+        events.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
       },
       waiting: () => this.#pending.length > 0,
       handled: (ms) => {

@@ -3,8 +3,8 @@ import type { ReplyAddress } from './replies.js';
 import { SeenIds } from './seen-ids.js';
 import type { ServerRequest } from './server-request.js';
 
-/** How many askers are remembered at least; each takes some 3 KB. */
-const REMEMBERED = 1_024;
+/** How many askers are remembered at least; each takes some 1.5 KB. */
+const REMEMBERED = 4_096;
 
 /** Who sends requests to this server: one reply inbox. */
 export class Asker {
@@ -12,8 +12,28 @@ export class Asker {
   readonly running = new Map<string, ServerRequest>();
   /** A sender that gets a doubtful count publishes the same bytes again. */
   readonly seen = new SeenIds();
+  readonly #declined = new Map<string, SeenIds>();
+  #address: ReplyAddress | undefined;
 
-  constructor(readonly address: ReplyAddress) {}
+  constructor(private readonly channel: string) {}
+
+  /** What was declined at one subscription: the asker counts one answer from each. */
+  declinedAt(lane: string): SeenIds {
+    let seen = this.#declined.get(lane);
+    if (seen === undefined) {
+      seen = new SeenIds();
+      this.#declined.set(lane, seen);
+    }
+    return seen;
+  }
+
+  /** Where it waits. Each request says which kind of channel that is, for the one before may have been forged. */
+  address(kind: ReplyAddress['kind']): ReplyAddress {
+    if (this.#address?.kind !== kind) {
+      this.#address = { kind, channel: this.channel, stock: false };
+    }
+    return this.#address;
+  }
 }
 
 /**
@@ -25,10 +45,10 @@ export class Askers {
   readonly #askers = new Generations<Asker>(REMEMBERED, ({ running }) => running.size > 0);
 
   /** The asker that waits at the channel, known or new. */
-  at(replyTo: string, kind: ReplyAddress['kind']): Asker {
+  at(replyTo: string): Asker {
     let asker = this.#askers.get(replyTo);
     if (asker === undefined) {
-      asker = new Asker({ kind, channel: replyTo, stock: false });
+      asker = new Asker(replyTo);
       this.#askers.add(replyTo, asker);
     }
     return asker;

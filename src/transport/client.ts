@@ -146,7 +146,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    if (isMissing(pattern) || isMissing(data)) {
+    if (isMissing(pattern) || isMissing(data) || this.connect !== own.connect) {
       return super.send(pattern, data);
     }
     // Nest's own goes through three Observables and as many promises, a quarter of what a request costs its client.
@@ -154,8 +154,14 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       let teardown: (() => void) | undefined;
       const start = (): void => {
         try {
-          if (!observer.closed) {
+          if (this.isConnecting) {
+            this.connect().then(start, (error: unknown) => observer.error(error));
+          } else if (!observer.closed) {
             teardown = this.publish(this.newPacket(pattern, data), this.createObserver(observer));
+          }
+          // Left meanwhile, by a hook or a serializer.
+          if (observer.closed) {
+            teardown?.();
           }
         } catch (error) {
           observer.error(error);
@@ -168,13 +174,18 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    if (isMissing(pattern) || isMissing(data)) {
+    const isOverridden = this.connect !== own.connect || this.dispatchEvent !== own.dispatchEvent;
+    if (isMissing(pattern) || isMissing(data) || isOverridden) {
       return super.emit(pattern, data);
     }
     const emission = new Emission<TResult>(this.logFailedEmit);
     const start = (): void => {
       try {
-        this.postEvent(this.newPacket(pattern, data), emission);
+        if (this.isConnecting) {
+          this.connect().then(start, (error: unknown) => emission.failed(error));
+        } else {
+          this.postEvent(this.newPacket(pattern, data), emission);
+        }
       } catch (error) {
         emission.failed(error);
       }
@@ -270,6 +281,12 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     }
   }
 
+  /** The connection that was there when it was called may have been closed, and another one opened. */
+  private get isConnecting(): boolean {
+    const status = this.session?.engine.status;
+    return status === 'idle' || status === 'connecting';
+  }
+
   /** Nest 12 has its hook look at the packet, Nest 11 has no such method. */
   private newPacket(pattern: unknown, data: unknown): ReadPacket {
     return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
@@ -310,6 +327,9 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return false;
   }
 }
+
+/** A subclass that overrides what Nest's own `send` and `emit` call gets Nest's own. */
+const own = ClusterPubSubClient.prototype;
 
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
 import type { PublishObserver } from '../pubsub/publication.js';
 
@@ -10,7 +11,7 @@ import type { PublishObserver } from '../pubsub/publication.js';
 export class Emission<T> extends Observable<T> implements PublishObserver {
   #state: 'pending' | 'published' | 'failed' = 'pending';
   #error: unknown;
-  #watchers: Subscriber<T>[] | undefined;
+  #watchers: Watcher<T>[] | undefined;
 
   constructor(private readonly failedUnwatched: (error: unknown) => void) {
     super((subscriber) => this.#watch(subscriber));
@@ -18,13 +19,13 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
 
   published(): void {
     this.#state = 'published';
-    this.#watchers?.forEach(tellPublished);
+    this.#watchers?.forEach((watcher) => watcher.published());
   }
 
   failed(error: unknown): void {
     this.#state = 'failed';
     this.#error = error;
-    this.#watchers?.forEach((watcher) => watcher.error(error));
+    this.#watchers?.forEach((watcher) => watcher.failed(error));
     // In a microtask: what fails at once has not been handed out yet.
     queueMicrotask(() => {
       if (this.#watchers === undefined) {
@@ -34,17 +35,31 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
   }
 
   #watch(subscriber: Subscriber<T>): void {
-    (this.#watchers ??= []).push(subscriber);
+    const watcher = new Watcher(subscriber);
+    (this.#watchers ??= []).push(watcher);
     if (this.#state === 'published') {
-      tellPublished(subscriber);
+      watcher.published();
     } else if (this.#state === 'failed') {
-      subscriber.error(this.#error);
+      watcher.failed(this.#error);
     }
   }
 }
 
-/** One value, as of Nest's own, so that `lastValueFrom` and `firstValueFrom` resolve. */
-function tellPublished<T>(watcher: Subscriber<T>): void {
-  watcher.next(undefined as T);
-  watcher.complete();
+/** Is told in the asynchronous context in which it subscribed, as it would be by a promise. */
+class Watcher<T> extends AsyncResource {
+  constructor(private readonly subscriber: Subscriber<T>) {
+    super('ClusterPubSubEmission');
+  }
+
+  published(): void {
+    this.runInAsyncScope(() => {
+      // One value, as of Nest's own, so that `lastValueFrom` and `firstValueFrom` resolve.
+      this.subscriber.next(undefined as T);
+      this.subscriber.complete();
+    });
+  }
+
+  failed(error: unknown): void {
+    this.runInAsyncScope(() => this.subscriber.error(error));
+  }
 }

@@ -84,10 +84,13 @@ function readTail(data: Buffer, comma: number, stamp: number): WireFields | unde
   const parsed = parse(`{${data.toString('utf8', comma + 1, stamp)}"}}`) as
     Readonly<Record<string, unknown>> | undefined;
   const found = parsed?.[FIELDS_KEY];
-  if (!isWireFields(found)) {
+  // Another writer may have put keys behind ours.
+  if (parsed === undefined || Object.keys(parsed).length !== 1 || !isWireFields(found)) {
     return undefined;
   }
-  known.set(key, Object.freeze(found));
+  if (found.h === undefined) {
+    known.set(key, Object.freeze(found)); // headers are handed out, and may be written to
+  }
   return found;
 }
 

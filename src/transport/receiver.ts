@@ -11,7 +11,7 @@ import type { ProcessingHooks } from './processing-hooks.js';
 import { isPromiseLike } from './promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import type { ServerLane } from './server-lanes.js';
-import { ServerRequest } from './server-request.js';
+import { type RequestId, ServerRequest } from './server-request.js';
 import { decodeFrame } from './wire.js';
 import type { WireFields } from './wire-fields.js';
 
@@ -96,7 +96,7 @@ export class Receiver {
     const { fields, packet } = frame;
     if (fields.x !== undefined) {
       if (fields.r !== undefined && isInbox(fields.r) && isId(fields.x)) {
-        this.#cancel(this.#askers.at(fields.r, addressKind(fields)), fields.x);
+        this.#cancel(this.#askers.at(fields.r), fields.x);
       }
       return;
     }
@@ -146,21 +146,16 @@ export class Receiver {
 
   #requestOfOurs(arrival: Arrival, replyTo: string, packet: IncomingPacket): void {
     const { lane, fields } = arrival;
-    const asker = this.#askers.at(replyTo, addressKind(fields));
+    const asker = this.#askers.at(replyTo);
+    const to = asker.address(fields.c === 1 ? 'channel' : 'shard');
     const id = String(packet.id);
     if (lane.request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
       // Redis has counted us, so that the asker would wait for us. Said once for each subscription, as it counts.
-      if (asker.seen.isFirst(`${lane.name} ${id}`)) {
-        this.#decline(lane, asker.address, packet.id, { n: 1 });
+      if (asker.declinedAt(lane.name).isFirst(id)) {
+        this.#decline(lane, to, packet.id, { n: 1 });
       }
     } else if (asker.seen.isFirst(id)) {
-      const request = new ServerRequest(
-        asker,
-        packet.id as string,
-        lane.route,
-        asker.address,
-        this.#ofRequests,
-      );
+      const request = new ServerRequest(asker, packet.id as RequestId, lane.route, to, this.#ofRequests);
       asker.running.set(id, request);
       this.parts.work.add(request);
       request.start(lane.request, packet.data, contextOf(arrival, packet));
@@ -174,7 +169,13 @@ export class Receiver {
     if (lane.request !== undefined) {
       // Where there is an exact handler too, it gets the request by its own subscription.
       if (lane.kind !== 'pattern' || !this.parts.requestChannels.has(channel)) {
-        const request = new ServerRequest(undefined, packet.id as string, lane.route, to, this.#ofRequests);
+        const request = new ServerRequest(
+          undefined,
+          packet.id as RequestId,
+          lane.route,
+          to,
+          this.#ofRequests,
+        );
         this.parts.work.add(request);
         request.start(lane.request, packet.data, contextOf(arrival, packet));
       }
@@ -235,10 +236,6 @@ export class Receiver {
 /** What may be remembered, and turned into a string without surprises. */
 function isId(id: unknown): id is string | number {
   return typeof id === 'number' || (typeof id === 'string' && id.length <= LONGEST_ID);
-}
-
-function addressKind({ c }: WireFields): ReplyAddress['kind'] {
-  return c === 1 ? 'channel' : 'shard';
 }
 
 function contextOf({ channel, lane, node, fields }: Arrival, packet: IncomingPacket): ClusterPubSubContext {

@@ -28,7 +28,7 @@ export class ReplyQueue implements PublishObserver {
     private readonly replies: Replies,
     private readonly to: ReplyAddress,
     private readonly route: string,
-    private readonly id: string,
+    private readonly id: string | number,
     private readonly owner: ReplyQueueOwner,
   ) {}
 
@@ -68,7 +68,11 @@ export class ReplyQueue implements PublishObserver {
   flush(): void {
     for (let packet = this.#waiting.shift(); packet !== undefined; packet = this.#waiting.shift()) {
       try {
-        const frame = this.replies.encode(this.to, this.route, Object.assign(packet, { id: this.id }));
+        const frame = this.replies.encode(
+          this.to,
+          this.route,
+          Object.assign(packet, { id: this.id as string }),
+        );
         if (isPromiseLike(frame)) {
           // What follows waits for it, for the order's sake.
           const final = packet.isDisposed === true;

@@ -140,7 +140,11 @@ export class Requests implements InboxOwner, RequestKeeper {
     waiting.clear();
     inbox.orphans = [];
     orphans.forEach((call) => this.#cancelOrphan(call, FIRST_CANCEL_RETRY));
-    ready.forEach((call) => this.#publish(call));
+    for (const call of ready) {
+      if (call.state === 'preparing') {
+        this.#publish(call);
+      }
+    }
   }
 
   refused(inbox: Inbox): void {

@@ -1,15 +1,18 @@
 /** How many ids back a second copy is known. */
-const WINDOW = 16_384;
+const WINDOW = 8_192;
 
 /** Of `Number#toString(36)`: so that it stays a safe integer. */
 const MOST_DIGITS = 10;
 
 /** How many ids of another form are remembered at least. */
-const OTHERS = 1_024;
+const OTHERS = 256;
+
+/** No client sends so many requests between two that one server gets: an id that is ahead by more is forged. */
+const LEAP = 2 ** 20;
 
 /**
  * Tells second copies of one asker's requests. Our clients count their requests, in base 36: a bit for each of the last
- * 16,384 will do. Ids of another form are remembered one by one, in two generations of a bounded size.
+ * 8,192 will do. Ids of another form are remembered one by one, in two generations of a bounded size.
  *
  * @internal
  */
@@ -23,7 +26,12 @@ export class SeenIds {
   /** Whether the id comes for the first time; remembers it. */
   isFirst(id: string): boolean {
     const count = countOf(id);
-    return count === undefined ? this.#isFirstOther(id) : this.#isFirstCount(count);
+    return count === undefined || this.#isForged(count) ? this.#isFirstOther(id) : this.#isFirstCount(count);
+  }
+
+  /** Where nothing is known yet, the first may be any. */
+  #isForged(count: number): boolean {
+    return this.#highest >= 0 && count - this.#highest > LEAP;
   }
 
   #isFirstCount(count: number): boolean {

@@ -12,6 +12,9 @@ import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
 const SHUT_DOWN = { status: 'error', message: 'The service was shut down before it could answer' } as const;
 const INCOMPLETE = { status: 'error', message: 'A part of the answer could not be sent' } as const;
 
+/** As the asker gave it: ours are strings. */
+export type RequestId = string | number;
+
 /** What a request needs from around it. */
 export interface RequestSurroundings {
   readonly replies: Replies;
@@ -43,7 +46,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   constructor(
     /** Undefined: a stock Nest client, which cannot leave a request. */
     readonly asker: Asker | undefined,
-    readonly id: string,
+    readonly id: RequestId,
     private readonly route: string,
     private readonly to: ReplyAddress,
     private readonly surroundings: RequestSurroundings,

@@ -128,7 +128,7 @@ function decodeText(data: Buffer): Frame | undefined {
 
 /** Whether the encoded frame is larger than `limit` bytes; the size if so. @internal */
 export function oversize(frame: EncodedFrame, limit: number): number | undefined {
-  const text = frame instanceof OpenFrame ? frame.head : frame;
+  const text = frame instanceof OpenFrame ? frame.withStamp('') : frame;
   // A UTF-16 unit takes three bytes at most, so that most frames need no counting.
   if (typeof text === 'string' && text.length * 3 <= limit) {
     return undefined;

@@ -39,6 +39,12 @@ describe('a frame with a stamp, read by its tail', () => {
     expect(data.toString()).toBe(text);
   });
 
+  it('lends nobody the headers of another', () => {
+    const text = '{"data":1,"_cps":{"h":{"tenant":"acme"},"s":"p.0.1"}}';
+    Object.assign(read(text)!.fields.h!, { user: 'alice' });
+    expect(read(text)!.fields.h).toEqual({ tenant: 'acme' });
+  });
+
   it('does not take the fields of one for those of another', () => {
     expect(read('{"data":1,"_cps":{"r":"a","s":"p.0.1"}}')?.fields.r).toBe('a');
     expect(read('{"data":1,"_cps":{"r":"b","s":"p.0.1"}}')?.fields.r).toBe('b');
@@ -59,6 +65,7 @@ describe('no such frame', () => {
     ['a frame within another', '{"data":{"data":1,"_cps":{"s":"p.0.1"}}}'],
     ['a frame that is not closed', '{"data":{"a":1,"_cps":{"s":"p.0.1"}}'],
     ['our key twice', '{"_cps":{"x":"7"},"data":1,"_cps":{"s":"p.0.1"}}'],
+    ['a packet that goes on behind our key', '{"id":"7","_cps":{"r":"in"},"data":{"id":7,"s":"open"}}'],
     ['fields that are malformed', '{"data":1,"_cps":{"r":1,"s":"p.0.1"}}'],
     ['a packet that is malformed', '{"data":x,"_cps":{"s":"p.0.1"}}'],
     ['a stamp that does not end', '{"data":1,"_cps":{"s":"p.0\\"}}'],

@@ -1,0 +1,35 @@
+import type { ArmName } from '../arms/index.js';
+import { attempt } from '../attempt.js';
+import type { Brokers } from '../brokers/brokers.js';
+import { requestsAt, service } from '../loads.js';
+import type { Options } from '../options.js';
+import { tellProgress } from '../progress.js';
+import type { Sample } from '../sample.js';
+import { Session } from '../session.js';
+
+/** Ours, what has no broker to pay for, and what has no framework. */
+const compared: readonly ArmName[] = ['ours-sharded', 'nest-tcp', 'hand-written'];
+
+/** Where the time of a request goes, at 256 in flight: what stands between us and what cannot be had cheaper. */
+export async function profile(brokers: Brokers, options: Options): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const arm of compared.filter((one) => options.arms.includes(one))) {
+      samples.push(...(await attempt(arm, () => play(brokers, arm, round, options))));
+    }
+  }
+  return samples;
+}
+
+async function play(brokers: Brokers, arm: ArmName, round: number, { pace }: Options): Promise<Sample[]> {
+  const session = await Session.start(brokers, { arm, requests: service.requests });
+  try {
+    await session.warmUp(requestsAt(64), pace.warmUp);
+    const { measured, profile } = await session.profile(requestsAt(256), pace);
+    const sample = { section: 'profile', load: 'profile', arm, round, ...measured, profile } as const;
+    tellProgress(sample);
+    return [sample];
+  } finally {
+    await session.end();
+  }
+}

@@ -1,0 +1,135 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ReadPacket } from '@nestjs/microservices';
+import { catchError, lastValueFrom, of, type Subscription, switchMap, tap } from 'rxjs';
+import { ClusterPubSubClient } from '../../../src/transport/index.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
+import { Harness } from './harness.js';
+
+/** `send` and `emit` are our own, not Nest's: what can be seen of Nest's must be seen of them. */
+const harness = new Harness(sharedCluster());
+const asked: unknown[] = [];
+let client: ClusterPubSubClient;
+
+beforeAll(async () => {
+  await harness.server({
+    ask: (data: unknown) => {
+      asked.push(data);
+      return data;
+    },
+    'event:told': () => undefined,
+  });
+  client = harness.client();
+  await client.connect();
+  await lastValueFrom(client.send('ask', 'warm'));
+});
+
+afterAll(() => harness.close());
+
+describe('a request', () => {
+  it('is not made before somebody subscribes, and anew for each who does', async () => {
+    const request = client.send('ask', 'cold');
+    await lastValueFrom(client.send('ask', 'between'));
+    expect(asked).not.toContain('cold');
+    expect(await lastValueFrom(request)).toBe('cold');
+    expect(await lastValueFrom(request)).toBe('cold');
+    expect(asked.filter((data) => data === 'cold')).toHaveLength(2);
+  });
+
+  it('that is left in the same tick is never published', async () => {
+    const last = await lastValueFrom(
+      of('one', 'two', 'three').pipe(switchMap((data) => client.send('ask', data))),
+    );
+    expect(last).toBe('three');
+    expect(asked).not.toContain('one');
+    expect(asked).not.toContain('two');
+  });
+
+  it('that a serializer has left is forgotten', async () => {
+    const serializer = {
+      serialize: (packet: ReadPacket) => {
+        if (packet.data === 'leave') request.unsubscribe();
+        return packet;
+      },
+    };
+    const other = harness.client({ serializer });
+    await other.connect();
+    let failure: unknown;
+    const request: Subscription = other
+      .send('ask', 'leave')
+      .subscribe({ error: (error: unknown) => (failure = error) });
+    await lastValueFrom(other.send('ask', 'after'));
+    expect(request.closed).toBe(true);
+    expect(failure).toBeUndefined();
+  });
+});
+
+describe('an event', () => {
+  const store = new AsyncLocalStorage<string>();
+
+  it('tells in the asynchronous context of who watches it that it is out', async () => {
+    const seen = (who: string) =>
+      store.run(who, async () => {
+        let inside: string | undefined;
+        await lastValueFrom(
+          client.emit('told', who).pipe(tap({ complete: () => (inside = store.getStore()) })),
+        );
+        return inside;
+      });
+    expect(await Promise.all(['alice', 'bob'].map(seen))).toEqual(['alice', 'bob']);
+  });
+
+  it('tells there, too, that it has failed', async () => {
+    const small = harness.client({ maxPayload: 10 });
+    await small.connect();
+    const inside = await store.run('carol', () =>
+      lastValueFrom(small.emit('told', 'x'.repeat(100)).pipe(catchError(() => of(store.getStore())))),
+    );
+    expect(inside).toBe('carol');
+  });
+
+  it('is out once, however many subscribe, and tells those who come late', async () => {
+    const event = client.emit('told', 1);
+    expect(await Promise.all([lastValueFrom(event), lastValueFrom(event)])).toEqual([undefined, undefined]);
+    expect(await lastValueFrom(event)).toBeUndefined();
+  });
+});
+
+describe('a subclass', () => {
+  it('that overrides what Nest calls is called', async () => {
+    const calls: string[] = [];
+    class Audited extends ClusterPubSubClient {
+      override connect(): Promise<void> {
+        calls.push('connect');
+        return super.connect();
+      }
+
+      protected override dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+        calls.push('dispatchEvent');
+        return super.dispatchEvent(packet);
+      }
+    }
+    const audited = new Audited(harness.options());
+    try {
+      expect(await lastValueFrom(audited.send('ask', 1))).toBe(1);
+      expect(await lastValueFrom(audited.send('ask', 2))).toBe(2);
+      await lastValueFrom(audited.emit('told', 3));
+      expect(calls).toEqual(['connect', 'connect', 'connect', 'dispatchEvent']);
+    } finally {
+      await audited.close();
+    }
+  });
+});
+
+describe('requests that meet a close', () => {
+  it('in one tick go to the next connection, or fail; later ones are answered', async () => {
+    const restless = harness.client();
+    await restless.connect();
+    const first = lastValueFrom(restless.send('ask', 'first')).catch((error: unknown) => error);
+    void restless.close();
+    const second = lastValueFrom(restless.send('ask', 'second'));
+    expect(await second).toBe('second');
+    expect([(await first) === 'first', (await first) instanceof Error]).toContain(true);
+    expect(await lastValueFrom(restless.send('ask', 'third'))).toBe('third');
+  });
+});
