@@ -23,13 +23,20 @@ function compile(config, folder) {
   });
 }
 
-function replaceDist() {
+function replaceDist(attempts = 3) {
   try {
     renameSync(`${root}/dist`, `${root}/${old}`);
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
   }
-  renameSync(`${root}/${fresh}`, `${root}/dist`);
+  try {
+    renameSync(`${root}/${fresh}`, `${root}/dist`);
+  } catch (error) {
+    // Another build has put its own there between the two: tests of one run may both find dist out of date.
+    if (error.code !== 'ENOTEMPTY' || attempts === 1) throw error;
+    rmSync(`${root}/${old}`, { recursive: true, force: true });
+    replaceDist(attempts - 1);
+  }
 }
 
 try {

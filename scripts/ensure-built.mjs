@@ -20,7 +20,7 @@ export function ensureBuilt() {
   }
 }
 
-function ensurePackageBuilt() {
+export function ensurePackageBuilt() {
   const configs = ['tsconfig.json', 'tsconfig.build.json', 'tsconfig.build.cjs.json', 'package.json'];
   if (isOlder(packageBuilt, ['src', ...configs])) {
     console.log('build: the package');

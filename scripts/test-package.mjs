@@ -1,9 +1,9 @@
 // npm run test:package: packs the package, installs the tarball into fresh applications (test/package) and runs them
-// on real clusters. Ends with one line: N passed, N failed.
+// on real clusters, or those applications that the arguments name. Ends with one line: N passed, N failed.
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './ensure-built.mjs';
 import { setup } from './setup.mjs';
@@ -17,6 +17,14 @@ const applications = [
   { folder: 'nest12-esm', terminus: '@nestjs/terminus@^12.0.0', hasTests: false },
   { folder: 'nest11-cjs', terminus: '@nestjs/terminus@^11.0.0', hasTests: true },
 ];
+/** The clients of Redis we run on, the oldest of each major that we promise and the newest, and what they speak. */
+const clients = [
+  { ioredis: '5.9.0', protocols: [2] },
+  { ioredis: '^5.9.0', protocols: [2] },
+  { ioredis: '^6.0.0', protocols: [2, 3] },
+];
+/** How TypeScript may look for our declarations, each with the `module` it goes with. */
+const resolutions = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' };
 
 const count = { passed: 0, failed: 0 };
 let running;
@@ -36,7 +44,11 @@ async function main() {
     ensureBuilt();
     const tarball = await step('the tarball holds what is published, and nothing else', () => pack(folder));
     if (tarball !== undefined) {
-      for (const application of applications) await testApplication(application, folder, tarball);
+      const wanted = process.argv.slice(2);
+      for (const application of applications) {
+        if (wanted.length > 0 && !wanted.includes(application.folder)) continue;
+        await testApplication(application, folder, tarball);
+      }
     }
   } catch (error) {
     console.error(error.message);
@@ -69,6 +81,7 @@ function pack(folder) {
 /** Each step needs the one before it: the first failure ends the application's test. */
 async function testApplication({ folder, terminus, hasTests }, parent, tarball) {
   const cwd = join(parent, folder);
+  cpSync(join(root, 'test/package/shared'), cwd, { recursive: true });
   cpSync(join(root, 'test/package', folder), cwd, {
     recursive: true,
     filter: (path) => !/[\\/](node_modules|dist|package-lock\.json)$/.test(path),
@@ -84,15 +97,86 @@ async function testApplication({ folder, terminus, hasTests }, parent, tarball) 
     steps.push(['passes its Jest tests', () => run(process.execPath, 'node_modules/jest/bin/jest.js')]);
   }
   steps.push(
-    ['installs Terminus', () => run('npm', ...npmInstall, terminus)],
+    ['installs the optional peers', () => run('npm', ...npmInstall, terminus, ...optionalPeers())],
     ['compiles with Terminus', () => tsc('-p', 'tsconfig.terminus.json')],
     ['runs with Terminus', () => run(process.execPath, 'dist/terminus/main.js')],
+    ['compiles the round trip', () => tsc('-p', configOfRoundTrip(cwd))],
   );
+  writeConsumers(cwd);
+  for (const resolution of Object.keys(resolutions)) {
+    steps.push([
+      `type checks against every entry, resolved as ${resolution}`,
+      () => tsc('-p', configOfConsumers(cwd, resolution)),
+    ]);
+  }
+  for (const { ioredis, protocols } of clients) {
+    const reinstall = () => run('npm', ...npmInstall, `ioredis@${ioredis}`).then(() => versions(cwd));
+    steps.push([`installs ioredis ${ioredis}`, reinstall]);
+    for (const protocol of protocols) {
+      const roundTrip = () => run(process.execPath, 'dist/round-trip/main.js', String(protocol));
+      steps.push([`goes the round with ioredis ${ioredis}, RESP${protocol}`, roundTrip]);
+    }
+  }
   for (const [promise, work] of steps) {
     const result = await step(`${folder} ${promise}`, work);
     if (result === undefined) return;
-    if (promise === 'installs') console.log(`      ${result}`);
+    if (/^installs($| ioredis)/.test(promise)) console.log(`      ${result}`);
   }
+}
+
+/** The optional peers besides Terminus, which goes with the version of Nest. */
+function optionalPeers() {
+  const { peerDependencies, peerDependenciesMeta } = packageJson();
+  return Object.entries(peerDependenciesMeta)
+    .filter(([name, { optional }]) => optional && name !== '@nestjs/terminus')
+    .map(([name]) => `${name}@${peerDependencies[name]}`);
+}
+
+/** An entry without a consumer of its own in test/package/shared is at least imported. */
+function writeConsumers(cwd) {
+  const { name, exports } = packageJson();
+  for (const path of Object.keys(exports).filter((entry) => entry !== './package.json')) {
+    const file = join(cwd, 'consumer', `${path === '.' ? 'index' : basename(path)}.ts`);
+    if (existsSync(file)) continue;
+    writeFileSync(
+      file,
+      `import * as entry from '${name}${path.slice(1)}';\nexport const names = Object.keys(entry);\n`,
+    );
+  }
+}
+
+function configOfConsumers(cwd, moduleResolution) {
+  return writeConfig(cwd, `tsconfig.${moduleResolution}.json`, {
+    compilerOptions: {
+      target: 'ES2022',
+      module: resolutions[moduleResolution],
+      moduleResolution,
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      noEmit: true,
+    },
+    include: ['consumer'],
+  });
+}
+
+function configOfRoundTrip(cwd) {
+  return writeConfig(cwd, 'tsconfig.round-trip.json', {
+    extends: './tsconfig.json',
+    include: ['round-trip'],
+  });
+}
+
+function writeConfig(cwd, file, config) {
+  writeFileSync(join(cwd, file), JSON.stringify(config));
+  return file;
+}
+
+function packageJson() {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 }
 
 function versions(cwd) {

@@ -280,30 +280,30 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time,
    * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
    */
-  subscribe(...channels: readonly (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  subscribe(...channels: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
     return this.#subscribe(KINDS.channel, channels);
   }
 
   /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
-  psubscribe(...patterns: readonly (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  psubscribe(...patterns: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
     return this.#subscribe(KINDS.pattern, patterns);
   }
 
   /** As {@link subscribe}, for shard channels (Redis 7.0). They stand where their slots are, and nowhere else. */
-  ssubscribe(...channels: readonly SubscribeArgument<E>[]): Promise<void> {
+  ssubscribe(...channels: SubscribeArgument<E>[]): Promise<void> {
     return this.#subscribe(KINDS.shard, channels);
   }
 
   /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
-  async unsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+  async unsubscribe(...channels: NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.channel, flattenNames(channels));
   }
 
-  async punsubscribe(...patterns: readonly NamesArgument[]): Promise<void> {
+  async punsubscribe(...patterns: NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.pattern, flattenNames(patterns));
   }
 
-  async sunsubscribe(...channels: readonly NamesArgument[]): Promise<void> {
+  async sunsubscribe(...channels: NamesArgument[]): Promise<void> {
     return this.#unsubscribe(KINDS.shard, flattenNames(channels));
   }
 

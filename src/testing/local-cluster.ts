@@ -11,13 +11,13 @@ import { passwordOf, type LocalServerOptions } from './server-options.js';
 
 export interface LocalClusterOptions extends LocalServerOptions {
   /** How many masters share the slots. Default 3; with fewer there is no majority to fail over a lost one. */
-  readonly masters?: number;
+  readonly masters?: number | undefined;
   /** How many replicas each master has. Default 1. */
-  readonly replicas?: number;
+  readonly replicas?: number | undefined;
   /** `cluster-node-timeout`: after how many milliseconds of silence a node counts as lost. Default 2000. */
-  readonly nodeTimeout?: number;
+  readonly nodeTimeout?: number | undefined;
   /** How long the cluster may take to form, and each fault handle to show its effect, in ms. Default 20000. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /**

@@ -21,7 +21,7 @@ export interface MoveSlotOptions {
    * Runs while the slot is between its masters: MIGRATING here, IMPORTING there, keys not moved yet. Keep it well
    * under the timeout of your test: the slot stays where it is until the returned promise resolves.
    */
-  readonly whileMoving?: () => void | Promise<void>;
+  readonly whileMoving?: (() => void | Promise<void>) | undefined;
 }
 
 /**

@@ -1,0 +1,113 @@
+// One request, one event, one stream, one message of the engine and one health check, with the protocol that the
+// argument names (2 or 3; ioredis 5 knows 2 alone). Written so that it compiles as CommonJS and as an ES module.
+import 'reflect-metadata';
+import { deepEqual, equal } from 'node:assert/strict';
+import { Controller, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Cluster, Redis } from 'ioredis';
+import {
+  ClusterPubSub,
+  ClusterPubSubClient,
+  ClusterPubSubModule,
+  type ClusterPubSubOptions,
+  ClusterPubSubServer,
+} from 'nestjs-cluster-pubsub';
+import { ClusterPubSubHealthIndicator } from 'nestjs-cluster-pubsub/terminus';
+import { startLocalCluster } from 'nestjs-cluster-pubsub/testing';
+import { firstValueFrom, type Observable, of, ReplaySubject, toArray } from 'rxjs';
+
+const resp = Number(process.argv[2]);
+// The types of ioredis 5 do not know the option, and ioredis 5 takes no notice of it.
+const redisOptions: object = { protocol: resp };
+const greeted = new ReplaySubject<string>(1);
+
+@Controller()
+class Greeter {
+  @MessagePattern('greet')
+  greet(@Payload() name: string): string {
+    return `Hello, ${name}!`;
+  }
+
+  @MessagePattern('spell')
+  spell(@Payload() name: string): Observable<string> {
+    return of(...name);
+  }
+
+  @EventPattern('greeted.*')
+  onGreeted(@Payload() name: string): void {
+    greeted.next(name);
+  }
+}
+
+async function main(): Promise<void> {
+  const local = await startLocalCluster({ masters: 3, replicas: 0 });
+  const cluster = new Cluster(local.nodes, { redisOptions });
+  try {
+    const options: ClusterPubSubOptions = { nodes: local.nodes, clusterOptions: { redisOptions } };
+
+    @Module({
+      imports: [ClusterPubSubModule.forRoot(options), TerminusModule],
+      controllers: [Greeter],
+      providers: [ClusterPubSubHealthIndicator],
+    })
+    class AppModule {}
+
+    const app = await NestFactory.createMicroservice(AppModule, {
+      strategy: new ClusterPubSubServer(options),
+      logger: ['error', 'fatal'],
+    });
+    await app.listen();
+    const client = app.get(ClusterPubSubClient);
+
+    equal(await firstValueFrom(client.send<string>('greet', 'Ada')), 'Hello, Ada!');
+    deepEqual(await firstValueFrom(client.send<string>('spell', 'Ada').pipe(toArray())), ['A', 'd', 'a']);
+    client.emit('greeted.Ada', 'Ada');
+    equal(await firstValueFrom(greeted), 'Ada');
+
+    const indicator = app.get(ClusterPubSubHealthIndicator);
+    const health = await app.resolve(HealthCheckService);
+    equal((await health.check([() => indicator.isHealthy('redis')])).details['redis']?.status, 'up');
+
+    // With an ioredis Cluster of the caller's, and all three kinds of subscription.
+    const pubsub = new ClusterPubSub(cluster, { ignoreSubscribeMessages: true, encoding: 'buffer' });
+    await Promise.all([pubsub.subscribe('news'), pubsub.psubscribe('pages.*'), pubsub.ssubscribe('orders')]);
+    deepEqual([await pubsub.publish('news', 'a'), await pubsub.spublish('orders', 'b')], [1, 1]);
+    await pubsub.publish('pages.1', 'c');
+    const next = () => pubsub.getMessage({ timeout: 5_000 });
+    const heard = [await next(), await next(), await next()];
+    deepEqual(heard.map((message) => String(message?.data)).sort(), ['a', 'b', 'c']);
+    console.log(`RESP${resp}: ${await protocolsInUse(local.nodes)} connections`);
+
+    await pubsub.close();
+    await app.close();
+  } finally {
+    cluster.disconnect();
+    await local.stop();
+  }
+}
+
+/** How many connections of ours there are, by the nodes' own account; all of them must speak the protocol asked for. */
+async function protocolsInUse(nodes: readonly { host: string; port: number }[]): Promise<number> {
+  const lists = await Promise.all(
+    nodes.map(async (node) => {
+      const redis = new Redis(node);
+      const list = await redis.client('LIST');
+      redis.disconnect();
+      return String(list);
+    }),
+  );
+  const ours = lists
+    .flatMap((list) => list.split('\n'))
+    .filter((line) => line.includes('name=nestjs-cluster-pubsub'));
+  const spoken = ours.map((line) => / resp=(\d)/.exec(line)?.[1]);
+  deepEqual([...new Set(spoken)], [String(resp)]);
+  return ours.length;
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  // An application that has not been closed would keep the process alive.
+  process.exit(1);
+});
