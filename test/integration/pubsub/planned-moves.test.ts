@@ -24,6 +24,9 @@ interface Stream {
   readonly name: string;
 }
 
+/** In ms. A node that takes a slot syncs its `nodes.conf`, which takes a busy disk longer than the default window. */
+const PATIENT = 5_000;
+
 describe.each([
   [
     'a slot migration, there and back',
@@ -55,7 +58,7 @@ describe.each([
     cluster = await startLocalCluster({ nodeTimeout: 2_000 });
     for (const sequence of [true, false]) {
       const [publisher, subscriber] = [0, 1].map(
-        () => new ClusterPubSub({ nodes: cluster.nodes }, { sequence }),
+        () => new ClusterPubSub({ nodes: cluster.nodes, settleWindow: PATIENT }, { sequence }),
       ) as [ClusterPubSub, ClusterPubSub];
       engines.push(publisher, subscriber);
       subscriber.on('gap', (gap) => gaps.push(gap));
