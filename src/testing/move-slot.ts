@@ -58,6 +58,12 @@ export async function moveSlot(
   await open(control, move);
   await whileMoving?.();
   await moveKeys(control, move, password);
+  // It claims the slot under the epoch that it gives itself, one above the highest it knows: if another node has given
+  // itself the same meanwhile, some nodes go on believing that one.
+  await waitUntil(`${addressOf(target)} has heard of the highest epoch`, timeout, async () => {
+    const [own, ...all] = await Promise.all([target, ...nodes].map((node) => currentEpoch(control, node)));
+    return (own ?? 0) >= Math.max(...all) ? true : 'it has not';
+  });
   await close(control, move, masters);
   await waitUntil(`all nodes know that slot ${slot} moved`, timeout, async () => {
     const views = await Promise.all(nodes.map((node) => opinionsOf(control, node)));
@@ -90,6 +96,11 @@ async function moveKeys(
     const destination = [loopback, target.port, '', 0, migrateTimeout] as const;
     await control.call(source, 'MIGRATE', ...destination, 'REPLACE', ...auth, 'KEYS', ...keys);
   }
+}
+
+async function currentEpoch(control: ControlConnections, node: NodeReference): Promise<number> {
+  const info = await control.ask(node, 'CLUSTER', 'INFO');
+  return Number(/cluster_current_epoch:(\d+)/.exec(info ?? '')?.[1] ?? 0);
 }
 
 /** Target, source, then the others: in this order no moment comes in which nobody claims the slot. */
