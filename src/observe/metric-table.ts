@@ -1,4 +1,5 @@
 import type { PubSubMetrics } from '../pubsub/metrics.js';
+import { DURATION_BOUNDS } from '../transport/duration-histogram.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
 
 /** What the `metrics()` of a server, a client or an engine said, taken apart. */
@@ -149,7 +150,5 @@ export const HANDLER_DURATION = {
   help: 'How long handlers took, with the Observable they gave.',
 } as const;
 
-/** In seconds: from what an empty handler takes to what nobody waits for. */
-export const DURATION_BUCKETS: readonly number[] = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
+/** In seconds; those of `metrics().handlerTime`, which are in ms. */
+export const DURATION_BUCKETS: readonly number[] = DURATION_BOUNDS.map((ms) => ms / 1_000);

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from '../pubsub/errors.js';
 import type { PubSubMetrics } from '../pubsub/metrics.js';
 import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
-import type { Reading } from './metric-table.js';
+import type { MetricRow, Reading } from './metric-table.js';
 
 /**
  * What has metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
@@ -63,12 +63,22 @@ export class Sources {
   }
 
   /** Asked once for all metrics of a scrape: those are read in one tick. */
-  read(): readonly (readonly [name: string, reading: Reading])[] {
+  #read(): readonly (readonly [name: string, reading: Reading])[] {
     if (this.#readings === undefined) {
       this.#readings = [...this.#names].map(([source, name]) => [name, readingOf(source)]);
       queueMicrotask(() => (this.#readings = undefined));
     }
     return this.#readings;
+  }
+
+  /** What each source says of one metric, now; those that have no such thing are left out. */
+  forEachValue({ read }: MetricRow, take: (source: string, value: number) => void): void {
+    for (const [source, reading] of this.#read()) {
+      const value = read(reading);
+      if (value !== undefined) {
+        take(source, value);
+      }
+    }
   }
 
   readonly #handled = (message: unknown): void => {

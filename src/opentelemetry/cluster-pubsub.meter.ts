@@ -62,14 +62,8 @@ export class ClusterPubSubMeter {
   }
 
   readonly #observe: BatchObservableCallback = (result) => {
-    const readings = this.#sources.read();
-    for (const [instrument, { read }] of this.#instruments) {
-      for (const [source, reading] of readings) {
-        const value = read(reading);
-        if (value !== undefined) {
-          result.observe(instrument, value, { source });
-        }
-      }
+    for (const [instrument, row] of this.#instruments) {
+      this.#sources.forEachValue(row, (source, value) => result.observe(instrument, value, { source }));
     }
   };
 }

@@ -81,7 +81,7 @@ export class ClusterPubSubPrometheus {
         ...config,
         collect() {
           this.reset();
-          forEachValue(sources, row, (source, value) => this.set({ source }, value));
+          sources.forEachValue(row, (source, value) => this.set({ source }, value));
         },
       });
     } else {
@@ -89,7 +89,7 @@ export class ClusterPubSubPrometheus {
         ...config,
         collect() {
           this.reset();
-          forEachValue(sources, row, (source, value) => this.inc({ source }, value));
+          sources.forEachValue(row, (source, value) => this.inc({ source }, value));
         },
       });
     }
@@ -104,19 +104,6 @@ export class ClusterPubSubPrometheus {
     }
     this.#names.push(name);
     return name;
-  }
-}
-
-function forEachValue(
-  sources: Sources,
-  { read }: MetricRow,
-  take: (source: string, value: number) => void,
-): void {
-  for (const [source, reading] of sources.read()) {
-    const value = read(reading);
-    if (value !== undefined) {
-      take(source, value);
-    }
   }
 }
 

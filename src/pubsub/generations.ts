@@ -10,7 +10,7 @@ export class Generations<V> {
   constructor(
     /** How many are remembered at least. */
     private readonly size: number,
-    private readonly isNeeded: (value: V) => boolean,
+    private readonly isNeeded: (value: V) => boolean = () => false,
   ) {
     this.#full = size;
   }

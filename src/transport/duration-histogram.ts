@@ -11,8 +11,10 @@ export interface Durations {
   readonly buckets: readonly { readonly le: number; readonly count: number }[];
 }
 
-/** In ms: from what an empty handler takes to what nobody waits for. */
-const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000] as const;
+/** In ms: from what an empty handler takes to what nobody waits for. @internal */
+export const DURATION_BOUNDS = [
+  0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
+] as const;
 
 /**
  * Counts durations in buckets.
@@ -20,12 +22,12 @@ const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_5
  * @internal
  */
 export class DurationHistogram {
-  readonly #counts = new Float64Array(BOUNDS.length + 1);
+  readonly #counts = new Float64Array(DURATION_BOUNDS.length + 1);
   #sum = 0;
 
   record(ms: number): void {
     let at = 0;
-    while (at < BOUNDS.length && ms > (BOUNDS[at] as number)) {
+    while (at < DURATION_BOUNDS.length && ms > (DURATION_BOUNDS[at] as number)) {
       at += 1;
     }
     (this.#counts[at] as number) += 1;
@@ -34,7 +36,10 @@ export class DurationHistogram {
 
   read(): Durations {
     let count = 0;
-    const buckets = [...BOUNDS, Infinity].map((le, at) => ({ le, count: (count += this.#counts[at] ?? 0) }));
+    const buckets = [...DURATION_BOUNDS, Infinity].map((le, at) => ({
+      le,
+      count: (count += this.#counts[at] ?? 0),
+    }));
     return { count, sum: this.#sum, buckets };
   }
 }

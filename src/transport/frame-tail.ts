@@ -1,6 +1,6 @@
 import { isAt } from '../pubsub/bytes.js';
+import { Generations } from '../pubsub/generations.js';
 import { LONGEST_STAMP } from '../pubsub/stamp.js';
-import { BoundedCache } from './bounded-cache.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './wire-fields.js';
 
 const QUOTE = 0x22;
@@ -15,7 +15,7 @@ const BEGINNING = Buffer.from(`,"${FIELDS_KEY}":{`);
 const LONGEST_TAIL = 160;
 
 /** What the tails said that were read before; by their bytes, as latin1. */
-const known = new BoundedCache<WireFields>(1_024);
+const known = new Generations<WireFields>(512);
 
 /**
  * Reads a frame with a stamp: our key is its last, the stamp the last field in that, and all before the stamp is the
@@ -89,7 +89,7 @@ function readTail(data: Buffer, comma: number, stamp: number): WireFields | unde
     return undefined;
   }
   if (found.h === undefined) {
-    known.set(key, Object.freeze(found)); // headers are handed out, and may be written to
+    known.add(key, Object.freeze(found)); // headers are handed out, and may be written to
   }
   return found;
 }

@@ -1,5 +1,5 @@
+import { Generations } from '../pubsub/generations.js';
 import type { DataMessage, Gap, Loss } from '../pubsub/message.js';
-import { BoundedCache } from './bounded-cache.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestCall } from './request-call.js';
@@ -8,6 +8,9 @@ import type { WireFields } from './wire-fields.js';
 
 /** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
 const TAGS_TRIED = 65_536;
+
+/** Patterns that are made with each request (`user.17`) are not to be remembered without end. */
+const CHANNELS_REMEMBERED = 2_048;
 
 /**
  * One reply inbox: a channel of this client alone.
@@ -53,7 +56,7 @@ export class Inboxes {
   readonly #byNode = new Map<string, Inbox>();
   readonly #byName = new Map<string, Inbox>();
   /** What {@link for} has found, until slots move. */
-  readonly #byChannel = new BoundedCache<Inbox>();
+  readonly #byChannel = new Generations<Inbox>(CHANNELS_REMEMBERED);
 
   constructor(
     private readonly engine: Engine,
@@ -83,7 +86,7 @@ export class Inboxes {
       this.#byNode.set(node, inbox);
     }
     if (node !== '') {
-      this.#byChannel.set(channel, inbox);
+      this.#byChannel.add(channel, inbox);
     }
     return inbox;
   }

@@ -1,10 +1,13 @@
-import { BoundedCache } from './bounded-cache.js';
+import { Generations } from '../pubsub/generations.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestLane } from './request-call.js';
 
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;
 const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
+
+/** Patterns that are made with each request (`user.17`) are not to be remembered without end. */
+const REMEMBERED = 2_048;
 
 /** Where requests of one pattern go. */
 export interface RequestRoute {
@@ -20,7 +23,7 @@ export interface RequestRoute {
  * @internal
  */
 export class RequestRoutes {
-  readonly #routes = new BoundedCache<RequestRoute>();
+  readonly #routes = new Generations<RequestRoute>(REMEMBERED);
 
   constructor(
     private readonly engine: Engine,
@@ -31,7 +34,7 @@ export class RequestRoutes {
     let route = this.#routes.get(pattern);
     if (route === undefined) {
       route = this.#newRoute(pattern);
-      this.#routes.set(pattern, route);
+      this.#routes.add(pattern, route);
     }
     return route;
   }

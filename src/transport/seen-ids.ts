@@ -1,3 +1,5 @@
+import { Generations } from '../pubsub/generations.js';
+
 /** How many ids back a second copy is known. */
 const WINDOW = 8_192;
 
@@ -20,8 +22,7 @@ export class SeenIds {
   #highest = -1;
   /** One bit an id, round and round; made with the first one. */
   #bits: Uint32Array | undefined;
-  #young = new Set<string>();
-  #old = new Set<string>();
+  #others: Generations<true> | undefined;
 
   /** Whether the id comes for the first time; remembers it. */
   isFirst(id: string): boolean {
@@ -62,14 +63,11 @@ export class SeenIds {
   }
 
   #isFirstOther(id: string): boolean {
-    if (this.#young.has(id) || this.#old.has(id)) {
+    this.#others ??= new Generations<true>(OTHERS);
+    if (this.#others.get(id) === true) {
       return false;
     }
-    if (this.#young.size >= OTHERS) {
-      this.#old = this.#young;
-      this.#young = new Set();
-    }
-    this.#young.add(id);
+    this.#others.add(id, true);
     return true;
   }
 }

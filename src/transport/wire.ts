@@ -17,6 +17,9 @@ const HEAD_OFFSET = 5;
 const BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
+/** What follows the stamp. */
+const END = '"}}';
+
 /**
  * A JSON frame that lacks its end, for the stamp stands there, as the last field of our key. The engine puts it on as
  * the frame goes out.
@@ -27,7 +30,7 @@ export class OpenFrame implements TextWithPlace {
   constructor(readonly head: string) {}
 
   withStamp(stamp: string): string {
-    return `${this.head}${stamp}"}}`;
+    return `${this.head}${stamp}${END}`;
   }
 }
 
@@ -128,12 +131,14 @@ function decodeText(data: Buffer): Frame | undefined {
 
 /** Whether the encoded frame is larger than `limit` bytes; the size if so. @internal */
 export function oversize(frame: EncodedFrame, limit: number): number | undefined {
-  const text = frame instanceof OpenFrame ? frame.withStamp('') : frame;
+  const isOpen = frame instanceof OpenFrame;
+  const body = isOpen ? frame.head : frame;
+  const end = isOpen ? END.length : 0;
   // A UTF-16 unit takes three bytes at most, so that most frames need no counting.
-  if (typeof text === 'string' && text.length * 3 <= limit) {
+  if (typeof body === 'string' && (body.length + end) * 3 <= limit) {
     return undefined;
   }
-  const size = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
+  const size = (typeof body === 'string' ? Buffer.byteLength(body) : body.length) + end;
   return size > limit ? size : undefined;
 }
 
