@@ -8,6 +8,7 @@ import { confirmationMessage, dataMessage, isConfirmation } from './message-shap
 import type { NodeReference } from './node-address.js';
 import type { ChannelName, PubSubEncoding, PubSubOptions } from './options.js';
 import { OverflowReport } from './overflow-report.js';
+import { isPromiseLike } from './promise-like.js';
 import type { Subscription } from './subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */
@@ -93,17 +94,9 @@ export class Mailbox<E extends PubSubEncoding> {
       this.#queue.push(message);
       return;
     }
-    const failed = (cause: unknown): void => {
+    attempt(handler, message, node, (cause) => {
       this.#failed(cause, subscription.text, message);
-    };
-    try {
-      const result = handler(message, node);
-      if (isPromiseLike(result)) {
-        result.then(undefined, failed);
-      }
-    } catch (cause) {
-      failed(cause);
-    }
+    });
   }
 
   confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
@@ -115,7 +108,9 @@ export class Mailbox<E extends PubSubEncoding> {
       this.#queue.push(message);
       return;
     }
-    this.#attempt(displayName(name), () => this.#pushHandler?.(message, undefined));
+    attempt(this.#pushHandler, message, undefined, (cause) => {
+      this.#tellFailure(cause, displayName(name));
+    });
   }
 
   /** What waits and what comes, until `open` says no and nothing waits any more. */
@@ -170,24 +165,28 @@ export class Mailbox<E extends PubSubEncoding> {
 
   #failed(cause: unknown, name: string, message: DataMessage<E>): void {
     if (this.#onHandlerError === undefined) {
-      this.events.error(new HandlerError(name, { cause }));
+      this.#tellFailure(cause, name);
       return;
     }
-    this.#attempt(name, () => this.#onHandlerError?.(cause, message));
+    attempt(this.#onHandlerError, cause, message, (failure) => {
+      this.#tellFailure(failure, name);
+    });
   }
 
-  #attempt(name: string, call: () => unknown): void {
-    const failed = (cause: unknown): void => {
-      this.events.error(new HandlerError(name, { cause }));
-    };
-    try {
-      const result = call();
-      if (isPromiseLike(result)) {
-        result.then(undefined, failed);
-      }
-    } catch (cause) {
-      failed(cause);
+  #tellFailure(cause: unknown, name: string): void {
+    this.events.error(new HandlerError(name, { cause }));
+  }
+}
+
+/** Calls what the application gave us: what it throws, at once or later, is told. */
+function attempt<A, B>(call: (a: A, b: B) => unknown, a: A, b: B, failed: (cause: unknown) => void): void {
+  try {
+    const result = call(a, b);
+    if (isPromiseLike(result)) {
+      result.then(undefined, failed);
     }
+  } catch (cause) {
+    failed(cause);
   }
 }
 
@@ -203,8 +202,4 @@ function readEncoding(encoding: unknown): PubSubEncoding {
     return encoding ?? 'utf8';
   }
   throw new InvalidArgumentError('encoding is "utf8" or "buffer".');
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

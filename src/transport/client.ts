@@ -25,7 +25,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './options.js';
-import { isPromiseLike } from './promise-like.js';
+import { isPromiseLike } from '../pubsub/promise-like.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';
 import { readReply } from './read-reply.js';
