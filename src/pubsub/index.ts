@@ -10,7 +10,7 @@ export type {
   PubSubHealthStatus,
   UnconfirmedSubscription,
 } from './health/health.js';
-export type { Answer, IntrospectionOptions, NodeSelection } from './introspection.js';
+export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
 export type * from './message.js';
 export type {
@@ -25,6 +25,7 @@ export type {
 } from './options.js';
 export type { PubSubMetrics } from './metrics.js';
 export type { NodeAddress, NodeReference } from './node-address.js';
+export type { NodeSelection } from './node-questions.js';
 export type { PublishOptions } from './publication.js';
 export type {
   HandlerMap,

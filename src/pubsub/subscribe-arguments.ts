@@ -35,9 +35,21 @@ export interface Request<E extends PubSubEncoding> {
   readonly handler: MessageHandler<E> | undefined;
 }
 
-export function readSubscribeArguments<E extends PubSubEncoding>(
-  args: readonly SubscribeArgument<E>[],
-): readonly Request<E>[] {
+/** Reads what is to be subscribed, and where, if the options that may come last say so. */
+export function readSubscription<E extends PubSubEncoding>(
+  args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
+): { readonly requests: readonly Request<E>[]; readonly place: Place | undefined } {
+  const last = args.at(-1);
+  if (!isOptions(last)) {
+    return { requests: readNames(args as readonly SubscribeArgument<E>[]), place: undefined };
+  }
+  return {
+    requests: readNames(args.slice(0, -1) as readonly SubscribeArgument<E>[]),
+    place: last.nodes === undefined ? undefined : readPlace(last.nodes),
+  };
+}
+
+function readNames<E extends PubSubEncoding>(args: readonly SubscribeArgument<E>[]): readonly Request<E>[] {
   const requests = args.flatMap((arg): Request<E>[] => {
     if (isName(arg)) {
       return [{ name: checkName(arg), handler: undefined }];
@@ -58,20 +70,6 @@ export function readSubscribeArguments<E extends PubSubEncoding>(
     throw new InvalidArgumentError('Name at least one channel or pattern to subscribe to.');
   }
   return requests;
-}
-
-/** Parts what is to be subscribed from the options that may follow it; without options, `place` is undefined. */
-export function partOptions<E extends PubSubEncoding>(
-  args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
-): { readonly names: readonly SubscribeArgument<E>[]; readonly place: Place | undefined } {
-  const last = args.at(-1);
-  if (!isOptions(last)) {
-    return { names: args as readonly SubscribeArgument<E>[], place: undefined };
-  }
-  return {
-    names: args.slice(0, -1) as readonly SubscribeArgument<E>[],
-    place: last.nodes === undefined ? undefined : readPlace(last.nodes),
-  };
 }
 
 function readPlace(nodes: unknown): Place {

@@ -53,6 +53,12 @@ export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
   },
 };
 
+/** Whether a message or confirmation is of a shard channel. */
+export function isSharded(type: DataMessageType | ConfirmationType): boolean {
+  const { message, subscribed, unsubscribed } = KINDS.shard;
+  return type === message || type === subscribed || type === unsubscribed;
+}
+
 /** What a frame on a subscriber connection is, by its first element. */
 export type FrameType =
   { readonly is: 'message' | 'subscribed' | 'unsubscribed'; readonly kind: SubscriptionKind } | undefined;

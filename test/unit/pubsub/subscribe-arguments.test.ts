@@ -2,8 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   checkName,
   flattenNames,
-  partOptions,
-  readSubscribeArguments,
+  readSubscription,
   type NamesArgument,
   type SubscribeArgument,
 } from '../../../src/pubsub/subscribe-arguments.js';
@@ -11,18 +10,11 @@ import {
 const onNews = (): void => undefined;
 const onSports = (): void => undefined;
 
-describe('readSubscribeArguments', () => {
+describe('readSubscription', () => {
   it('takes names, lists of names and names with handlers, in any mixture and in order', () => {
     const binary = Buffer.from([0xff]);
-    expect(
-      readSubscribeArguments<'utf8'>([
-        'a',
-        binary,
-        ['b', 'c'],
-        { news: onNews },
-        new Map([[binary, onSports]]),
-      ]),
-    ).toEqual([
+    const args = ['a', binary, ['b', 'c'], { news: onNews }, new Map([[binary, onSports]])];
+    expect(readSubscription<'utf8'>(args).requests).toEqual([
       { name: 'a', handler: undefined },
       { name: binary, handler: undefined },
       { name: 'b', handler: undefined },
@@ -36,6 +28,7 @@ describe('readSubscribeArguments', () => {
     ['nothing at all', []],
     ['an empty list', [[]]],
     ['an empty map of handlers', [{}]],
+    ['options alone', [{ nodes: 'all-masters' }]],
     ['a number', [5]],
     ['undefined', [undefined]],
     ['null', [null]],
@@ -43,36 +36,36 @@ describe('readSubscribeArguments', () => {
     ['a handler that is none', [{ news: 'handler' }]],
     ['a Map with a name that is none', [new Map([[5, onNews]])]],
   ])('refuses %s', (_what, args) => {
-    expect(() => readSubscribeArguments(args as SubscribeArgument<'utf8'>[])).toThrow(
+    expect(() => readSubscription(args as SubscribeArgument<'utf8'>[])).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
   });
-});
 
-describe('partOptions', () => {
   it.each<[string, unknown, string]>([
     ['all masters', 'all-masters', 'all-masters'],
     ['an address', '127.0.0.1:7000', '127.0.0.1:7000'],
     ['host and port', { host: '::1', port: 7000 }, '::1:7000'],
   ])('takes %s from the last argument', (_what, nodes, place) => {
-    expect(partOptions<'utf8'>(['a', ['b'], { nodes } as never])).toEqual({ names: ['a', ['b']], place });
+    const { requests, place: read } = readSubscription<'utf8'>(['a', ['b'], { nodes } as never]);
+    expect(requests.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(read).toBe(place);
   });
 
   it('leaves a channel called "nodes" with its handler', () => {
-    const args = [{ nodes: onNews }];
-    expect(partOptions<'utf8'>(args)).toEqual({ names: args, place: undefined });
-    expect(partOptions<'utf8'>([new Map([['nodes', onNews]])]).place).toBeUndefined();
-    expect(partOptions<'utf8'>(['nodes'])).toEqual({ names: ['nodes'], place: undefined });
+    const named = { requests: [{ name: 'nodes', handler: onNews }], place: undefined };
+    expect(readSubscription<'utf8'>([{ nodes: onNews }])).toEqual(named);
+    expect(readSubscription<'utf8'>([new Map([['nodes', onNews]])])).toEqual(named);
+    expect(readSubscription<'utf8'>(['nodes']).place).toBeUndefined();
   });
 
   it('takes options that say nothing', () => {
-    expect(partOptions<'utf8'>(['a', { nodes: undefined }])).toEqual({ names: ['a'], place: undefined });
+    expect(readSubscription<'utf8'>(['a', { nodes: undefined }]).place).toBeUndefined();
   });
 
   it.each([['everywhere'], [{ host: 'a' }], [{ port: 1 }], [5], [null], [[]]])(
     'refuses nodes: %j',
     (nodes) => {
-      expect(() => partOptions<'utf8'>(['a', { nodes } as never])).toThrow(
+      expect(() => readSubscription<'utf8'>(['a', { nodes } as never])).toThrow(
         expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
       );
     },

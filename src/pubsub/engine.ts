@@ -1,0 +1,263 @@
+import type { Cluster } from 'ioredis';
+import { Announcer } from './announcer.js';
+import type { ClusterPubSub } from './cluster-pubsub.js';
+import { ConnectionFactory } from './connection-factory.js';
+import type { EngineFacts } from './health/engine-facts.js';
+import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
+import { HealthCheck } from './health/health-check.js';
+import { ProbePaths } from './health/probe-paths.js';
+import { Incoming } from './incoming.js';
+import { Introspection } from './introspection.js';
+import { Lifecycle } from './lifecycle.js';
+import { readLimits, readOverflowPolicy } from './limits.js';
+import { Mailbox } from './mailbox.js';
+import { newMetrics, type PubSubMetrics } from './metrics.js';
+import { readNodeReference, type NodeKey } from './node-address.js';
+import { NodeConnections } from './node-connections.js';
+import { assertNodes, NodeQuestions } from './node-questions.js';
+import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from './options.js';
+import { Outbox } from './outbox.js';
+import type { PublishCommand } from './publication.js';
+import { Publisher } from './publisher.js';
+import { Reconciler } from './reconciler.js';
+import { isCluster, readSeeds } from './seeds.js';
+import { PREFIX_CODEC, type StampCodec } from './stamp.js';
+import { SubscriptionTable } from './subscription.js';
+import { Subscriptions } from './subscriptions.js';
+import { Topology } from './topology.js';
+
+/**
+ * What the transport sets, and users do not.
+ *
+ * @internal
+ */
+export interface EngineWiring {
+  /** How numbered messages carry their stamp. */
+  readonly stamps?: StampCodec;
+  /** Put before the names of channels that the engine uses itself. */
+  readonly prefix?: string;
+}
+
+/**
+ * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
+ * that hangs must not keep what could go to its successor.
+ */
+const ATTEMPT_TIMEOUT = 2_000;
+
+/** The parts behind one {@link ClusterPubSub}, and which of them knows which. */
+export class Engine<E extends PubSubEncoding> {
+  /** The node at which channels and patterns are subscribed, if one was chosen. */
+  readonly node: NodeKey | undefined;
+  readonly lifecycle: Lifecycle;
+  readonly topology: Topology;
+  readonly outbox: Outbox;
+  readonly mailbox: Mailbox<E>;
+  readonly subscriptions: Subscriptions<E>;
+  readonly introspection: Introspection;
+  /** Whether the cluster knows sharded pub/sub; true until it was asked. */
+  supportsSharded = true;
+  readonly #metrics = newMetrics();
+  readonly #announcer: Announcer;
+  readonly #factory: ConnectionFactory;
+  readonly #connections: NodeConnections;
+  readonly #publisher: Publisher;
+  readonly #table = new SubscriptionTable();
+  readonly #incoming: Incoming;
+  readonly #reconciler: Reconciler;
+  readonly #health: HealthCheck;
+
+  /** @throws {@link InvalidArgumentError} when an option cannot work */
+  constructor(
+    pubsub: ClusterPubSub<E>,
+    source: Cluster | ClusterConnectionOptions,
+    options: PubSubOptions<E>,
+    { stamps = PREFIX_CODEC, prefix = '' }: EngineWiring,
+  ) {
+    const metrics = this.#metrics;
+    const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
+    const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
+    const onOverflow = readOverflowPolicy(connection.onOverflow);
+    const seeds = readSeeds(connection);
+    const { ignoreSubscribeMessages = false, bufferPolicy, sequence: numbered = false } = options;
+    const { bufferLimit, commandTimeout, connectTimeout } = limits;
+    const announcer = new Announcer(pubsub, metrics);
+    const factory = new ConnectionFactory(
+      seeds.clusterOptions,
+      seeds.credentials,
+      Math.min(connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
+    );
+    const connections = new NodeConnections(factory, commandTimeout);
+    const topology = new Topology(connections, seeds);
+    const questions = new NodeQuestions(topology, connections);
+    const sharded = (): boolean => this.supportsSharded;
+
+    this.node = options.node === undefined ? undefined : readNodeReference(options.node);
+    this.#announcer = announcer;
+    this.#factory = factory;
+    this.#connections = connections;
+    this.topology = topology;
+    this.lifecycle = new Lifecycle({
+      find: async (signal) => {
+        await topology.connect(connectTimeout, signal);
+        this.supportsSharded = await questions.supports('SPUBLISH');
+        if (this.node !== undefined) {
+          await assertNodes(topology, [this.node]);
+        }
+      },
+      notFound: () => {
+        // A server that is no cluster has answered on a connection; one who gave up must not be kept alive by it.
+        connections.keepOnly(new Set());
+      },
+      changed: (status, before) => {
+        if (before === 'reconnecting' && status === 'connected') {
+          metrics.reconnects += 1;
+        }
+        announcer.tell('status', status);
+      },
+    });
+    topology.onChange((moved) => {
+      if (this.lifecycle.status !== 'connecting' && moved.slots > 0) {
+        metrics.moves += 1;
+        announcer.tell('moved', moved);
+      }
+    });
+
+    this.#publisher = new Publisher(
+      topology,
+      connections,
+      { ...limits, onOverflow },
+      { codec: stamps, byDefault: numbered },
+      metrics,
+      (command, channel, error) => {
+        announcer.publishFailed(command, channel, error);
+      },
+    );
+    this.outbox = new Outbox(this.#publisher, this.lifecycle, announcer, metrics);
+
+    this.mailbox = new Mailbox(
+      { ...options, encoding: options.encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
+      {
+        undecodable: () => {
+          metrics.undecodable += 1;
+        },
+        gap: (gap) => {
+          announcer.gap(gap);
+        },
+        error: (error) => {
+          announcer.error(error);
+        },
+      },
+    );
+    this.#incoming = new Incoming(stamps, topology, metrics, {
+      deliver: (subscription, { channel, data, node }) => {
+        this.mailbox.deliver(subscription, channel, data, node);
+      },
+      gap: (gap) => {
+        announcer.gap(gap);
+      },
+    });
+    const probes = {
+      topology,
+      metrics,
+      limits,
+      prefix,
+      sharded,
+      publish: (command: PublishCommand, channel: string) =>
+        new Promise<number>((published, failed) => {
+          this.#publisher.publish(command, channel, '', { published, failed }, { sequence: false });
+        }),
+    };
+    this.#reconciler = new Reconciler(
+      this.#table,
+      topology,
+      factory,
+      { ...limits, numbered },
+      probes,
+      metrics,
+      {
+        message: (subscription, arrival) => {
+          this.#incoming.take(subscription, arrival);
+        },
+        recent: (subscription, node) => this.#incoming.recent(subscription, node),
+        lost: (loss) => {
+          announcer.tell('lost', loss);
+        },
+        gap: (gap) => {
+          announcer.gap(gap);
+        },
+        error: (error) => {
+          announcer.error(error);
+        },
+        settled: (whole) => {
+          this.lifecycle.settled(whole);
+        },
+      },
+    );
+    this.subscriptions = new Subscriptions({
+      table: this.#table,
+      reconciler: this.#reconciler,
+      mailbox: this.mailbox,
+      topology,
+      lifecycle: this.lifecycle,
+      node: this.node,
+      sharded,
+    });
+
+    const connect = (): Promise<void> => this.lifecycle.connect();
+    this.introspection = new Introspection(questions, connect);
+    this.#health = new HealthCheck({
+      topology,
+      connections,
+      paths: new ProbePaths(this.#reconciler.sessions, factory, commandTimeout, probes, topology),
+      connect,
+      sharded,
+    });
+  }
+
+  /** Whether anything is subscribed. */
+  get subscribed(): boolean {
+    return this.#table.size > 0;
+  }
+
+  metrics(): PubSubMetrics {
+    const all = this.#table.all;
+    return {
+      ...this.#metrics,
+      dropped: this.mailbox.dropped,
+      waiting: this.#publisher.waiting,
+      desired: all.length,
+      confirmed: all.filter(({ standing }) => standing.size > 0).length,
+    };
+  }
+
+  /** @param others the other engines of the same application */
+  health(others: readonly Engine<PubSubEncoding>[], options: PubSubHealthOptions): Promise<PubSubHealth> {
+    return this.#health.check(options, [this.#facts, ...others.map((other) => other.#facts)]);
+  }
+
+  async close(): Promise<void> {
+    this.lifecycle.close();
+    this.#health.close();
+    this.topology.close();
+    this.#reconciler.close();
+    this.#incoming.close();
+    this.#publisher.close();
+    for (const subscription of this.#table.named) {
+      this.#table.delete(subscription);
+    }
+    this.mailbox.close();
+    this.#factory.close();
+    await this.#connections.close();
+    await this.lifecycle.attempted();
+  }
+
+  readonly #facts = (): EngineFacts => ({
+    status: this.lifecycle.status,
+    subscriptions: this.#table.all,
+    sessions: this.#reconciler.sessions,
+    lastGap: this.#announcer.lastGap,
+    unread: this.mailbox.unread,
+    waitingForSubscribers: this.#publisher.waitingForSubscribers,
+    waitingForNodes: (node) => this.#publisher.waitingForNodes(node),
+  });
+}

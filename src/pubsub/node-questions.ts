@@ -1,0 +1,116 @@
+import { ClusterUnreachableError, CommandRefusedError, UnknownNodeError } from './errors.js';
+import { firstSuccess } from './first-success.js';
+import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
+import type { NodeConnections } from './node-connections.js';
+import type { Payload } from './options.js';
+import { RedisReplyError, type Reply } from './resp/reply.js';
+import type { Topology } from './topology.js';
+
+/** How long to wait for one node before the next is asked too, in ms. */
+const PATIENCE = 200;
+
+/** All nodes, one role of them, or those that are named. Each that is named has to answer. */
+// eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
+export type NodeSelection = 'all' | 'all-masters' | 'all-replicas' | NodeReference | readonly NodeReference[];
+
+/** Asks the nodes of the cluster; by default all, replicas too: a foreign client may have subscribed at any of them. */
+export class NodeQuestions {
+  constructor(
+    private readonly topology: Topology,
+    private readonly connections: NodeConnections,
+  ) {}
+
+  /** Asks each for `PUBSUB …`. A replica that cannot be reached has nobody to count; a master fails the question. */
+  async pubsub(
+    nodes: NodeSelection | undefined,
+    ...args: readonly Payload[]
+  ): Promise<ReadonlyMap<NodeKey, Reply>> {
+    const { masters, replicas } = await this.#select(nodes);
+    const answers = new Map<NodeKey, Reply>();
+    await Promise.all([
+      ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
+      ...replicas.map(async (node) => {
+        try {
+          answers.set(node, await this.#ask(node, args));
+        } catch (error) {
+          if (!(error instanceof ClusterUnreachableError)) {
+            throw error;
+          }
+        }
+      }),
+    ]);
+    return answers;
+  }
+
+  /** Whether the cluster knows a command. Where the ACL forbids the question, it is taken to. */
+  supports(command: string): Promise<boolean> {
+    const { masters, replicas } = this.topology;
+    // Any node knows; one that is down must not hide what the others can tell.
+    return firstSuccess(
+      [...new Set([...this.connections.nodes, ...masters, ...replicas])],
+      async (node) => {
+        const connection = await this.connections.connect(node);
+        try {
+          const reply = await connection.call('COMMAND', 'INFO', command);
+          return !Array.isArray(reply) || reply[0] !== null;
+        } catch (error) {
+          if (error instanceof RedisReplyError) {
+            return true;
+          }
+          throw noAnswer('COMMAND INFO', error);
+        }
+      },
+      PATIENCE,
+      ([error]) => (error instanceof Error ? error : noAnswer('COMMAND INFO', 'no node is known')),
+    );
+  }
+
+  /** Those that have to answer, and those that may be away. */
+  async #select(
+    nodes: NodeSelection = 'all',
+  ): Promise<{ readonly masters: readonly NodeKey[]; readonly replicas: readonly NodeKey[] }> {
+    const { masters, replicas } = this.topology;
+    switch (nodes) {
+      case 'all':
+        return { masters, replicas };
+      case 'all-masters':
+        return { masters, replicas: [] };
+      case 'all-replicas':
+        return { masters: [], replicas };
+      default: {
+        const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
+        await assertNodes(this.topology, named);
+        return { masters: [...new Set(named)], replicas: [] };
+      }
+    }
+  }
+
+  async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
+    const connection = await this.connections.connect(node);
+    try {
+      return await connection.call('PUBSUB', ...args);
+    } catch (error) {
+      const command = `PUBSUB ${String(args[0])}`;
+      throw error instanceof RedisReplyError
+        ? new CommandRefusedError(command, node, error.message, { cause: error })
+        : noAnswer(command, error);
+    }
+  }
+}
+
+/** @throws {@link UnknownNodeError} for a node that the cluster does not have, by its newest account */
+export async function assertNodes(topology: Topology, nodes: readonly NodeKey[]): Promise<void> {
+  const unknown = (): NodeKey | undefined => nodes.find((node) => !topology.knows(node));
+  if (unknown() !== undefined) {
+    await topology.refresh().catch(() => undefined); // it may have come a moment ago
+  }
+  const stranger = unknown();
+  if (stranger !== undefined) {
+    throw new UnknownNodeError(stranger, [...topology.masters, ...topology.replicas].join(', '));
+  }
+}
+
+function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
+}

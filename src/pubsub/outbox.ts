@@ -1,0 +1,51 @@
+import type { Announcer } from './announcer.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Metrics } from './metrics.js';
+import type { ChannelName } from './options.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from './publication.js';
+import type { Publisher } from './publisher.js';
+import type { OutgoingPayload } from './stamp.js';
+
+/** Hands messages to the publisher, in the order of the calls, as soon as there is a cluster to publish to. */
+export class Outbox {
+  /** How many messages wait for the first connection. */
+  #held = 0;
+
+  constructor(
+    private readonly publisher: Publisher,
+    private readonly lifecycle: Lifecycle,
+    private readonly announcer: Announcer,
+    private readonly metrics: Metrics,
+  ) {}
+
+  post(
+    command: PublishCommand,
+    channel: ChannelName,
+    data: OutgoingPayload,
+    observer: PublishObserver,
+    options?: PublishOptions,
+  ): void {
+    this.metrics.published += 1;
+    // One that is called as soon as we are connected goes after those that waited for it.
+    if (this.#held > 0 || !this.lifecycle.open) {
+      void this.#postWhenConnected(command, channel, data, observer, options);
+    } else {
+      this.publisher.publish(command, channel, data, observer, options);
+    }
+  }
+
+  async #postWhenConnected(...message: Parameters<Publisher['publish']>): Promise<void> {
+    this.#held += 1;
+    try {
+      await this.lifecycle.connect();
+    } catch (error) {
+      const [command, channel, , observer] = message;
+      this.announcer.publishFailed(command, channel, error);
+      observer.failed(error);
+      return;
+    } finally {
+      this.#held -= 1;
+    }
+    this.publisher.publish(...message);
+  }
+}

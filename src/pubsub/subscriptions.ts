@@ -1,0 +1,140 @@
+import { channelKey } from './channel-key.js';
+import { InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Mailbox } from './mailbox.js';
+import type { SubscriptionKindName } from './message.js';
+import type { NodeKey } from './node-address.js';
+import { assertNodes } from './node-questions.js';
+import type { ChannelName, PubSubEncoding } from './options.js';
+import type { Reconciler } from './reconciler.js';
+import { flattenNames, readSubscription, type NamesArgument } from './subscribe-arguments.js';
+import type { SubscribeArgument, SubscribeOptions } from './subscribe-arguments.js';
+import type { SubscriptionKind } from './subscription-kind.js';
+import { Subscription, type Place, type SubscriptionTable } from './subscription.js';
+import type { Topology } from './topology.js';
+
+/** What subscriptions need of the engine. */
+export interface SubscriptionSurroundings<E extends PubSubEncoding> {
+  readonly table: SubscriptionTable;
+  readonly reconciler: Reconciler;
+  readonly mailbox: Mailbox<E>;
+  readonly topology: Topology;
+  readonly lifecycle: Lifecycle;
+  /** The node where channels and patterns stand, if one was chosen. */
+  readonly node: NodeKey | undefined;
+  sharded(): boolean;
+}
+
+/** What the subscribe and unsubscribe methods do, of whatever kind: from their arguments to what is wanted and confirmed. */
+export class Subscriptions<E extends PubSubEncoding> {
+  constructor(private readonly engine: SubscriptionSurroundings<E>) {}
+
+  /** Resolves when Redis has confirmed all; rejects when one fails, and the others stand. */
+  async add(
+    kind: SubscriptionKind,
+    args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
+  ): Promise<void> {
+    const { table, reconciler, mailbox } = this.engine;
+    const { requests, place } = this.#read(kind, args);
+    await this.#assertPossible(kind, place);
+    for (const { name } of requests) {
+      assertPlace(table.get(kind.name, channelKey(name)), place);
+    }
+    const wanted = requests.map(({ name, handler }) => {
+      let subscription = table.get(kind.name, channelKey(name));
+      if (subscription === undefined) {
+        subscription = new Subscription(kind, name, place);
+        table.add(subscription);
+      }
+      subscription.handleWith(handler);
+      return subscription;
+    });
+    // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
+    const results = await Promise.allSettled(
+      wanted.map((subscription) =>
+        reconciler.want(subscription, () => {
+          mailbox.confirm(kind.subscribed, subscription.name, table.confirm(subscription));
+        }),
+      ),
+    );
+    this.#endIterations();
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      throw failed.reason;
+    }
+  }
+
+  /** Without names, all of the kind. */
+  async remove(kind: SubscriptionKind, args: readonly NamesArgument[]): Promise<void> {
+    const { table, reconciler, mailbox, lifecycle } = this.engine;
+    const names = flattenNames(args);
+    lifecycle.assertNotClosed();
+    // Behind the subscriptions that wait for it: calls take effect in their order.
+    await lifecycle.attempted();
+    const leaving = names.length === 0 ? table.of(kind.name).map(({ name }) => name) : names;
+    await Promise.all(
+      leaving.map(async (name) => {
+        const subscription = table.get(kind.name, channelKey(name));
+        if (subscription !== undefined) {
+          table.leave(subscription);
+        }
+        const count = table.count(kind.name);
+        if (subscription !== undefined) {
+          await reconciler.release(subscription);
+          table.gone(subscription);
+        }
+        mailbox.confirm(kind.unsubscribed, name, count);
+      }),
+    );
+    this.#endIterations();
+  }
+
+  names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {
+    return new Set(this.engine.table.of(kind).map(({ name }) => name));
+  }
+
+  #read(
+    kind: SubscriptionKind,
+    args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
+  ): ReturnType<typeof readSubscription<E>> & { readonly place: Place } {
+    const { requests, place } = readSubscription(args);
+    if (kind.name !== 'shard') {
+      return { requests, place: place ?? this.engine.node ?? 'home' };
+    }
+    if (place !== undefined) {
+      throw new InvalidArgumentError(
+        'Shard channels stand where their slots are: no nodes can be chosen for them.',
+      );
+    }
+    return { requests, place: 'home' };
+  }
+
+  async #assertPossible(kind: SubscriptionKind, place: Place): Promise<void> {
+    const { topology, lifecycle } = this.engine;
+    await lifecycle.connect();
+    if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
+      await assertNodes(topology, [place]); // only where it has to: calls take effect in their order
+    }
+    lifecycle.assertNotClosed();
+    if (kind.name === 'shard' && !this.engine.sharded()) {
+      throw new ShardedUnsupportedError();
+    }
+  }
+
+  /** Lets `listen()` end when there is nothing more to come. */
+  #endIterations(): void {
+    if (this.engine.table.size === 0) {
+      this.engine.mailbox.wakeIterations();
+    }
+  }
+}
+
+/** A name stands in one place: messages do not say for which of several subscriptions they come. */
+function assertPlace(standing: Subscription | undefined, place: Place): void {
+  if (standing !== undefined && standing.place !== place) {
+    const where = standing.place === 'home' ? 'where it belongs' : `at ${standing.place}`;
+    throw new InvalidArgumentError(
+      `"${standing.text}" is subscribed already, ${where}. Unsubscribe it before you subscribe it elsewhere.`,
+    );
+  }
+}
