@@ -248,7 +248,7 @@ export class Engine<E extends PubSubEncoding> {
     this.mailbox.close();
     this.#factory.close();
     await this.#connections.close();
-    await this.lifecycle.attempted();
+    await this.lifecycle.connecting?.catch(() => undefined);
   }
 
   readonly #facts = (): EngineFacts => ({

@@ -60,9 +60,9 @@ export class Lifecycle {
     return this.#connecting;
   }
 
-  /** Resolves when the attempt to connect that was begun before, if any, has ended in whatever way. */
-  async attempted(): Promise<void> {
-    await this.#connecting?.catch(() => undefined);
+  /** What {@link connect} has begun, and gives to all who call it, unless it failed. */
+  get connecting(): Promise<void> | undefined {
+    return this.#connecting;
   }
 
   /** Whether all that is subscribed stands. */

@@ -1,9 +1,9 @@
-import { displayName, type ChannelKey } from './channel-key.js';
+import { awaitConfirmation } from './await-confirmation.js';
+import type { ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { deferred } from './deferred.js';
 import {
   ClosedError,
-  ClusterUnreachableError,
   CommandRefusedError,
   ShardedUnsupportedError,
   SubscriptionError,
@@ -15,13 +15,15 @@ import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
+import { NodeTroubles } from './node-troubles.js';
 import { OutageWatch } from './outage-watch.js';
 import type { ProbeSurroundings } from './probe.js';
 import type { HowConnectionEnded } from './resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { LASTS, PASSES_SOON, Retries } from './retries.js';
+import { Sessions } from './sessions.js';
 import { Spreads } from './spreads.js';
-import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
+import type { SubscriberSession } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription.js';
 import type { SubscriptionKind } from './subscription-kind.js';
 import type { Topology } from './topology.js';
@@ -54,28 +56,29 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MO
  * not confirmed.
  */
 export class Reconciler {
-  readonly #sessions = new Map<NodeKey, SubscriberSession>();
+  readonly #sessions: Sessions;
   readonly #losses: Losses;
   readonly #handovers: Handovers;
   readonly #outage: OutageWatch;
   readonly #spreads: Spreads;
-  readonly #silentNodes = new Set<NodeKey>();
+  readonly #troubles: NodeTroubles;
   readonly #retries = new Retries((subscription) => {
     this.#assign(subscription);
   });
-  readonly #refusalsTold = new Map<NodeKey, number>();
-  readonly #sessionEvents: SessionEvents;
   #closed = false;
 
   constructor(
     private readonly table: SubscriptionTable,
     private readonly topology: Topology,
-    private readonly factory: ConnectionFactory,
+    factory: ConnectionFactory,
     private readonly limits: ReconcilerLimits,
-    private readonly probes: ProbeSurroundings,
+    probes: ProbeSurroundings,
     private readonly metrics: Metrics,
     private readonly events: ReconcilerEvents,
   ) {
+    this.#troubles = new NodeTroubles((error) => {
+      events.error(error);
+    });
     this.#losses = new Losses(limits.settleWindow, events);
     this.#outage = new OutageWatch(
       () => this.#losses.any,
@@ -107,7 +110,7 @@ export class Reconciler {
       this.#spreads.follow(moved);
       this.#reassign();
     });
-    this.#sessionEvents = {
+    this.#sessions = new Sessions(factory, limits.commandTimeout, probes, {
       message: (node, kind, match, channel, data) => {
         this.#message(node, kind, match, channel, data);
       },
@@ -133,20 +136,15 @@ export class Reconciler {
         }
       },
       unreachable: (session, error) => {
-        this.#unreachable(session, error);
+        topology.refreshSoon();
+        this.#troubles.unreachable(session.node, error);
       },
       idle: (session) => {
-        // A node that carries nothing, and is to be asked for nothing in a moment, needs no connection.
-        if (
-          session.empty &&
-          !this.#retries.anyAt(session.node) &&
-          this.#sessions.get(session.node) === session
-        ) {
-          this.#sessions.delete(session.node);
-          session.close();
+        if (!this.#retries.anyAt(session.node)) {
+          this.#sessions.endIfEmpty(session); // unless it is to be asked for something in a moment
         }
       },
-    };
+    });
   }
 
   /**
@@ -163,32 +161,17 @@ export class Reconciler {
       onConfirmed();
       return;
     }
-    const confirmation = deferred<undefined>();
-    subscription.waiters.push({
-      ...confirmation,
-      resolve: (value) => {
-        onConfirmed();
-        confirmation.resolve(value);
+    await awaitConfirmation(
+      subscription,
+      this.limits.connectTimeout,
+      onConfirmed,
+      () => {
+        this.#assign(subscription);
       },
-    });
-    const { connectTimeout } = this.limits;
-    const deadline = setTimeout(() => {
-      const error = new ClusterUnreachableError(
-        `"${displayName(subscription.name)}" was not confirmed within ${String(connectTimeout)} ms` +
-          (subscription.assigned === undefined ? '.' : `; ${subscription.assigned} does not answer.`),
-      );
-      if (subscription.lost === undefined) {
+      (error) => {
         this.#giveUp(subscription, error);
-      } else {
-        confirmation.reject(error); // it stood before, and its earlier subscriber still wants it
-      }
-    }, connectTimeout);
-    this.#assign(subscription);
-    try {
-      await confirmation.promise;
-    } finally {
-      clearTimeout(deadline);
-    }
+      },
+    );
   }
 
   /** Resolves when no node carries it any more. */
@@ -198,8 +181,8 @@ export class Reconciler {
       return;
     }
     this.#forget(subscription);
-    this.#fail(subscription, new ClosedError(`The subscription to "${displayName(subscription.name)}"`));
-    await Promise.all([...this.#sessions.values()].map((session) => session.drop(subscription)));
+    this.#fail(subscription, new ClosedError(`The subscription to "${subscription.text}"`));
+    await this.#sessions.drop(subscription);
     this.#handovers.stop(subscription);
     subscription.standing.clear();
     subscription.sequencer?.close();
@@ -207,7 +190,7 @@ export class Reconciler {
 
   /** The nodes that carry subscriptions, with the state of their connection. */
   get sessions(): ReadonlyMap<NodeKey, SubscriberSession> {
-    return this.#sessions;
+    return this.#sessions.byNode;
   }
 
   close(): void {
@@ -220,10 +203,7 @@ export class Reconciler {
       subscription.sequencer?.close();
       this.#fail(subscription, new ClosedError());
     }
-    for (const session of this.#sessions.values()) {
-      session.close();
-    }
-    this.#sessions.clear();
+    this.#sessions.close();
   }
 
   async #wantEverywhere(whole: Subscription, onConfirmed: () => void): Promise<void> {
@@ -257,13 +237,7 @@ export class Reconciler {
       this.topology.refreshSoon();
       return;
     }
-    let session = this.#sessions.get(node);
-    if (session === undefined) {
-      const { commandTimeout } = this.limits;
-      session = new SubscriberSession(node, this.factory, commandTimeout, this.probes, this.#sessionEvents);
-      this.#sessions.set(node, session);
-    }
-    session.add(subscription);
+    this.#sessions.at(node).add(subscription);
   }
 
   /** After a change of the topology: what belongs elsewhere now is taken there; what stands stays until it stands there. */
@@ -305,7 +279,7 @@ export class Reconciler {
     if (other !== undefined) {
       this.#handOver(subscription, other, node);
     }
-    this.#silentNodes.delete(node);
+    this.#troubles.reached(node);
     const { following } = subscription;
     this.#losses.recovered(subscription);
     if (following !== undefined && this.#mayHaveMissed(subscription, following.node)) {
@@ -381,12 +355,12 @@ export class Reconciler {
     }
     const refusal = /unknown command/i.test(error.message)
       ? new ShardedUnsupportedError({ cause: error })
-      : new SubscriptionError(displayName(subscription.name), node, error.message, { cause: error });
+      : new SubscriptionError(subscription.text, node, error.message, { cause: error });
     if (subscription.waiters.length > 0 && subscription.lost === undefined) {
       this.#giveUp(subscription, refusal);
     } else {
       // It stood before, so it is still wanted: an operator may be changing the ACL under us.
-      this.#tellRefusal(node, refusal);
+      this.#troubles.refused(node, refusal);
       this.#retries.schedule(subscription, LASTS);
     }
   }
@@ -452,29 +426,6 @@ export class Reconciler {
       if (subscription.assigned === node || subscription.standing.size === 0) {
         this.#assign(subscription);
       }
-    }
-  }
-
-  #unreachable(session: SubscriberSession, cause: unknown): void {
-    this.topology.refreshSoon();
-    if (this.#silentNodes.has(session.node)) {
-      return; // told once an outage
-    }
-    this.#silentNodes.add(session.node);
-    const message = cause instanceof Error ? cause.message : String(cause);
-    this.events.error(
-      new ClusterUnreachableError(`Subscriptions at ${session.node} wait for it to come back: ${message}`, {
-        cause,
-      }),
-    );
-  }
-
-  /** Once a second and node: an ACL that was changed concerns all that stands there. */
-  #tellRefusal(node: NodeKey, refusal: ClusterPubSubError): void {
-    const now = performance.now();
-    if (now - (this.#refusalsTold.get(node) ?? -Infinity) >= 1_000) {
-      this.#refusalsTold.set(node, now);
-      this.events.error(refusal);
     }
   }
 

@@ -25,7 +25,12 @@ export interface SubscriptionSurroundings<E extends PubSubEncoding> {
   sharded(): boolean;
 }
 
-/** What the subscribe and unsubscribe methods do, of whatever kind: from their arguments to what is wanted and confirmed. */
+/**
+ * What the subscribe and unsubscribe methods do, of whatever kind: from their arguments to what is wanted and confirmed.
+ *
+ * Calls take effect in their order: each waits for the same promise, that of the connection, once and no longer, and
+ * what it wants is written down in the step that follows.
+ */
 export class Subscriptions<E extends PubSubEncoding> {
   constructor(private readonly engine: SubscriptionSurroundings<E>) {}
 
@@ -34,9 +39,16 @@ export class Subscriptions<E extends PubSubEncoding> {
     kind: SubscriptionKind,
     args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
   ): Promise<void> {
-    const { table, reconciler, mailbox } = this.engine;
+    const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
     const { requests, place } = this.#read(kind, args);
-    await this.#assertPossible(kind, place);
+    await lifecycle.connect();
+    if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
+      await assertNodes(topology, [place]);
+    }
+    lifecycle.assertNotClosed();
+    if (kind.name === 'shard' && !this.engine.sharded()) {
+      throw new ShardedUnsupportedError();
+    }
     for (const { name } of requests) {
       assertPlace(table.get(kind.name, channelKey(name)), place);
     }
@@ -69,8 +81,11 @@ export class Subscriptions<E extends PubSubEncoding> {
     const { table, reconciler, mailbox, lifecycle } = this.engine;
     const names = flattenNames(args);
     lifecycle.assertNotClosed();
-    // Behind the subscriptions that wait for it: calls take effect in their order.
-    await lifecycle.attempted();
+    try {
+      await lifecycle.connecting;
+    } catch {
+      // Nothing stands then; what was wanted before is still to be forgotten.
+    }
     const leaving = names.length === 0 ? table.of(kind.name).map(({ name }) => name) : names;
     await Promise.all(
       leaving.map(async (name) => {
@@ -107,18 +122,6 @@ export class Subscriptions<E extends PubSubEncoding> {
       );
     }
     return { requests, place: 'home' };
-  }
-
-  async #assertPossible(kind: SubscriptionKind, place: Place): Promise<void> {
-    const { topology, lifecycle } = this.engine;
-    await lifecycle.connect();
-    if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
-      await assertNodes(topology, [place]); // only where it has to: calls take effect in their order
-    }
-    lifecycle.assertNotClosed();
-    if (kind.name === 'shard' && !this.engine.sharded()) {
-      throw new ShardedUnsupportedError();
-    }
   }
 
   /** Lets `listen()` end when there is nothing more to come. */

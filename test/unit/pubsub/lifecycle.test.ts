@@ -76,14 +76,4 @@ describe('Lifecycle', () => {
     await expect(lifecycle.connect()).rejects.toMatchObject({ code: 'CLOSED' });
     expect(told).toEqual(['connecting', 'closed']);
   });
-
-  it('waits for the attempt that is under way, whatever comes of it', async () => {
-    const { lifecycle, searches } = newLifecycle();
-    await lifecycle.attempted();
-    const connecting = lifecycle.connect();
-    const attempted = lifecycle.attempted();
-    searches[0]?.reject(new Error('nobody there'));
-    await expect(connecting).rejects.toThrow();
-    await expect(attempted).resolves.toBeUndefined();
-  });
 });

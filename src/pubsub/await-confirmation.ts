@@ -1,0 +1,44 @@
+import { deferred } from './deferred.js';
+import type { ClusterPubSubError } from './errors.js';
+import { ClusterUnreachableError } from './errors.js';
+import type { Subscription } from './subscription.js';
+
+/**
+ * Resolves when Redis has confirmed the subscription that `begin` asks for, and rejects when it refuses.
+ *
+ * @param onConfirmed is called before any message of the subscription is handed out, which a promise could not promise
+ * @param onLate is called after `ms`; who stood before stays wanted, for its earlier subscriber wants it still
+ */
+export async function awaitConfirmation(
+  subscription: Subscription,
+  ms: number,
+  onConfirmed: () => void,
+  begin: () => void,
+  onLate: (error: ClusterPubSubError) => void,
+): Promise<void> {
+  const confirmation = deferred<undefined>();
+  subscription.waiters.push({
+    ...confirmation,
+    resolve: (value) => {
+      onConfirmed();
+      confirmation.resolve(value);
+    },
+  });
+  const deadline = setTimeout(() => {
+    const error = new ClusterUnreachableError(
+      `"${subscription.text}" was not confirmed within ${String(ms)} ms` +
+        (subscription.assigned === undefined ? '.' : `; ${subscription.assigned} does not answer.`),
+    );
+    if (subscription.lost === undefined) {
+      onLate(error);
+    } else {
+      confirmation.reject(error);
+    }
+  }, ms);
+  begin();
+  try {
+    await confirmation.promise;
+  } finally {
+    clearTimeout(deadline);
+  }
+}

@@ -1,0 +1,54 @@
+import type { ConnectionFactory } from './connection-factory.js';
+import type { NodeKey } from './node-address.js';
+import type { ProbeSurroundings } from './probe.js';
+import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
+import type { Subscription } from './subscription.js';
+
+/** One {@link SubscriberSession} for each node that carries subscriptions, made on first use. */
+export class Sessions {
+  readonly #byNode = new Map<NodeKey, SubscriberSession>();
+
+  constructor(
+    private readonly factory: ConnectionFactory,
+    private readonly commandTimeout: number,
+    private readonly probes: ProbeSurroundings,
+    private readonly events: SessionEvents,
+  ) {}
+
+  get byNode(): ReadonlyMap<NodeKey, SubscriberSession> {
+    return this.#byNode;
+  }
+
+  get(node: NodeKey): SubscriberSession | undefined {
+    return this.#byNode.get(node);
+  }
+
+  at(node: NodeKey): SubscriberSession {
+    let session = this.#byNode.get(node);
+    if (session === undefined) {
+      session = new SubscriberSession(node, this.factory, this.commandTimeout, this.probes, this.events);
+      this.#byNode.set(node, session);
+    }
+    return session;
+  }
+
+  /** Resolves when no node carries it any more. */
+  async drop(subscription: Subscription): Promise<void> {
+    await Promise.all([...this.#byNode.values()].map((session) => session.drop(subscription)));
+  }
+
+  /** A node that carries nothing needs no connection. */
+  endIfEmpty(session: SubscriberSession): void {
+    if (session.empty && this.#byNode.get(session.node) === session) {
+      this.#byNode.delete(session.node);
+      session.close();
+    }
+  }
+
+  close(): void {
+    for (const session of this.#byNode.values()) {
+      session.close();
+    }
+    this.#byNode.clear();
+  }
+}
