@@ -51,7 +51,8 @@ export async function connectNest(client: NestClient): Promise<ArmClient> {
 /** Nest 12's own types know the methods of the class, and these are made as we go. */
 type Decorator = (target: object, name: string, descriptor: PropertyDescriptor) => unknown;
 
-function controllerOf({ requests, events, onRequest, onEvent }: Service): Type {
+/** With a handler for each pattern of the service. */
+export function controllerOf({ requests, events, onRequest, onEvent }: Service): Type {
   @Controller()
   class BenchController {}
   const add = (name: string, handler: (data: unknown) => unknown, decorator: Decorator): void => {
