@@ -1,7 +1,7 @@
-// One request, one event, one stream, one message of the engine and one health check, with the protocol that the
-// argument names (2 or 3; ioredis 5 knows 2 alone). Written so that it compiles as CommonJS and as an ES module.
+// One request, one event, one stream, one message of the engine, one health check and one scrape, with the protocol
+// that the argument names (2 or 3; ioredis 5 knows 2 alone). Written so that it compiles as CommonJS and as an ES module.
 import 'reflect-metadata';
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
@@ -14,8 +14,11 @@ import {
   type ClusterPubSubOptions,
   ClusterPubSubServer,
 } from 'nestjs-cluster-pubsub';
+import { ClusterPubSubMeter } from 'nestjs-cluster-pubsub/opentelemetry';
+import { ClusterPubSubPrometheus } from 'nestjs-cluster-pubsub/prometheus';
 import { ClusterPubSubHealthIndicator } from 'nestjs-cluster-pubsub/terminus';
 import { startLocalCluster } from 'nestjs-cluster-pubsub/testing';
+import { Registry } from 'prom-client';
 import { firstValueFrom, type Observable, of, ReplaySubject, toArray } from 'rxjs';
 
 const resp = Number(process.argv[2]);
@@ -54,8 +57,12 @@ async function main(): Promise<void> {
     })
     class AppModule {}
 
+    const server = new ClusterPubSubServer(options);
+    const register = new Registry();
+    const prometheus = new ClusterPubSubPrometheus({ register }).watch(server, 'server');
+    const meter = new ClusterPubSubMeter().watch(server, 'server'); // no SDK is installed: it measures for nobody
     const app = await NestFactory.createMicroservice(AppModule, {
-      strategy: new ClusterPubSubServer(options),
+      strategy: server,
       logger: ['error', 'fatal'],
     });
     await app.listen();
@@ -69,6 +76,12 @@ async function main(): Promise<void> {
     const indicator = app.get(ClusterPubSubHealthIndicator);
     const health = await app.resolve(HealthCheckService);
     equal((await health.check([() => indicator.isHealthy('redis')])).details['redis']?.status, 'up');
+
+    const page = await register.metrics();
+    match(page, /^cluster_pubsub_handled_requests_total\{source="server"\} 2$/m);
+    match(page, /^cluster_pubsub_handler_duration_seconds_count\{.*pattern="spell".*\} 1$/m);
+    meter.close();
+    prometheus.close();
 
     // With an ioredis Cluster of the caller's, and all three kinds of subscription.
     const pubsub = new ClusterPubSub(cluster, { ignoreSubscribeMessages: true, encoding: 'buffer' });
