@@ -4,6 +4,7 @@ import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '
 import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../pubsub/errors.js';
+import type { PubSubMetrics } from '../pubsub/metrics.js';
 import type { PublishObserver } from '../pubsub/publication.js';
 import { ChannelNames } from './channels.js';
 import {
@@ -33,6 +34,7 @@ import type { RequestCall } from './request-call.js';
 import { Requests } from './requests.js';
 import { assertRoute, symbolRoute } from './route.js';
 import { watchEmit, watchRequest } from './watch-request.js';
+import { waitingLimitsOf } from './waiting-requests.js';
 import { FrameEnd } from './wire.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
@@ -117,7 +119,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       events: this.eventCount,
       malformed: this.malformed,
       inFlight: this.session?.requests.pendingCount ?? 0,
-      pubsub: this.session?.engine.metrics(),
+      pubsub: this.session && withUnsent(this.session),
     };
   }
 
@@ -338,6 +340,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       this.names,
       newClientId(),
       sequence,
+      waitingLimitsOf(this.options.connection),
       this.tally,
       (message, inbox) => readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
@@ -393,4 +396,10 @@ function newClientId(): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Requests that wait for their inbox have not reached the engine yet, and are messages that wait all the same. */
+function withUnsent({ engine, requests }: Session): PubSubMetrics {
+  const metrics = engine.metrics();
+  return { ...metrics, waiting: metrics.waiting + requests.unsentCount };
 }

@@ -21,7 +21,7 @@ export class NoSubscribersError extends ClusterPubSubError {
 }
 
 /**
- * A request was sent but not answered in time. Its handler may have run, or may still be running.
+ * A request was not answered in time. Unless it was not even `sent`, its handler may have run, or may still be running.
  *
  * @publicApi
  */
@@ -31,11 +31,16 @@ export class RequestTimeoutError extends ClusterPubSubError {
     /** How long the client waited, in ms. */
     readonly timeout: number,
     options?: ErrorOptions,
+    /** Whether it was sent. If not, it waited for a node that is away, and no handler has seen it. */
+    readonly sent = true,
   ) {
     super(
       'REQUEST_TIMEOUT',
-      `No answer to "${pattern}" within ${String(timeout)} ms. The handler may have run. Raise requestTimeout, or ` +
-        `set it for one request with ClusterPubSubRecordBuilder#setTimeout().`,
+      sent
+        ? `No answer to "${pattern}" within ${String(timeout)} ms. The handler may have run. Raise requestTimeout, or ` +
+            `set it for one request with ClusterPubSubRecordBuilder#setTimeout().`
+        : `"${pattern}" could not be sent within ${String(timeout)} ms, for a node of the cluster does not answer. ` +
+            `No handler has seen it; ask health() which node.`,
       options,
     );
   }

@@ -3,6 +3,7 @@ import type { DataMessage, Gap, Loss } from '../pubsub/message.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestCall } from './request-call.js';
+import type { WaitingRequests } from './waiting-requests.js';
 import { FrameEnd } from './wire.js';
 import type { WireFields } from './wire-fields.js';
 
@@ -22,8 +23,6 @@ const CHANNELS_REMEMBERED = 2_048;
  */
 export class Inbox {
   state: 'subscribing' | 'standing' | 'interrupted' | 'refused' = 'subscribing';
-  /** Requests to be published when the inbox stands. */
-  readonly waiting = new Set<RequestCall>();
   /** Requests that failed when the inbox was lost, and whose handlers are to be told when it stands again. */
   orphans: RequestCall[] = [];
   /** Why it was refused. */
@@ -33,11 +32,14 @@ export class Inbox {
     readonly name: string,
     /** What the frames of requests that are to be answered here end with. */
     readonly end: FrameEnd,
+    /** Requests to be published when the inbox stands. */
+    readonly waiting: WaitingRequests,
   ) {}
 }
 
 /** What the owner of the inboxes does about them. */
 export interface InboxOwner {
+  newWaitingRequests(inbox: string): WaitingRequests;
   received(message: DataMessage<'buffer'>, inbox: Inbox): void;
   /** The inbox stands, for the first time or again. */
   stands(inbox: Inbox): void;
@@ -75,6 +77,11 @@ export class Inboxes {
   /** The inbox in the shard of `channel`. */
   for(channel: string): Inbox {
     return this.#byChannel.get(channel) ?? this.#find(channel);
+  }
+
+  /** How many requests wait for an inbox. */
+  get waitingCount(): number {
+    return [...this.#byName.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
   #find(channel: string): Inbox {
@@ -116,7 +123,7 @@ export class Inboxes {
 
   #subscribe(name: string): Inbox {
     const fields: WireFields = this.engine.supportsSharded ? { r: name } : { r: name, c: 1 };
-    const inbox = new Inbox(name, new FrameEnd(fields, this.sequence));
+    const inbox = new Inbox(name, new FrameEnd(fields, this.sequence), this.owner.newWaitingRequests(name));
     this.#byName.set(name, inbox);
     const handlers = {
       [name]: (message: DataMessage<'buffer'>): void => this.owner.received(message, inbox),

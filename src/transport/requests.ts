@@ -10,6 +10,7 @@ import type { RequestTally } from './metrics.js';
 import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';
 import { RequestCall, type RequestKeeper, type RequestLane } from './request-call.js';
 import { RequestRoutes } from './request-routes.js';
+import { WaitingRequests, type WaitingLimits } from './waiting-requests.js';
 import { encodeSignal, type EncodedFrame, type FrameEnd } from './wire.js';
 
 /** In ms; doubled with each try. */
@@ -42,6 +43,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     names: ChannelNames,
     clientId: string,
     sequence: boolean,
+    private readonly limits: WaitingLimits,
     private readonly tally: RequestTally,
     /** Decodes a reply and gives it to {@link answer}. */
     readonly received: (message: DataMessage<'buffer'>, inbox: Inbox) => void,
@@ -53,6 +55,19 @@ export class Requests implements InboxOwner, RequestKeeper {
   /** How many wait for an answer. */
   get pendingCount(): number {
     return this.#pending.size;
+  }
+
+  /** How many have not been published, for their inbox does not stand. */
+  get unsentCount(): number {
+    return this.#inboxes.waitingCount;
+  }
+
+  newWaitingRequests(inbox: string): WaitingRequests {
+    return new WaitingRequests(
+      this.limits,
+      (call, error) => this.fail(call, error),
+      () => this.engine.nodeOf(inbox),
+    );
   }
 
   /** Opens a request; its time runs from now. Nothing is published before {@link send}. */
@@ -144,8 +159,7 @@ export class Requests implements InboxOwner, RequestKeeper {
 
   stands(inbox: Inbox): void {
     const { waiting, orphans } = inbox;
-    const ready = [...waiting];
-    waiting.clear();
+    const ready = waiting.take();
     inbox.orphans = [];
     orphans.forEach((call) => this.#cancelOrphan(call, FIRST_CANCEL_RETRY));
     for (const call of ready) {
@@ -156,7 +170,7 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   refused(inbox: Inbox): void {
-    for (const call of [...inbox.waiting]) {
+    for (const call of inbox.waiting.take()) {
       this.fail(call, inbox.error);
     }
   }
@@ -219,7 +233,7 @@ export class Requests implements InboxOwner, RequestKeeper {
 
   #expire(call: RequestCall): void {
     const published = call.isPublished;
-    this.fail(call, new RequestTimeoutError(call.route, call.timeout), 'timeouts');
+    this.fail(call, new RequestTimeoutError(call.route, call.timeout, {}, published), 'timeouts');
     if (published) {
       this.#cancel(call);
     }

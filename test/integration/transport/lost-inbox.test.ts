@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom, lastValueFrom, Observable } from 'rxjs';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
+import type { ClusterPubSubClient, ClusterPubSubOptions } from '../../../src/transport/index.js';
 import { Harness, outcome, Signal } from './harness.js';
 
 let cluster: LocalCluster;
@@ -68,4 +69,56 @@ it('a request made while the inbox is lost waits until it stands again', async (
   await dropInbox();
   await lost.promise;
   expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
+});
+
+describe('requests made while their node is away', () => {
+  /** A client whose inbox has just been lost, for the cluster hangs. */
+  async function cutOff(options: Partial<ClusterPubSubOptions>): Promise<ClusterPubSubClient> {
+    await harness.server({ ping: () => 'pong' });
+    const client = harness.client({ probeInterval: 100, probeTimeout: 100, ...options });
+    expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
+    const lost = new Signal();
+    client.on('lost', () => lost.resolve());
+    await Promise.all(cluster.nodes.map((node) => cluster.pause(node)));
+    await lost.promise;
+    return client;
+  }
+
+  afterEach(() => Promise.all(cluster.nodes.map((node) => cluster.resume(node))));
+
+  it('wait as long as messages do, then fail as not delivered, long before their own timeout', async () => {
+    const client = await cutOff({ commandTimeout: 300, requestTimeout: 60_000 });
+    const requests = [outcome(client.send('ping', 1)), outcome(client.send('ping', 2))];
+    await new Promise(setImmediate); // they are encoded in a step of their own
+    expect(client.metrics().pubsub).toMatchObject({ waiting: 2 });
+    for (const request of requests) {
+      expect(await request).toMatchObject({ error: { code: 'PUBLISH_FAILED', outcome: 'not-delivered' } });
+    }
+    expect(client.metrics()).toMatchObject({ inFlight: 0, pubsub: { waiting: 0 } });
+  });
+
+  it('are refused from the one on that is more than may wait', async () => {
+    const client = await cutOff({ commandTimeout: 300, maxQueuedMessages: 2 });
+    const requests = [1, 2, 3].map((data) => outcome(client.send('ping', data)));
+    const failed = await Promise.all(requests);
+    expect(failed.map(({ error }) => (error as { code: string }).code)).toEqual([
+      'PUBLISH_FAILED',
+      'PUBLISH_FAILED',
+      'QUEUE_FULL',
+    ]);
+  });
+
+  it('push out the oldest where the options say so', async () => {
+    const client = await cutOff({ commandTimeout: 300, maxQueuedMessages: 1, onOverflow: 'drop-oldest' });
+    const [oldest, newest] = [outcome(client.send('ping', 1)), outcome(client.send('ping', 2))];
+    expect(await oldest).toMatchObject({ error: { code: 'QUEUE_FULL' } });
+    expect(await newest).toMatchObject({ error: { code: 'PUBLISH_FAILED' } });
+  });
+
+  it('say when their own time is over that no handler has seen them', async () => {
+    const client = await cutOff({ commandTimeout: 60_000, requestTimeout: 200 });
+    expect(await outcome(client.send('ping', 1))).toMatchObject({
+      error: { code: 'REQUEST_TIMEOUT', sent: false },
+    });
+  });
 });

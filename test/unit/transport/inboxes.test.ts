@@ -3,6 +3,7 @@ import { slotOf } from '../../../src/pubsub/channel-key.js';
 import { ChannelNames } from '../../../src/transport/channels.js';
 import type { Engine } from '../../../src/transport/engine-events.js';
 import { Inboxes } from '../../../src/transport/inboxes.js';
+import { WaitingRequests, waitingLimitsOf } from '../../../src/transport/waiting-requests.js';
 
 /** Inboxes of a client that sees slots owned like this; nothing is ever confirmed. */
 function inboxes(ownerOf: (slot: number) => string | undefined) {
@@ -16,7 +17,14 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
       return ownerOf(slotOf(channel));
     },
   };
+  const limits = waitingLimitsOf({ nodes: [7000] });
   const owner = {
+    newWaitingRequests: () =>
+      new WaitingRequests(
+        limits,
+        () => undefined,
+        () => undefined,
+      ),
     received: () => undefined,
     stands: () => undefined,
     refused: () => undefined,
