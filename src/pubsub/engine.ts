@@ -108,10 +108,7 @@ export class Engine<E extends PubSubEncoding> {
         // A server that is no cluster has answered on a connection; one who gave up must not be kept alive by it.
         connections.keepOnly(new Set());
       },
-      changed: (status, before) => {
-        if (before === 'reconnecting' && status === 'connected') {
-          metrics.reconnects += 1;
-        }
+      changed: (status) => {
         announcer.tell('status', status);
       },
     });
@@ -188,8 +185,14 @@ export class Engine<E extends PubSubEncoding> {
         error: (error) => {
           announcer.error(error);
         },
-        settled: (whole) => {
-          this.lifecycle.settled(whole);
+        broken: () => {
+          this.lifecycle.settled(false);
+        },
+        whole: (by) => {
+          if (by === 'recovery') {
+            metrics.reconnects += 1;
+          }
+          this.lifecycle.settled(true);
         },
       },
     );

@@ -7,7 +7,7 @@ export interface LifecycleSteps {
   find(signal: AbortSignal): Promise<void>;
   /** The cluster was not found: nothing that was opened on the way is to stay. */
   notFound(): void;
-  changed(status: PubSubStatus, before: PubSubStatus): void;
+  changed(status: PubSubStatus): void;
 }
 
 /**
@@ -65,7 +65,7 @@ export class Lifecycle {
     return this.#connecting;
   }
 
-  /** Whether all that is subscribed stands. */
+  /** Whether all that is wanted stands. */
   settled(whole: boolean): void {
     if (this.open) {
       this.#become(whole ? 'connected' : 'reconnecting');
@@ -97,7 +97,7 @@ export class Lifecycle {
     const before = this.#status;
     if (status !== before && before !== 'closed') {
       this.#status = status;
-      this.steps.changed(status, before);
+      this.steps.changed(status);
     }
   }
 }

@@ -11,8 +11,10 @@ export interface LossEvents {
   lost(loss: Loss): void;
   /** Subscriptions that stand again. */
   gap(gap: Gap): void;
-  /** Whether everything wanted stands, told when that changes. */
-  settled(whole: boolean): void;
+  /** Something wanted stands nowhere, for the first time since all was `whole`. */
+  broken(): void;
+  /** Nothing is lost any more: all stands again, or what did not is no longer wanted. */
+  whole(by: 'recovery' | 'unsubscribing'): void;
 }
 
 /**
@@ -59,7 +61,7 @@ export class Losses {
   /** They stand nowhere, for one and the same cause. */
   lose(subscriptions: readonly Subscription[], cause: Cause): void {
     if (subscriptions.length > 0 && this.#lost.size === 0) {
-      this.events.settled(false);
+      this.events.broken();
     }
     for (const subscription of subscriptions) {
       const earlier = subscription.following;
@@ -80,7 +82,7 @@ export class Losses {
       subscription.lost = undefined;
       this.missed(subscription, lost);
     }
-    this.#settle(subscription);
+    this.#settle(subscription, 'recovery');
   }
 
   /** It stands, but may have missed something since the cause. */
@@ -102,12 +104,12 @@ export class Losses {
   /** It is not wanted any more. */
   forget(subscription: Subscription): void {
     this.#endFollowing(subscription);
-    this.#settle(subscription);
+    this.#settle(subscription, 'unsubscribing');
   }
 
-  #settle(subscription: Subscription): void {
+  #settle(subscription: Subscription, by: 'recovery' | 'unsubscribing'): void {
     if (this.#lost.delete(subscription) && this.#lost.size === 0) {
-      this.events.settled(true);
+      this.events.whole(by);
     }
   }
 

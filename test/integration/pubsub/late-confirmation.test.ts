@@ -44,7 +44,8 @@ describe('a subscription whose slot moves while its node hangs', () => {
         lost: () => undefined,
         gap: () => undefined,
         error: () => undefined,
-        settled: () => undefined,
+        broken: () => undefined,
+        whole: () => undefined,
       },
     );
   });

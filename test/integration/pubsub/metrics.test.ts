@@ -128,6 +128,22 @@ describe('metrics()', () => {
     });
   });
 
+  it('counts no recovery where what was lost is no longer wanted', async () => {
+    const channel = unique();
+    const pubsub = open({}, { nodes: cluster.nodes, probeInterval: 100, probeTimeout: 100 });
+    await pubsub.ssubscribe(channel);
+    const node = cluster.nodes.find(({ host, port }) => `${host}:${port}` === pubsub.nodeOf(channel))!;
+    const lost = next(pubsub, 'lost');
+    await cluster.pause(node);
+    try {
+      await lost;
+      await pubsub.sunsubscribe(channel);
+      expect(pubsub.metrics()).toMatchObject({ desired: 0, reconnects: 0, gaps: 0 });
+    } finally {
+      await cluster.resume(node);
+    }
+  });
+
   it('counts publishes that failed', async () => {
     const channel = unique();
     const pubsub = open({}, { nodes: cluster.nodes, maxQueuedMessages: 5 });
