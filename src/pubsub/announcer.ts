@@ -11,6 +11,7 @@ import type { PublishCommand } from './publication.js';
 /** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
 export class Announcer {
   #lastGap: Gap | undefined;
+  readonly #warned = new Set<string>();
 
   constructor(
     private readonly pubsub: ClusterPubSub<PubSubEncoding>,
@@ -39,12 +40,20 @@ export class Announcer {
     this.tell('gap', gap);
   }
 
-  /** Without a listener it is not thrown, as Node would: whoever called is told by what failed. */
+  /**
+   * What goes wrong in the background. Without a listener Node would throw it, and end a process for what passes by
+   * itself; so it is a warning of the process, the first of each code, for nobody else would tell.
+   */
   error(error: ClusterPubSubError): void {
     if (this.pubsub.listenerCount('error') > 0) {
       this.tell('error', error);
-    } else {
-      this.#tellDiagnostics('error', error);
+      return;
+    }
+    this.#tellDiagnostics('error', error);
+    if (!this.#warned.has(error.code)) {
+      this.#warned.add(error.code);
+      const detail = "Listen to 'error' of the ClusterPubSub to hear of all such errors; this is the first.";
+      process.emitWarning(error.message, { type: 'ClusterPubSubWarning', code: error.code, detail });
     }
   }
 

@@ -28,7 +28,10 @@ import {
 } from './subscribe-arguments.js';
 import { isSharded, KINDS } from './subscription-kind.js';
 
-/** What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: they are told by what failed. */
+/**
+ * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a
+ * warning of the process.
+ */
 export interface ClusterPubSubEvents {
   /** Subscriptions stand again that did not for a while: what was published meanwhile may be missing. */
   gap: [gap: Gap];

@@ -42,6 +42,7 @@ export class Mailbox<E extends PubSubEncoding> {
   readonly #onHandlerError: PubSubOptions<E>['onHandlerError'];
   readonly #pushHandler: PubSubOptions['pushHandler'];
   readonly #queue: MessageQueue<PubSubMessage<E>>;
+  readonly #overflow: OverflowReport;
 
   /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
   constructor(
@@ -62,21 +63,21 @@ export class Mailbox<E extends PubSubEncoding> {
     this.#strict = encodingErrors === 'strict' && this.#encoding === 'utf8';
     this.#onHandlerError = readFunction('onHandlerError', options.onHandlerError);
     this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', options.pushHandler);
-    const overflow = new OverflowReport((gap) => {
+    this.#overflow = new OverflowReport((gap) => {
       events.gap(gap);
     });
     const policy = readChoice('bufferPolicy', options.bufferPolicy, ['drop-oldest', 'drop-newest']);
     this.#queue = new MessageQueue(options.bufferLimit, policy, (message) => {
-      overflow.dropped(message);
+      this.#overflow.dropped(message);
     });
   }
 
   /** How many messages nobody read in time. */
   get dropped(): number {
-    return this.#queue.dropped;
+    return this.#overflow.count;
   }
 
-  /** How many messages wait to be read. */
+  /** How many messages and confirmations wait to be read. */
   get unread(): number {
     return this.#queue.length;
   }

@@ -24,7 +24,6 @@ interface Reader<T> {
 export class MessageQueue<T> {
   readonly #items = new Fifo<T>();
   readonly #readers = new Set<Reader<T>>();
-  #dropped = 0;
 
   constructor(
     private readonly limit: number,
@@ -34,11 +33,6 @@ export class MessageQueue<T> {
 
   get length(): number {
     return this.#items.length;
-  }
-
-  /** How many messages were dropped because nobody read them in time. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   push(item: T): void {
@@ -55,7 +49,6 @@ export class MessageQueue<T> {
       return; // those who read now do not want it
     }
     if (this.#items.length >= this.limit) {
-      this.#dropped += 1;
       if (this.policy === 'drop-newest') {
         this.onDropped(item);
         return;

@@ -64,8 +64,9 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
   /** `utf8` (default) gives strings; `buffer` gives `Buffer`s for channel, pattern and data, byte for byte. */
   encoding?: E | undefined;
   /**
-   * How many messages without a handler wait for `listen()` or `getMessage()`. When full, one is dropped, counted in
-   * `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many. Default 10,000.
+   * How many messages without a handler, and confirmations, wait for `listen()` or `getMessage()`. When full, one is
+   * dropped; messages are counted in `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many.
+   * Default 10,000.
    */
   bufferLimit?: number | undefined;
   /** Which one that is: the one that has waited longest (`drop-oldest`, default), or the new one. */

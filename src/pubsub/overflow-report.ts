@@ -16,13 +16,21 @@ interface Overflow {
 export class OverflowReport {
   readonly #overflows = new Map<SubscriptionKindName, Overflow>();
 
+  #count = 0;
+
   constructor(private readonly report: (gap: Gap) => void) {}
 
-  /** A confirmation is no loss. */
+  /** How many messages were dropped. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A confirmation is no loss: who has handlers alone need not read them. */
   dropped(message: PubSubMessage<PubSubEncoding>): void {
     if (isConfirmation(message)) {
       return;
     }
+    this.#count += 1;
     if (this.#overflows.size === 0) {
       setImmediate(() => {
         this.#flush();

@@ -109,6 +109,12 @@ describe('metrics()', () => {
     expect(pubsub.dropped).toBe(7);
   });
 
+  it('counts no confirmation as dropped: who has handlers alone need not read them', async () => {
+    const pubsub = open({ bufferLimit: 3 }, { nodes: cluster.nodes });
+    await pubsub.subscribe(Object.fromEntries(uniques(10).map((name) => [name, () => undefined])));
+    expect(pubsub.metrics()).toMatchObject({ confirmed: 10, dropped: 0, gaps: 0 });
+  });
+
   it('counts connections that were lost, and the gaps that this made', async () => {
     const channels = uniques(40);
     const pubsub = open({}, { nodes: cluster.nodes });
