@@ -70,8 +70,8 @@ function pack(folder) {
   });
   if (status !== 0) throw new Error('npm pack failed; see above.');
   const [{ filename, files }] = JSON.parse(stdout);
-  const found = new Set(files.map(({ path }) => path.replace(/^dist\/.*/, 'dist')));
-  const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'];
+  const found = new Set(files.map(({ path }) => path.replace(/^(dist|docs)\/.*/, '$1')));
+  const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json'];
   if ([...found].sort().join() !== wanted.join()) {
     throw new Error(`It holds ${[...found].sort().join(', ')}; it should hold ${wanted.join(', ')}.`);
   }

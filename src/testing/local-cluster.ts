@@ -9,9 +9,14 @@ import type { RedisProcess } from './redis-process.js';
 import { ServerGroup } from './server-group.js';
 import { passwordOf, type LocalServerOptions } from './server-options.js';
 
+/** Above it there would be no place for the bus port. */
+const highestPort = 55_535;
+
 export interface LocalClusterOptions extends LocalServerOptions {
   /** How many masters share the slots. Default 3; with fewer there is no majority to fail over a lost one. */
   readonly masters?: number | undefined;
+  /** The port of the first node; the others have those after it. Each needs its bus port (10000 more) as well. Default: free ones. */
+  readonly port?: number | undefined;
   /** How many replicas each master has. Default 1. */
   readonly replicas?: number | undefined;
   /** `cluster-node-timeout`: after how many milliseconds of silence a node counts as lost. Default 2000. */
@@ -21,8 +26,8 @@ export interface LocalClusterOptions extends LocalServerOptions {
 }
 
 /**
- * Starts a real Redis Cluster of `redis-server` (or `valkey-server`) processes on free loopback ports, with a
- * temporary folder of its own. Resolves when every node reports a working cluster and knows every other.
+ * Starts a real Redis Cluster of `redis-server` (or `valkey-server`) processes on loopback ports, with a temporary
+ * folder of its own. Resolves when every node reports a working cluster and knows every other.
  *
  * `stop()` ends it; should the process that started it die instead, even by `kill -9`, a watchdog does.
  *
@@ -41,15 +46,18 @@ export interface LocalClusterOptions extends LocalServerOptions {
  * @throws LocalClusterError `REDIS_SERVER_NOT_FOUND` · `REDIS_SERVER_FAILED` · `TIMEOUT` · `REFUSED`
  */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
-  const { masters = 3, replicas = 1, nodeTimeout = 2_000, timeout = 20_000 } = options;
+  const { masters = 3, replicas = 1, port, nodeTimeout = 2_000, timeout = 20_000 } = options;
   if (masters < 1 || replicas < 0 || !Number.isInteger(masters) || !Number.isInteger(replicas)) {
     throw new RangeError(
       `A cluster has 1 or more masters and 0 or more replicas, not ${masters} and ${replicas}.`,
     );
   }
+  if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= highestPort)) {
+    throw new RangeError(`port is a number from 1 to ${highestPort}, not ${port}.`);
+  }
   const group = new ServerGroup({ ...clusterConfig(nodeTimeout), ...options.config }, passwordOf(options));
   try {
-    const servers = await group.launch(masters * (1 + replicas));
+    const servers = await group.launch(masters * (1 + replicas), port);
     const plan = assign(servers, masters);
     await group.control((control) => formCluster(control, plan, timeout));
     return new LocalCluster(group, timeout);

@@ -62,9 +62,9 @@ export class ServerGroup {
     return this.#servers.filter(({ state }) => state === 'running');
   }
 
-  /** Starts `count` servers and resolves when they serve. */
-  launch(count: number): Promise<RedisProcess[]> {
-    const launching = this.#launch(count);
+  /** Starts `count` servers, on ports from `firstPort` up or on free ones, and resolves when they serve. */
+  launch(count: number, firstPort?: number): Promise<RedisProcess[]> {
+    const launching = this.#launch(count, firstPort);
     this.#launching = launching.catch(() => undefined);
     return launching;
   }
@@ -117,9 +117,13 @@ export class ServerGroup {
     await this.#watchdog.release();
   }
 
-  async #launch(count: number): Promise<RedisProcess[]> {
-    const ports = await findFreePorts(count);
-    const results = await Promise.allSettled(ports.map((port) => this.#launchOne(port)));
+  async #launch(count: number, firstPort: number | undefined): Promise<RedisProcess[]> {
+    const ports =
+      firstPort === undefined
+        ? await findFreePorts(count)
+        : Array.from({ length: count }, (_, index) => firstPort + index);
+    const tries = firstPort === undefined ? attempts : 1;
+    const results = await Promise.allSettled(ports.map((port) => this.#launchOne(port, tries)));
     const launched = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     // Those that did start are on the list whatever became of the others, so that stop() ends them.
     this.#servers.push(...launched);
@@ -128,7 +132,7 @@ export class ServerGroup {
     return launched;
   }
 
-  async #launchOne(port: number): Promise<RedisProcess> {
+  async #launchOne(port: number, tries: number): Promise<RedisProcess> {
     for (let attempt = 1; ; attempt++) {
       const server = new RedisProcess(port, this.#program, this.#folder, this.#config, this.#watchdog);
       try {
@@ -136,7 +140,7 @@ export class ServerGroup {
         return server;
       } catch (error) {
         await server.terminate();
-        if (attempt === attempts || !/address already in use/i.test(server.lastWords)) throw error;
+        if (attempt === tries || !/address already in use/i.test(server.lastWords)) throw error;
         [port] = (await findFreePorts(1)) as [number];
       }
     }

@@ -47,7 +47,7 @@ function moduleOf(code: string): string {
 }
 
 function isOfClass(part: string): boolean {
-  return /^\n?(@(?!Controller|Module)|constructor)/.test(part);
+  return /^\n?(@(?!Controller|Module|Catch)|constructor)/.test(part);
 }
 
 /** What the blocks take for granted. */
@@ -60,17 +60,20 @@ import type * as rxjs from 'rxjs';
 import type * as ours from 'nestjs-cluster-pubsub';
 declare global {
   const { beforeAll, afterAll }: typeof jest;
-  const { Get, Inject }: typeof common;
+  const { Catch, Get, Inject }: typeof common;
   const { ClientsModule, Ctx, EventPattern, MessagePattern, Payload }: typeof microservices;
   const { HealthCheck, HealthCheckService }: typeof terminus;
   const { firstValueFrom }: typeof rxjs;
   const {
-    ClusterPubSub, ClusterPubSubClient, ClusterPubSubContext, ClusterPubSubModule, ClusterPubSubRecordBuilder,
+    ClusterPubSub, ClusterPubSubClient, ClusterPubSubContext, ClusterPubSubError, ClusterPubSubModule, ClusterPubSubRecordBuilder,
     ClusterPubSubServer, InjectClusterPubSub, InjectClusterPubSubClient,
   }: typeof ours;
   type ClusterPubSub<E extends 'utf8' | 'buffer' = 'utf8'> = ours.ClusterPubSub<E>;
   type ClusterPubSubClient = ours.ClusterPubSubClient;
+  type ArgumentsHost = common.ArgumentsHost;
+  type ExceptionFilter<T> = common.ExceptionFilter<T>;
   type ClusterPubSubContext = ours.ClusterPubSubContext;
+  type ClusterPubSubError = ours.ClusterPubSubError;
   type HealthCheckService = terminus.HealthCheckService;
   type Observable<T> = rxjs.Observable<T>;
   const nodes: { host: string; port: number }[];

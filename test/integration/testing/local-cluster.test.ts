@@ -1,8 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { Cluster, Redis } from 'ioredis';
+import { findFreePorts } from '../../../src/testing/ports.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { isAlive } from '../../support/processes.js';
+
+describe('a local cluster on ports of your choice', () => {
+  it('has them one after the other, and refuses those that are taken', async () => {
+    const [port] = (await findFreePorts(1)) as [number];
+    await using cluster = await startLocalCluster({ masters: 1, replicas: 1, port });
+    expect(cluster.nodes.map((node) => node.port)).toEqual([port, port + 1]);
+    await expect(startLocalCluster({ masters: 1, replicas: 0, port })).rejects.toMatchObject({
+      code: 'REDIS_SERVER_FAILED',
+    });
+  });
+
+  it.each([0, 1.5, 60_000, NaN])('refuses %d', async (port) => {
+    await expect(startLocalCluster({ port })).rejects.toThrow(RangeError);
+  });
+});
 
 describe('a local cluster', () => {
   let cluster: LocalCluster;
