@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'ncps-pack-'));
-const allowed = /^(dist\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
+const allowed = /^(dist\/|docs\/[a-z]+\.md$|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
 
 function run(tool, ...args) {
   execFileSync(join(root, 'node_modules', '.bin', tool), args, { cwd: root, stdio: 'inherit' });
