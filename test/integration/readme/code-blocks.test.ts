@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
-import { readme } from '../../support/readme.js';
+import { guides } from '../../support/readme.js';
 
 const root = process.cwd();
 
-it('every TypeScript block of the README passes the type checker, once its …s are filled in and its names exist', async () => {
+it('every TypeScript block of the README and the guides passes the type checker, once its …s are filled in and its names exist', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ncps-readme-'));
   try {
     const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
@@ -16,9 +16,11 @@ it('every TypeScript block of the README passes the type checker, once its …s 
     write('package.json', JSON.stringify({ type: 'module' }));
     write('tsconfig.json', JSON.stringify({ extends: join(root, 'tsconfig.json'), include: ['.'] }));
     write('globals.ts', globals);
-    const blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!);
-    expect(blocks.length).toBeGreaterThan(10);
-    blocks.forEach((code, index) => write(`block-${index + 1}.ts`, moduleOf(code)));
+    for (const [name, text] of guides) {
+      const blocks = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!);
+      expect(blocks.length).toBeGreaterThan(0);
+      blocks.forEach((code, index) => write(`${basename(name, '.md')}-${index + 1}.ts`, moduleOf(code)));
+    }
     const { stdout } = await promisify(execFile)(process.execPath, [
       tsc,
       '-p',
@@ -60,7 +62,7 @@ import type * as rxjs from 'rxjs';
 import type * as ours from 'nestjs-cluster-pubsub';
 declare global {
   const { beforeAll, afterAll }: typeof jest;
-  const { Catch, Get, Inject }: typeof common;
+  const { Catch, Controller, Get, Header, Inject }: typeof common;
   const { ClientsModule, Ctx, EventPattern, MessagePattern, Payload }: typeof microservices;
   const { HealthCheck, HealthCheckService }: typeof terminus;
   const { firstValueFrom }: typeof rxjs;
@@ -76,6 +78,9 @@ declare global {
   type ClusterPubSubError = ours.ClusterPubSubError;
   type HealthCheckService = terminus.HealthCheckService;
   type Observable<T> = rxjs.Observable<T>;
+  const pubsub: ours.ClusterPubSub;
+  const app: common.INestApplication;
+  function alert(text: string): void;
   const nodes: { host: string; port: number }[];
   const auditNodes: typeof nodes;
   const client: ours.ClusterPubSubClient;
