@@ -10,6 +10,9 @@ export interface OpenSocket {
   close(): void;
 }
 
+/** What the parsers of ioredis 5 and 6 say of bytes that are none of Redis's. */
+const NO_REDIS = /RESP type|as reply type byte/i;
+
 const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:username-)?password/i;
 
 /**
@@ -66,7 +69,9 @@ export class ConnectionFactory {
       streamOf(redis)?.destroy();
     };
     // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
-    const deadline = setTimeout(giveUp, timeout, `no answer within ${String(timeout)} ms`);
+    const isTls = this.#redisOptions.tls !== undefined;
+    const late = `no answer within ${String(timeout)} ms${isTls ? ' (is it TLS that it speaks?)' : ''}`;
+    const deadline = setTimeout(giveUp, timeout, late);
     this.#attempts.add(giveUp);
     try {
       const host = await Promise.race([this.#lookup(address.host), end]);
@@ -135,7 +140,10 @@ function describe(node: string, cause: unknown): ClusterPubSubError {
     // ioredis hangs the command on its errors, and AUTH and HELLO carry the password.
     Reflect.deleteProperty(cause, 'command');
   }
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const message = NO_REDIS.test(said)
+    ? 'what answers there does not speak the Redis protocol. Is it the right port, and does it want TLS?'
+    : said;
   return AUTHENTICATION_FAILURE.test(message)
     ? new AuthenticationError(node, message, { cause })
     : new ClusterUnreachableError(`Cannot connect to Redis at ${node}: ${message}`, { cause });

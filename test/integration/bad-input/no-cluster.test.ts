@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
@@ -18,6 +21,7 @@ const [connectTimeout, slack] = [500, 3_000];
 let standalone: LocalRedis;
 let silent: LocalRedis;
 let cluster: LocalCluster;
+const website = createServer((_, response) => response.end('Hello'));
 let program: UserProgram | undefined;
 
 beforeAll(async () => {
@@ -27,9 +31,13 @@ beforeAll(async () => {
     startLocalCluster({ masters: 1, replicas: 0, password: 'right-secret' }),
   ]);
   await silent.pause();
+  await once(website.listen(0, host), 'listening');
 });
 afterEach(() => program?.remove());
-afterAll(() => Promise.all([standalone.stop(), silent.stop(), cluster.stop()]));
+afterAll(() => {
+  website.close();
+  return Promise.all([standalone.stop(), silent.stop(), cluster.stop()]);
+});
 
 interface Situation {
   readonly code: string;
@@ -45,6 +53,17 @@ const situations: Record<string, Situation> = {
     code: 'CLUSTER_UNREACHABLE',
     says: /no answer within 500 ms/,
     port: () => silent.port,
+  },
+  'it is no Redis': {
+    code: 'CLUSTER_UNREACHABLE',
+    says: /does not speak the Redis protocol/,
+    port: () => (website.address() as AddressInfo).port,
+  },
+  'TLS is asked for, and Redis speaks none': {
+    code: 'CLUSTER_UNREACHABLE',
+    says: /TLS/,
+    port: () => standalone.port,
+    redisOptions: { tls: {} },
   },
   'a Redis is no cluster': {
     code: 'NOT_A_CLUSTER',
