@@ -13,6 +13,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { Emission } from './emission.js';
+import { errorText } from './error-text.js';
 import { NotConnectedError } from './errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 import { register } from './live-parts.js';
@@ -79,7 +80,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
-    this.failedEmits.log(`An event that nobody watches was not published: ${messageOf(error)}`);
+    this.failedEmits.log(`An event that nobody watches was not published: ${errorText(error)}`);
   /** What the frames of events without headers end with. */
   private readonly eventEnd: FrameEnd;
   private readonly tally = newRequestTally();
@@ -389,8 +390,4 @@ function isMissing(value: unknown): boolean {
 /** Ten characters of base64url: short, for it travels with every request, and never the same twice. */
 function newClientId(): string {
   return randomBytes(8).toString('base64url').slice(0, 10);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -20,6 +20,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
+import { errorStack, errorText } from './error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
@@ -84,7 +85,7 @@ export class ClusterPubSubServer
   private readonly events: EngineEvents;
   private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
   private readonly handlings = new Handlings(this);
-  private readonly replyProblems = new RateLimitedLog((line) => this.logger.error(line));
+  private readonly problems = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
   private session: Session | undefined;
   private closing: Promise<void> | undefined;
 
@@ -319,12 +320,9 @@ export class ClusterPubSubServer
   }
 
   private logProblem(route: string, problem: string, error: unknown): void {
-    const line = `${problem} ("${route}"): ${error instanceof Error ? error.message : JSON.stringify(error)}`;
-    if (typeof (error as { code?: unknown } | null | undefined)?.code === 'string') {
-      this.replyProblems.log(line, (error as { code: string }).code);
-    } else {
-      this.logger.error(line, error instanceof Error ? error.stack : undefined);
-    }
+    const what = `${problem} ("${route}")`;
+    // Not by its code, of which the application may have any number: nor is one handler to hide another.
+    this.problems.log(`${what}: ${errorText(error)}`, what, errorStack(error));
   }
 }
 
