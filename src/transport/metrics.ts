@@ -18,14 +18,14 @@ export interface ClusterPubSubServerMetrics {
   readonly failed: number;
   /** Messages that could not be read, and were dropped. */
   readonly malformed: number;
-  /** Handlers that run now, or whose answer is on its way. */
+  /** Handlers that run now, or whose answer is on its way; those that `close()` waits for among them. */
   readonly running: number;
   /**
    * How long handlers took. Undefined until somebody has subscribed to the diagnostics channel
    * `nestjs-cluster-pubsub:handled`, as the Prometheus and OpenTelemetry adapters do; filled while somebody does.
    */
   readonly handlerTime: Durations | undefined;
-  /** Of the engine underneath, since `listen()`; undefined while there is none. */
+  /** Of the engine underneath, since `listen()`; undefined while there is none, and once `close()` has resolved. */
   readonly pubsub: PubSubMetrics | undefined;
 }
 

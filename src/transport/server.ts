@@ -87,6 +87,8 @@ export class ClusterPubSubServer
   private readonly handlings = new Handlings(this);
   private readonly problems = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
   private session: Session | undefined;
+  /** Whose handlers may still run. */
+  private readonly draining = new Set<Session>();
   private closing: Promise<void> | undefined;
 
   /** @throws {InvalidArgumentError} naming the option that cannot work. */
@@ -116,6 +118,7 @@ export class ClusterPubSubServer
   /** What was counted since this server was made, and what is the case now. */
   metrics(): ClusterPubSubServerMetrics {
     const { requests, events, declined, failed, times } = this.handlings;
+    const sessions = [...this.draining, ...(this.session === undefined ? [] : [this.session])];
     return {
       kind: 'server',
       requests,
@@ -123,9 +126,9 @@ export class ClusterPubSubServer
       declined,
       failed,
       malformed: this.malformed,
-      running: this.session?.work.size ?? 0,
+      running: sessions.reduce((sum, { work }) => sum + work.size, 0),
       handlerTime: times,
-      pubsub: this.session?.engine.metrics(),
+      pubsub: sessions.at(-1)?.engine.metrics(),
     };
   }
 
@@ -182,7 +185,8 @@ export class ClusterPubSubServer
       this.session = undefined;
       session.leave?.();
       this.events.unbind();
-      this.closing = this.shutDown(session);
+      this.draining.add(session);
+      this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
     }
     return this.closing ?? Promise.resolve();
   }
