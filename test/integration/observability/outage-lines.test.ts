@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
+import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
@@ -86,8 +87,9 @@ it('a master that stays away soon after an interruption of a moment is written o
   await listen(server);
   const isWhole = (): boolean => server.metrics().pubsub!.confirmed === server.metrics().pubsub!.desired;
   const [victim] = await cluster.masters();
-  const plain = quiet.redis(cluster.nodes.findIndex(({ port }) => port === victim!.port));
+  const plain = new Redis({ host: victim!.host, port: victim!.port });
   await plain.client('KILL', 'TYPE', 'PUBSUB');
+  plain.disconnect();
   await eventually(() => linesWith('stand again').length === 1 && isWhole(), 'the moment is over');
 
   for (const replica of await cluster.replicasOf(victim!)) await cluster.kill(replica);
