@@ -142,7 +142,6 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (session !== undefined) {
       this.session = undefined;
       session.leave();
-      this.events.unbind();
       session.requests.failAll(new ClosedError(ClusterPubSubClient.name));
       this.closing = session.engine.close();
     }

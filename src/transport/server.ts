@@ -184,7 +184,6 @@ export class ClusterPubSubServer
     if (session !== undefined) {
       this.session = undefined;
       session.leave?.();
-      this.events.unbind();
       this.draining.add(session);
       this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
     }
@@ -231,8 +230,7 @@ export class ClusterPubSubServer
     } catch (error) {
       if (this.session === session) {
         this.session = undefined;
-        this.events.unbind();
-      }
+        }
       await engine.close();
       throw error;
     }

@@ -108,3 +108,22 @@ it('a handler that ends after it was cut is told once all the same', async () =>
   await new Promise(setImmediate);
   expect(messages.map(({ outcome }) => outcome)).toEqual(['left', 'left']);
 });
+
+it('a server that listens anew while it drains is connected, whatever becomes of the connection before', async () => {
+  const answer = new Signal<number>();
+  const server = await harness.server({ slow: () => answer.promise }, { shutdownGracePeriod: 10_000 });
+  const heard: string[] = [];
+  server.on('status', (status) => heard.push(status));
+  const statuses: string[] = [];
+  server.status.subscribe((status) => statuses.push(status));
+  const asked = outcome(harness.client().send('slow', 1));
+  await eventually(() => server.metrics().running === 1, 'it runs');
+  const closed = server.close();
+  await listen(server);
+  answer.resolve(7);
+  await asked;
+  await closed;
+  expect([statuses.at(-1), heard.at(-1)]).toEqual(['connected', 'connected']);
+  await server.close();
+  expect([statuses.at(-1), heard.at(-1)]).toEqual(['disconnected', 'closed']);
+});
