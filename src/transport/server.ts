@@ -230,7 +230,7 @@ export class ClusterPubSubServer
     } catch (error) {
       if (this.session === session) {
         this.session = undefined;
-        }
+      }
       await engine.close();
       throw error;
     }
