@@ -58,7 +58,7 @@ export interface RequestCounts {
   readonly gaps: number;
   /** Requests that were answered with an error. */
   readonly errors: number;
-  /** Requests that failed otherwise: not published, or `close()` was called. */
+  /** Requests that failed otherwise: no cluster, not published, or `close()` was called. */
   readonly failed: number;
   /** Requests whose asker unsubscribed before the end. */
   readonly left: number;
