@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
 import { ClusterPubSubPrometheus } from '../../../src/prometheus/index.js';
 import { slotOf } from '../../../src/pubsub/channel-key.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
@@ -201,6 +201,58 @@ describe('ClusterPubSubPrometheus', () => {
     expect((await scrape(register)).value(name, { source: 'server' })).toBe(0);
     metrics.unwatch(server);
     expect((await scrape(register)).value(name, { source: 'server' })).toBeUndefined();
+  });
+
+  it('is done with a server that it leaves: handlers are not timed, and what was timed is gone from the page', async () => {
+    const register = new Registry();
+    const server = await harness.server({ ask: () => 1 });
+    const other = await harness.server({ answer: () => 1 });
+    const client = harness.client();
+    const metrics = prometheus(register).watch(server, 'left').watch(other, 'kept');
+    await outcome(client.send('ask', 1));
+    await outcome(client.send('answer', 1));
+    await eventually(() => other.metrics().handlerTime?.count === 1, 'both are timed');
+    expect((await scrape(register)).text).toContain('source="left"');
+
+    metrics.unwatch(server);
+    const page = await scrape(register);
+    expect(page.text).not.toContain('source="left"');
+    const count = 'cluster_pubsub_handler_duration_seconds_count';
+    expect(page.value(count, { source: 'kept', pattern: 'answer', type: 'request' })).toBe(1);
+
+    metrics.unwatch(other);
+    await outcome(client.send('ask', 2));
+    await outcome(client.send('answer', 2));
+    expect([server, other].map((one) => one.metrics().handlerTime?.count)).toEqual([1, 1]);
+
+    metrics.watch(other, 'back');
+    await outcome(client.send('answer', 3));
+    await eventually(() => other.metrics().handlerTime?.count === 2, 'it is timed again');
+  });
+
+  it('watches nothing any more once it is closed', () => {
+    const metrics = prometheus();
+    metrics.close();
+    expect(() => metrics.watch(harness.client(), 'shop')).toThrow(
+      expect.objectContaining({
+        code: 'CLOSED',
+        message: expect.stringContaining('ClusterPubSubPrometheus'),
+      }),
+    );
+  });
+
+  it('leaves a register as it was that has a metric of such a name', () => {
+    const register = new Registry();
+    new Counter({ name: 'cluster_pubsub_moved_total', help: 'mine', registers: [register] });
+    expect(() => prometheus(register)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('cluster_pubsub_moved_total'),
+      }),
+    );
+    expect(register.getMetricsAsArray()).toHaveLength(1);
+    register.removeSingleMetric('cluster_pubsub_moved_total');
+    expect(() => prometheus(register)).not.toThrow();
   });
 
   it('wants a name of its own for each source, and a register of its own', () => {
