@@ -251,7 +251,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return emission;
   }
 
-  protected publish(packet: ReadPacket, callback: Callback): () => void {
+  protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     return request.hasSubscribers
       ? this.watched(packet, callback, (told) => this.ask(packet, told))
       : this.ask(packet, callback);

@@ -22,17 +22,12 @@ type ClusterPubSubContextArgs = [
  * @publicApi
  */
 export class ClusterPubSubContext extends BaseRpcContext<ClusterPubSubContextArgs> {
-  constructor(
-    args: ClusterPubSubContextArgs,
-    /**
-     * Which handler got it. The packet does not say: events of foreign programs may have an id.
-     *
-     * @internal
-     */
-    readonly handledAs: HandledType = 'event',
-  ) {
-    super(args);
-  }
+  /**
+   * Which handler gets it. The packet does not say: events of foreign programs may have an id.
+   *
+   * @internal
+   */
+  handledAs: HandledType = 'event';
 
   /** The channel, with its prefix, as it is named on the cluster. */
   getChannel(): string {

@@ -263,7 +263,9 @@ function contextOf(
   packet: IncomingPacket,
   type: HandledType,
 ): ClusterPubSubContext {
-  return new ClusterPubSubContext([channel, lane.route, node, fields.h, packet], type);
+  const context = new ClusterPubSubContext([channel, lane.route, node, fields.h, packet]);
+  context.handledAs = type;
+  return context;
 }
 
 /** By the rule of Nest's own request deserializer. */
