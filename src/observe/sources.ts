@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { InvalidArgumentError } from '../pubsub/errors.js';
+import { ClosedError, InvalidArgumentError } from '../pubsub/errors.js';
 import type { PubSubMetrics } from '../pubsub/metrics.js';
 import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
@@ -26,18 +26,27 @@ type Handled = ClusterPubSubDiagnostics['nestjs-cluster-pubsub:handled'];
 const HANDLED: keyof ClusterPubSubDiagnostics = 'nestjs-cluster-pubsub:handled';
 
 /**
- * The sources that one adapter watches, by name. Handlers are timed from the first server that is added until
- * {@link close}.
+ * The sources that one adapter watches, by name. Handlers are timed while there is a server among them.
  */
 export class Sources {
   readonly #names = new Map<MetricsSource, string>();
   #readings: readonly (readonly [name: string, reading: Reading])[] | undefined;
-  #listening = false;
+  #state: 'idle' | 'timing' | 'closed' = 'idle';
 
-  constructor(private readonly record: (seconds: number, labels: HandlerLabels) => void) {}
+  constructor(
+    /** What the adapter is called. */
+    private readonly owner: string,
+    private readonly record: (seconds: number, labels: HandlerLabels) => void,
+  ) {}
 
-  /** @throws {InvalidArgumentError} when another source has the name. */
+  /**
+   * @throws {InvalidArgumentError} when another source has the name.
+   * @throws {ClosedError} after {@link close}.
+   */
   add(source: MetricsSource, name: string): void {
+    if (this.#state === 'closed') {
+      throw new ClosedError(this.owner);
+    }
     for (const [other, taken] of this.#names) {
       if (taken === name && other !== source) {
         throw new InvalidArgumentError(
@@ -46,19 +55,26 @@ export class Sources {
       }
     }
     this.#names.set(source, name);
-    if (!this.#listening && readingOf(source).server !== undefined) {
-      this.#listening = true;
+    if (this.#state === 'idle' && isServer(source)) {
+      this.#state = 'timing';
       subscribe(HANDLED, this.#handled);
     }
   }
 
-  delete(source: MetricsSource): void {
+  /** @returns the name that it had. */
+  delete(source: MetricsSource): string | undefined {
+    const name = this.#names.get(source);
     this.#names.delete(source);
+    if (this.#state === 'timing' && ![...this.#names.keys()].some(isServer)) {
+      this.#state = 'idle';
+      unsubscribe(HANDLED, this.#handled);
+    }
+    return name;
   }
 
   close(): void {
+    this.#state = 'closed';
     unsubscribe(HANDLED, this.#handled);
-    this.#listening = false;
     this.#names.clear();
   }
 
@@ -88,6 +104,10 @@ export class Sources {
       this.record(duration / 1_000, { source, pattern, type });
     }
   };
+}
+
+function isServer(source: MetricsSource): boolean {
+  return readingOf(source).server !== undefined;
 }
 
 function readingOf(source: MetricsSource): Reading {

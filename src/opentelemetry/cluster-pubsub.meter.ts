@@ -36,7 +36,9 @@ export class ClusterPubSubMeter {
         advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
       },
     );
-    this.#sources = new Sources((seconds, labels) => handlerDuration.record(seconds, { ...labels }));
+    this.#sources = new Sources(ClusterPubSubMeter.name, (seconds, labels) =>
+      handlerDuration.record(seconds, { ...labels }),
+    );
     this.#instruments = new Map(METRICS.map((row) => [newInstrument(meter, row), row]));
     meter.addBatchObservableCallback(this.#observe, [...this.#instruments.keys()]);
   }
@@ -44,6 +46,7 @@ export class ClusterPubSubMeter {
   /**
    * @param name what its metrics have as their attribute `source`
    * @throws {InvalidArgumentError} when another source has the name
+   * @throws {ClosedError} after {@link close}
    */
   watch(source: MetricsSource, name: string): this {
     this.#sources.add(source, name);

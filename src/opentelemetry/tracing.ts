@@ -7,17 +7,18 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
-  SpanStatusCode,
   type TextMapGetter,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
 import { InvalidArgumentError } from '../pubsub/errors.js';
+import { isPromiseLike } from '../pubsub/promise-like.js';
 import type { ClusterPubSubClient } from '../transport/client.js';
 import type { ClusterPubSubContext } from '../transport/context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
 import type { ClusterPubSubServer } from '../transport/server.js';
 import { INSTRUMENTATION } from './instrumentation-name.js';
+import { OpenSpans } from './open-spans.js';
 
 /** @publicApi */
 export interface TracingOptions {
@@ -33,7 +34,7 @@ type Diagnostic<Name extends keyof ClusterPubSubDiagnostics> = ClusterPubSubDiag
  * writes) to servers that {@link instrumentServer} traces. A dispatch hook that was set before is called as well; one
  * that is set later takes the place of this one.
  *
- * @returns ends it, and sets the hook that was there before
+ * @returns ends it, with the spans that are open; other hooks stay as they are
  * @throws {InvalidArgumentError} on Nest 11, which has no dispatch hook
  * @publicApi
  */
@@ -41,106 +42,127 @@ export function instrumentClient(
   client: ClusterPubSubClient,
   { tracer = trace.getTracer(INSTRUMENTATION) }: TracingOptions = {},
 ): () => void {
-  const hooked = client as unknown as { onDispatchHook?: (packet: ReadPacket) => void };
   if (!('setOnDispatchHook' in client)) {
     throw new InvalidArgumentError('Tracing a client needs Nest 12: Nest 11 has no dispatch hook.');
   }
+  const hooked = client as unknown as { onDispatchHook: DispatchHook | undefined };
   const { onDispatchHook: earlier } = hooked;
-  const spans = new WeakMap<ReadPacket, Span>();
-  client.setOnDispatchHook((packet) => {
+  const spans = new OpenSpans<ReadPacket>();
+  let isUndone = false;
+  const hook: DispatchHook = (packet) => {
     earlier?.(packet);
+    if (isUndone) {
+      return;
+    }
     const isRequest = client.dispatching === 'request';
     const pattern = patternText(packet.pattern);
     const span = tracer.startSpan(`${isRequest ? 'send' : 'publish'} ${pattern}`, {
       kind: isRequest ? SpanKind.CLIENT : SpanKind.PRODUCER,
       attributes: attributesOf(pattern, 'send', isRequest ? 'send' : 'emit'),
     });
-    spans.set(packet, span);
+    spans.begin(packet, span);
     const metadata = { ...packet.metadata };
     propagation.inject(trace.setSpan(contexts.active(), span), metadata);
     if (Object.keys(metadata).length > 0) {
       packet.metadata = metadata;
     }
-  });
+  };
+  client.setOnDispatchHook(hook);
   const over = (message: unknown): void => {
     const { packet, outcome, error } = message as Diagnostic<
       'nestjs-cluster-pubsub:request' | 'nestjs-cluster-pubsub:emit'
     >;
-    const span = spans.get(packet);
-    if (span !== undefined) {
-      noteOutcome(span, outcome, error);
-      span.end();
-    }
+    spans.end(packet, outcome, error);
   };
   subscribe('nestjs-cluster-pubsub:request', over);
   subscribe('nestjs-cluster-pubsub:emit', over);
   return () => {
+    isUndone = true;
     unsubscribe('nestjs-cluster-pubsub:request', over);
     unsubscribe('nestjs-cluster-pubsub:emit', over);
-    client.setOnDispatchHook((packet) => earlier?.(packet));
+    // Under one that was set later it stays, and only calls the one of before.
+    if (hooked.onDispatchHook === hook) {
+      hooked.onDispatchHook = earlier;
+    }
+    spans.endAll();
   };
 }
 
 /**
  * Traces what a server handles: each message is a span from the handler's start to its end, of an Observable to its
- * completion, under the trace that its sender has sent along. What the handler does itself is under that span. Processing
- * hooks that were set before are called as well; those that are set later take the place of these.
+ * completion, under the trace that its sender has sent along. What the handler does itself is under that span. A
+ * processing start hook that was set before is called as well; one that is set later takes the place of this one.
  *
- * @returns ends it, and sets the hooks that were there before
+ * @returns ends it, with the spans that are open; other hooks stay as they are
  * @publicApi
  */
 export function instrumentServer(
   server: ClusterPubSubServer,
   { tracer = trace.getTracer(INSTRUMENTATION) }: TracingOptions = {},
 ): () => void {
-  const hooked = server as unknown as { onProcessingStartHook: StartHook; onProcessingEndHook?: EndHook };
-  const { onProcessingStartHook: earlierStart, onProcessingEndHook: earlierEnd } = hooked;
-  const spans = new WeakMap<object, Span>();
-  server.setOnProcessingStartHook((transportId, context, done) => {
+  const hooked = server as unknown as { onProcessingStartHook: StartHook };
+  const { onProcessingStartHook: earlier } = hooked;
+  const spans = new OpenSpans<unknown>();
+  let isUndone = false;
+  const hook: StartHook = (transportId, context, done) => {
+    if (isUndone) {
+      return earlier(transportId, context, done);
+    }
     // Not under what is active here: that is whatever opened the connection.
     const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata(), STRINGS);
     const span = startHandling(tracer, context as ClusterPubSubContext, sent);
-    spans.set(context as object, span);
+    spans.begin(context, span);
+    let began = false;
+    const begin = (): Promise<unknown> => {
+      began = true;
+      return done();
+    };
+    const refused = (error: unknown): void => {
+      // Once the handler runs it is told of by itself, whatever the hook does.
+      if (!began) {
+        spans.end(context, 'failed', error);
+      }
+    };
     try {
-      return contexts.with(trace.setSpan(sent, span), () => earlierStart(transportId, context, done));
+      const result = contexts.with(trace.setSpan(sent, span), () => earlier(transportId, context, begin));
+      if (isPromiseLike(result)) {
+        result.then(undefined, refused);
+      }
+      return result;
     } catch (error) {
-      noteOutcome(span, 'failed', error);
-      span.end();
+      refused(error);
       throw error;
     }
-  });
-  server.setOnProcessingEndHook((transportId, context) => {
-    earlierEnd?.(transportId, context);
-    spans.get(context as object)?.end();
-  });
-  // It comes before the end hook, which does not know how it ended.
+  };
+  server.setOnProcessingStartHook(hook);
   const handled = (message: unknown): void => {
     const { context, outcome, error } = message as Diagnostic<'nestjs-cluster-pubsub:handled'>;
-    const span = spans.get(context);
-    if (span !== undefined) {
-      noteOutcome(span, outcome, error);
-    }
+    spans.end(context, outcome, error);
   };
   subscribe('nestjs-cluster-pubsub:handled', handled);
   return () => {
+    isUndone = true;
     unsubscribe('nestjs-cluster-pubsub:handled', handled);
-    server.setOnProcessingStartHook(earlierStart);
-    server.setOnProcessingEndHook((transportId, context) => earlierEnd?.(transportId, context));
+    if (hooked.onProcessingStartHook === hook) {
+      hooked.onProcessingStartHook = earlier;
+    }
+    spans.endAll();
   };
 }
 
+type DispatchHook = (packet: ReadPacket) => void;
+
 /** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
 type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => unknown;
-type EndHook = (transportId: Transport | symbol, context: unknown) => void;
 
 function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: typeof ROOT_CONTEXT): Span {
-  const { id } = context.getMessage() as { id?: unknown };
   const pattern = context.getPattern();
+  const type = context.handledAs;
   return tracer.startSpan(
     `process ${pattern}`,
     {
-      kind: id === undefined ? SpanKind.CONSUMER : SpanKind.SERVER,
-      attributes: attributesOf(pattern, 'process', id === undefined ? 'event' : 'request'),
+      kind: type === 'event' ? SpanKind.CONSUMER : SpanKind.SERVER,
+      attributes: attributesOf(pattern, 'process', type),
     },
     sent,
   );
@@ -162,24 +184,6 @@ function attributesOf(pattern: string, type: 'send' | 'process', name: string): 
     'messaging.operation.type': type,
     'messaging.operation.name': name,
   };
-}
-
-/** Never with the error's message: it may hold what a handler was given. */
-function noteOutcome(span: Span, outcome: string, error: unknown): void {
-  span.setAttribute('cluster_pubsub.outcome', outcome);
-  if (outcome === 'failed') {
-    span.setAttribute('error.type', errorType(error));
-    span.setStatus({ code: SpanStatusCode.ERROR });
-  }
-}
-
-function errorType(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  if (typeof code === 'string') {
-    return code;
-  }
-  // What semantic conventions say where nothing better is known.
-  return error instanceof Error && typeof name === 'string' ? name : '_OTHER';
 }
 
 function patternText(pattern: ReadPacket['pattern']): string {

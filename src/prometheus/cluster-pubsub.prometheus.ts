@@ -26,8 +26,11 @@ export interface ClusterPubSubPrometheusOptions {
  */
 export class ClusterPubSubPrometheus {
   readonly #register: Registry;
-  readonly #names: string[] = [];
+  readonly #names = [HANDLER_DURATION, ...METRICS].map(prometheusName);
   readonly #sources: Sources;
+  readonly #handlerDuration: Histogram<keyof HandlerLabels>;
+  /** Which handlers have been timed, by source and then by type and pattern. */
+  readonly #timed = new Map<string, Map<string, HandlerLabels>>();
 
   /** @throws {InvalidArgumentError} when the register has these metrics already: one of this kind watches many sources. */
   constructor({
@@ -35,15 +38,17 @@ export class ClusterPubSubPrometheus {
     buckets = DURATION_BUCKETS,
   }: ClusterPubSubPrometheusOptions = {}) {
     this.#register = register;
-    const handlerDuration = new Histogram<keyof HandlerLabels>({
-      name: this.#claim(prometheusName(HANDLER_DURATION)),
+    this.#names.forEach((name) => this.#assertFree(name));
+    this.#handlerDuration = new Histogram<keyof HandlerLabels>({
+      name: prometheusName(HANDLER_DURATION),
       help: HANDLER_DURATION.help,
       labelNames: ['source', 'pattern', 'type'],
       buckets: [...buckets],
       registers: [register],
     });
-    this.#sources = new Sources((seconds, { source, pattern, type }) => {
-      handlerDuration.observe({ source, pattern, type }, seconds);
+    this.#sources = new Sources(ClusterPubSubPrometheus.name, (seconds, labels) => {
+      this.#handlerDuration.observe({ ...labels }, seconds);
+      this.#noteTimed(labels);
     });
     METRICS.forEach((row) => this.#add(row));
   }
@@ -51,14 +56,20 @@ export class ClusterPubSubPrometheus {
   /**
    * @param name what its metrics have as their label `source`
    * @throws {InvalidArgumentError} when another source has the name
+   * @throws {ClosedError} after {@link close}
    */
   watch(source: MetricsSource, name: string): this {
     this.#sources.add(source, name);
     return this;
   }
 
+  /** Takes what the source has told off the page, too. */
   unwatch(source: MetricsSource): this {
-    this.#sources.delete(source);
+    const name = this.#sources.delete(source);
+    if (name !== undefined) {
+      this.#timed.get(name)?.forEach((labels) => this.#handlerDuration.remove({ ...labels }));
+      this.#timed.delete(name);
+    }
     return this;
   }
 
@@ -71,7 +82,7 @@ export class ClusterPubSubPrometheus {
   #add(row: MetricRow): void {
     const sources = this.#sources;
     const config = {
-      name: this.#claim(prometheusName(row)),
+      name: prometheusName(row),
       help: row.help,
       labelNames: ['source'] as const,
       registers: [this.#register],
@@ -95,15 +106,24 @@ export class ClusterPubSubPrometheus {
     }
   }
 
-  #claim(name: string): string {
+  #noteTimed(labels: HandlerLabels): void {
+    const { source, pattern, type } = labels;
+    const handlers = this.#timed.get(source);
+    const handler = `${type} ${pattern}`;
+    if (handlers === undefined) {
+      this.#timed.set(source, new Map([[handler, labels]]));
+    } else if (!handlers.has(handler)) {
+      handlers.set(handler, labels);
+    }
+  }
+
+  #assertFree(name: string): void {
     if (this.#register.getSingleMetric(name) !== undefined) {
       throw new InvalidArgumentError(
         `The register has a metric ${name} already. Make one ClusterPubSubPrometheus a register, and have it watch ` +
-          `all sources.`,
+          `all sources; call a metric of your own something else.`,
       );
     }
-    this.#names.push(name);
-    return name;
   }
 }
 

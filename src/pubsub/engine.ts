@@ -161,7 +161,7 @@ export class Engine<E extends PubSubEncoding> {
       sharded,
       publish: (command: PublishCommand, channel: string) =>
         new Promise<number>((published, failed) => {
-          this.#publisher.publish(command, channel, '', { published, failed }, { sequence: false });
+          this.#publisher.publish(command, channel, '', { published, failed }, { sequence: false }, true);
         }),
     };
     this.#reconciler = new Reconciler(

@@ -77,6 +77,8 @@ export class Publication implements ReplyHandler {
     /** Which call this was: what has to wait goes out in the order of the calls. */
     readonly serial: number,
     private readonly observer: PublishObserver,
+    /** Whether the engine has published it for itself. */
+    readonly isProbe = false,
   ) {}
 
   answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {

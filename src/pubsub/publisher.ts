@@ -68,7 +68,7 @@ export class Publisher implements PublicationKeeper {
     /** How stamps are written, where messages are numbered. */
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
     private readonly metrics: Metrics,
-    /** Told of each message that is given up. */
+    /** Told of each message of the application that is given up. */
     private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
     const owner = {
@@ -90,10 +90,11 @@ export class Publisher implements PublicationKeeper {
     data: OutgoingPayload,
     observer: PublishObserver,
     { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
+    isProbe = false,
   ): void {
     this.#serial += 1;
     const lane = this.#lanes.get(command, channel, via === 'patterns');
-    this.#dispatch(new Publication(this, lane, data, verifyZero, sequence, this.#serial, observer));
+    this.#dispatch(new Publication(this, lane, data, verifyZero, sequence, this.#serial, observer, isProbe));
   }
 
   /** How many messages wait to be sent. */
@@ -250,7 +251,9 @@ export class Publisher implements PublicationKeeper {
     // Whatever it is given up for: where a copy may have been taken, that is what the caller must know.
     const told =
       doubtful && !(error instanceof PublishError) ? publishFailure(publication, undefined, error) : error;
-    this.onFailure(lane.command, lane.channel, told);
+    if (!publication.isProbe) {
+      this.onFailure(lane.command, lane.channel, told);
+    }
     publication.reject(told);
   }
 }

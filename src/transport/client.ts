@@ -14,6 +14,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { Emission } from './emission.js';
+import { errorText } from './error-text.js';
 import { NotConnectedError } from './errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 import { register } from './live-parts.js';
@@ -39,6 +40,8 @@ import { FrameEnd } from './wire.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();
+
+type Callback = (packet: WritePacket) => void;
 
 /** One connection of the client, from `connect()` to `close()`. */
 interface Session {
@@ -81,7 +84,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
-    this.failedEmits.log(`An event that nobody watches was not published: ${messageOf(error)}`);
+    this.failedEmits.log(`An event that nobody watches was not published: ${errorText(error)}`);
   /** What the frames of events without headers end with. */
   private readonly eventEnd: FrameEnd;
   private readonly tally = newRequestTally();
@@ -143,7 +146,6 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (session !== undefined) {
       this.session = undefined;
       session.leave();
-      this.events.unbind();
       session.requests.failAll(new ClosedError(ClusterPubSubClient.name));
       this.closing = session.engine.close();
     }
@@ -172,7 +174,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   override send<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    if (isMissing(pattern) || isMissing(data) || this.connect !== own.connect) {
+    if (isMissing(pattern) || isMissing(data)) {
       return super.send(pattern, data);
     }
     // Nest's own goes through three Observables and as many promises, a quarter of what a request costs its client.
@@ -181,7 +183,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       const start = (): void => {
         try {
           if (this.isConnecting) {
-            this.connect().then(start, (error: unknown) => observer.error(error));
+            this.connect().then(start, unreachable);
           } else if (!observer.closed) {
             teardown = this.publish(this.newPacket('request', pattern, data), this.createObserver(observer));
           }
@@ -193,15 +195,24 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
           observer.error(error);
         }
       };
-      this.whenConnected(start, (error) => observer.error(error));
+      const unreachable = (error: unknown): void => {
+        try {
+          if (!observer.closed) {
+            const packet = this.newPacket('request', pattern, data);
+            this.watched(packet, this.createObserver(observer), (told) => this.refuse(error, told));
+          }
+        } catch {
+          observer.error(error);
+        }
+      };
+      this.whenConnected(start, unreachable);
       return () => teardown?.();
     });
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   override emit<TResult = unknown, TInput = unknown>(pattern: unknown, data: TInput): Observable<TResult> {
-    const isOverridden = this.connect !== own.connect || this.dispatchEvent !== own.dispatchEvent;
-    if (isMissing(pattern) || isMissing(data) || isOverridden) {
+    if (isMissing(pattern) || isMissing(data)) {
       return super.emit(pattern, data);
     }
     const emission = new Emission<TResult>(this.logFailedEmit);
@@ -209,54 +220,84 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       let observer: PublishObserver = emission;
       try {
         if (this.isConnecting) {
-          this.connect().then(start, (error: unknown) => emission.failed(error));
+          this.connect().then(start, unreachable);
           return;
         }
         const packet = this.newPacket('event', pattern, data);
-        if (emit.hasSubscribers) {
-          observer = watchEmit(this, this.patternOf(packet), packet, emission);
+        observer = this.begin(packet, emission);
+        if (this.dispatchEvent === own.dispatchEvent) {
+          this.postEvent(packet, observer);
+        } else {
+          this.dispatchEvent<TResult>(packet).then(
+            (value) => {
+              emission.value = value;
+              observer.published(0);
+            },
+            (error: unknown) => observer.failed(error),
+          );
         }
-        this.postEvent(packet, observer);
       } catch (error) {
         observer.failed(error);
       }
     };
-    this.whenConnected(start, (error) => emission.failed(error));
+    const unreachable = (error: unknown): void => {
+      let observer: PublishObserver = emission;
+      try {
+        observer = this.begin(this.newPacket('event', pattern, data), emission);
+      } catch {
+        // A hook that throws; why there is no cluster is told all the same.
+      }
+      observer.failed(error);
+    };
+    this.whenConnected(start, unreachable);
     return emission;
   }
 
   protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     return request.hasSubscribers
-      ? watchRequest(this, this.patternOf(packet), packet, callback, (told) => this.ask(packet, told))
+      ? this.watched(packet, callback, (told) => this.ask(packet, told))
       : this.ask(packet, callback);
   }
 
-  private ask(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+  private watched(packet: ReadPacket, callback: Callback, start: (told: Callback) => () => void): () => void {
+    return watchRequest(this, this.patternOf(packet), packet, callback, start);
+  }
+
+  /** A request that cannot even be opened. */
+  private refuse(err: unknown, callback: Callback): () => void {
+    this.tally.requests++;
+    this.tally.failed++;
+    callback({ err });
+    return () => undefined;
+  }
+
+  private ask(packet: ReadPacket, callback: Callback): () => void {
     const requests = this.session?.requests;
     if (requests === undefined) {
-      callback({ err: new ClosedError(ClusterPubSubClient.name) });
-      return () => undefined;
+      return this.refuse(new ClosedError(ClusterPubSubClient.name), callback);
+    }
+    let call: RequestCall;
+    let headers: Outgoing['headers'];
+    try {
+      const outgoing = this.unpack(packet);
+      headers = outgoing.headers;
+      call = requests.open(outgoing.route, outgoing.timeout ?? this.options.requestTimeout, callback);
+    } catch (error) {
+      return this.refuse(error, callback);
     }
     try {
-      const { route, headers, timeout } = this.unpack(packet);
-      const call = requests.open(route, timeout ?? this.options.requestTimeout, callback);
-      try {
-        const serialized: unknown = this.serializer.serialize(Object.assign(packet, { id: call.id }));
-        if (isPromiseLike(serialized)) {
-          serialized
-            .then((later) => this.sendRequest(requests, call, later, headers))
-            .then(undefined, (error: unknown) => requests.fail(call, error));
-        } else {
-          this.sendRequest(requests, call, serialized, headers);
-        }
-      } catch (error) {
-        requests.fail(call, error);
+      const serialized: unknown = this.serializer.serialize(Object.assign(packet, { id: call.id }));
+      if (isPromiseLike(serialized)) {
+        serialized
+          .then((later) => this.sendRequest(requests, call, later, headers))
+          .then(undefined, (error: unknown) => requests.fail(call, error));
+      } else {
+        this.sendRequest(requests, call, serialized, headers);
       }
-      return () => requests.leave(call);
-    } catch (err) {
-      callback({ err });
-      return () => undefined;
+    } catch (error) {
+      requests.fail(call, error);
     }
+    return () => requests.leave(call);
   }
 
   protected dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
@@ -279,13 +320,18 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     requests.send(call, encodeWithin(maxPayload, call.route, serialized, requests.endOf(call, headers)));
   }
 
+  /** Counts an event, and has those who watch told what becomes of it. */
+  private begin(packet: ReadPacket, emission: PublishObserver): PublishObserver {
+    this.eventCount++;
+    return emit.hasSubscribers ? watchEmit(this, this.patternOf(packet), packet, emission) : emission;
+  }
+
   /** Throws what is wrong with the packet. */
   private postEvent(packet: ReadPacket, observer: PublishObserver): void {
     const engine = this.session?.engine;
     if (engine === undefined) {
       throw new ClosedError(ClusterPubSubClient.name);
     }
-    this.eventCount++;
     const outgoing = this.unpack(packet);
     const serialized: unknown = this.serializer.serialize(packet as never);
     // Not awaited when it need not be: events go out in the order of the calls.
@@ -312,7 +358,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   /** Calls `start` in a microtask, or later where there is no connection yet; in the order of the calls. */
   private whenConnected(start: () => void, failed: (error: unknown) => void): void {
-    if (this.session?.connected === true) {
+    if (this.connect !== own.connect) {
+      // As Nest calls it: with each message, and whatever it does.
+      CONNECTED.then(() => this.connect()).then(start, failed);
+    } else if (this.session?.connected === true) {
       void CONNECTED.then(start);
     } else {
       this.connect().then(start, failed);
@@ -322,7 +371,8 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   /** The connection that was there when it was called may have been closed, and another one opened. */
   private get isConnecting(): boolean {
     const status = this.session?.engine.status;
-    return status === 'idle' || status === 'connecting';
+    // One that a subclass overrides may not wait for the connection; the engine does.
+    return (status === 'idle' || status === 'connecting') && this.connect === own.connect;
   }
 
   /** Nest 12 has its hook look at the packet, Nest 11 has no such method. */
@@ -382,7 +432,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 }
 
-/** A subclass that overrides what Nest's own `send` and `emit` call gets Nest's own. */
+/** What a subclass overrides is called where Nest's own `send` and `emit` call it. */
 const own = ClusterPubSubClient.prototype;
 
 function isMissing(value: unknown): boolean {
@@ -392,10 +442,6 @@ function isMissing(value: unknown): boolean {
 /** Ten characters of base64url: short, for it travels with every request, and never the same twice. */
 function newClientId(): string {
   return randomBytes(8).toString('base64url').slice(0, 10);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Requests that wait for their inbox have not reached the engine yet, and are messages that wait all the same. */

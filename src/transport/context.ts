@@ -1,4 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
+import type { HandledType } from './diagnostics.js';
 
 type ClusterPubSubContextArgs = [
   channel: string,
@@ -21,6 +22,13 @@ type ClusterPubSubContextArgs = [
  * @publicApi
  */
 export class ClusterPubSubContext extends BaseRpcContext<ClusterPubSubContextArgs> {
+  /**
+   * Which handler gets it. The packet does not say: events of foreign programs may have an id.
+   *
+   * @internal
+   */
+  handledAs: HandledType = 'event';
+
   /** The channel, with its prefix, as it is named on the cluster. */
   getChannel(): string {
     return this.args[0];

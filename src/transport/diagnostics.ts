@@ -42,7 +42,7 @@ export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
     readonly type: HandledType;
     /** The `ClusterPubSubContext` that handler and hooks got. */
     readonly context: BaseRpcContext;
-    /** `left`: the asker went, and the handler's Observable was unsubscribed. */
+    /** `left`: the asker went, or the server closed and did not wait longer; the handler's Observable was unsubscribed. */
     readonly outcome: 'done' | 'failed' | 'left';
     readonly error: unknown;
     readonly duration: number;

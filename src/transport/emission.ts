@@ -9,6 +9,8 @@ import type { PublishObserver } from '../pubsub/publication.js';
  * @internal
  */
 export class Emission<T> extends Observable<T> implements PublishObserver {
+  /** What is told of success: nothing, unless a subclass dispatches events in its own way. */
+  value: T | undefined;
   #state: 'pending' | 'published' | 'failed' = 'pending';
   #error: unknown;
   #watchers: Watcher<T>[] | undefined;
@@ -19,7 +21,7 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
 
   published(): void {
     this.#state = 'published';
-    this.#watchers?.forEach((watcher) => watcher.published());
+    this.#watchers?.forEach((watcher) => watcher.published(this.value));
   }
 
   failed(error: unknown): void {
@@ -38,7 +40,7 @@ export class Emission<T> extends Observable<T> implements PublishObserver {
     const watcher = new Watcher(subscriber);
     (this.#watchers ??= []).push(watcher);
     if (this.#state === 'published') {
-      watcher.published();
+      watcher.published(this.value);
     } else if (this.#state === 'failed') {
       watcher.failed(this.#error);
     }
@@ -51,10 +53,10 @@ class Watcher<T> extends AsyncResource {
     super('ClusterPubSubEmission');
   }
 
-  published(): void {
+  published(value: T | undefined): void {
     this.runInAsyncScope(() => {
       // One value, as of Nest's own, so that `lastValueFrom` and `firstValueFrom` resolve.
-      this.subscriber.next(undefined as T);
+      this.subscriber.next(value as T);
       this.subscriber.complete();
     });
   }

@@ -31,7 +31,7 @@ export type Engine = ClusterPubSub<'buffer'>;
 
 /**
  * Listeners outlive the engine: `on()` may be called before there is one, and `connect()` after `close()` makes
- * another.
+ * another. The status told is that of the engine that was bound last.
  *
  * @internal
  */
@@ -66,7 +66,18 @@ export class EngineEvents {
     event: Event,
     listener: ClusterPubSubTransportEvents[Event],
   ): void {
-    const bind = (engine: Engine): void => void engine.on(event, listener as never);
+    const bind = (engine: Engine): void => {
+      const heard =
+        event === 'status'
+          ? (status: PubSubStatus) => {
+              // One that drains, and closes, while another has taken its place.
+              if (engine === this.#engine) {
+                (listener as ClusterPubSubTransportEvents['status'])(status);
+              }
+            }
+          : listener;
+      engine.on(event, heard as never);
+    };
     this.#bindings.push(bind);
     if (this.#engine !== undefined) {
       bind(this.#engine);
@@ -78,10 +89,6 @@ export class EngineEvents {
     for (const bind of this.#bindings) {
       bind(engine);
     }
-  }
-
-  unbind(): void {
-    this.#engine = undefined;
   }
 
   #translate(status: PubSubStatus): void {

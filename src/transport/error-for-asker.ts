@@ -10,15 +10,25 @@ import { MASKED_ERROR } from './constants.js';
  * @param unmasked called with what is not told, to log it
  */
 export function errorForAsker(error: unknown, unmasked: (error: unknown) => void): unknown {
+  let told: unknown;
+  try {
+    told = toldOf(error);
+  } catch {
+    // What an exception of the application says of itself is its own code, and may fail.
+  }
+  if (told === undefined) {
+    unmasked(error);
+    return MASKED_ERROR;
+  }
+  return told;
+}
+
+function toldOf(error: unknown): unknown {
   const getError = (error as { getError?: unknown } | null | undefined)?.getError;
   if (typeof getError === 'function') {
     const told: unknown = getError.call(error);
     return typeof told === 'object' && told !== null ? told : { status: 'error', message: told };
   }
   // A falsy error would read as success at the asker.
-  if (types.isNativeError(error) || !error) {
-    unmasked(error);
-    return MASKED_ERROR;
-  }
-  return error;
+  return types.isNativeError(error) || !error ? undefined : error;
 }

@@ -2,6 +2,7 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
 import type { Work } from './active-work.js';
 import { MASKED_ERROR } from './constants.js';
+import { errorText } from './error-text.js';
 import type { Handlings } from './handlings.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
@@ -20,6 +21,8 @@ export interface EventSurroundings {
  */
 export class EventRun implements Work {
   #subscription: Subscription | undefined;
+  /** While the processing end hook is yet to be called. */
+  #context: BaseRpcContext | undefined;
   #aborted = false;
   #began = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -35,10 +38,10 @@ export class EventRun implements Work {
       context,
       () => this.#run(handler, data, context),
       (error, began) => {
-        this.#log('The processing start hook failed', error);
         if (!began) {
           this.surroundings.over(this);
         }
+        this.#log('The processing start hook failed', error);
       },
     );
   }
@@ -46,46 +49,53 @@ export class EventRun implements Work {
   abort(): void {
     this.#aborted = true;
     this.#subscription?.unsubscribe();
+    this.#finish();
     this.surroundings.over(this);
   }
 
   async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
-    const finished = (): void => this.#finish(context);
+    this.#context = context;
     this.#began = this.surroundings.handlings.now();
     try {
-      const result: unknown = await handler(data, context);
+      const result: unknown = this.#isAborted() ? undefined : await handler(data, context);
       if (isObservable(result) && !this.#isAborted()) {
         this.#subscription = result.subscribe({
-          error: (error: unknown) => {
-            this.#noteFailure(error);
-            // Nest's filter has logged what it masked; the rest it would leave to us (Nest 11: to nobody).
-            if (!isMasked(error)) {
-              this.#log('An event handler failed', error);
-            }
-          },
+          // Nest's filter has logged what it masked; the rest it would leave to us (Nest 11: to nobody).
+          error: (error: unknown) => this.#failed(error, isMasked(error)),
         });
-        this.#subscription.add(finished);
+        this.#subscription.add(() => this.#finish());
         return;
       }
     } catch (error) {
-      this.#noteFailure(error);
-      this.#log('An event handler failed', error);
+      this.#failed(error, false);
+      return;
     }
-    finished();
+    this.#finish();
   }
 
-  #noteFailure(error: unknown): void {
+  /** It is over before it is logged: no logger that throws is to keep it among those that run. */
+  #failed(error: unknown, isLogged: boolean): void {
     this.#failure = { error };
     this.surroundings.handlings.failed++;
+    this.#finish();
+    if (!isLogged) {
+      this.#log('An event handler failed', error);
+    }
   }
 
-  #finish(context: BaseRpcContext): void {
+  #finish(): void {
+    const context = this.#context;
+    if (context === undefined) {
+      return;
+    }
+    this.#context = undefined;
     if (this.#began !== 0) {
+      const done = this.#isAborted() ? 'left' : 'done';
       this.surroundings.handlings.tell(this.#began, {
         type: 'event',
         pattern: this.route,
         context,
-        outcome: this.#failure === undefined ? 'done' : 'failed',
+        outcome: this.#failure === undefined ? done : 'failed',
         error: this.#failure?.error,
       });
     }
@@ -108,5 +118,5 @@ export class EventRun implements Work {
 }
 
 function isMasked(error: unknown): boolean {
-  return (error as { message?: unknown } | null | undefined)?.message === MASKED_ERROR.message;
+  return errorText(error) === MASKED_ERROR.message;
 }

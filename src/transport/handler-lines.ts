@@ -40,6 +40,9 @@ function placeOf([lane]: readonly ServerLane[], engine: Engine): string {
   if (lane === undefined) {
     return 'nowhere';
   }
+  if (lane.nodes !== undefined) {
+    return 'at all masters';
+  }
   const node = engine.nodeOf(lane.name, lane.kind) ?? 'no node';
   return lane.kind === 'pattern' ? `at ${node}` : `slot ${String(slotOf(lane.name))} at ${node}`;
 }

@@ -18,14 +18,14 @@ export interface ClusterPubSubServerMetrics {
   readonly failed: number;
   /** Messages that could not be read, and were dropped. */
   readonly malformed: number;
-  /** Handlers that run now, or whose answer is on its way. */
+  /** Handlers that run now, or whose answer is on its way; those that `close()` waits for among them. */
   readonly running: number;
   /**
    * How long handlers took. Undefined until somebody has subscribed to the diagnostics channel
    * `nestjs-cluster-pubsub:handled`, as the Prometheus and OpenTelemetry adapters do; filled while somebody does.
    */
   readonly handlerTime: Durations | undefined;
-  /** Of the engine underneath, since `listen()`; undefined while there is none. */
+  /** Of the engine underneath, since `listen()`; undefined while there is none, and once `close()` has resolved. */
   readonly pubsub: PubSubMetrics | undefined;
 }
 
@@ -58,7 +58,7 @@ export interface RequestCounts {
   readonly gaps: number;
   /** Requests that were answered with an error. */
   readonly errors: number;
-  /** Requests that failed otherwise: not published, or `close()` was called. */
+  /** Requests that failed otherwise: no cluster, not published, or `close()` was called. */
   readonly failed: number;
   /** Requests whose asker unsubscribed before the end. */
   readonly left: number;

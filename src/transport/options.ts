@@ -78,7 +78,7 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   readLimits(connection);
   readOverflowPolicy(connection.onOverflow);
   readSeeds(connection);
-  return {
+  const resolved: ResolvedOptions = {
     connection,
     mode: modeOf(given.mode ?? 'classic'),
     prefix: prefixOf(given.prefix ?? ''),
@@ -88,6 +88,8 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
     shutdownGracePeriod: atLeast('shutdownGracePeriod', given.shutdownGracePeriod, 0) ?? 5_000,
     wildcards: given.wildcards ?? true,
   };
+  // It holds credentials: they shall not be printed with the server or client that a diagnostics message names.
+  return Object.defineProperty(resolved, 'connection', { enumerable: false });
 }
 
 /** What of it is for the engine. */

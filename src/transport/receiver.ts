@@ -5,6 +5,7 @@ import { type Asker, Askers } from './askers.js';
 import { type ChannelNames, isInbox, isReserved } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { ClusterPubSubContext } from './context.js';
+import type { HandledType } from './diagnostics.js';
 import { EventRun } from './event-run.js';
 import type { Handlings } from './handlings.js';
 import type { MalformedLog } from './malformed-log.js';
@@ -166,7 +167,7 @@ export class Receiver {
       asker.running.set(id, request);
       this.parts.handlings.requests++;
       this.parts.work.add(request);
-      request.start(lane.request, packet.data, contextOf(arrival, packet));
+      request.start(lane.request, packet.data, contextOf(arrival, packet, 'request'));
     }
   }
 
@@ -186,7 +187,7 @@ export class Receiver {
         );
         this.parts.handlings.requests++;
         this.parts.work.add(request);
-        request.start(lane.request, packet.data, contextOf(arrival, packet));
+        request.start(lane.request, packet.data, contextOf(arrival, packet, 'request'));
       }
     } else if (lane.kind === 'channel') {
       this.#decline(lane, to, packet.id);
@@ -199,7 +200,7 @@ export class Receiver {
       const run = new EventRun(lane.route, this.#ofEvents);
       this.parts.handlings.events++;
       this.parts.work.add(run);
-      run.start(handler, packet.data, contextOf(arrival, packet));
+      run.start(handler, packet.data, contextOf(arrival, packet, 'event'));
     }
     if (lane.events.length > 0) {
       return;
@@ -257,8 +258,14 @@ function isId(id: unknown): id is string | number {
   return typeof id === 'number' || (typeof id === 'string' && id.length <= LONGEST_ID);
 }
 
-function contextOf({ channel, lane, node, fields }: Arrival, packet: IncomingPacket): ClusterPubSubContext {
-  return new ClusterPubSubContext([channel, lane.route, node, fields.h, packet]);
+function contextOf(
+  { channel, lane, node, fields }: Arrival,
+  packet: IncomingPacket,
+  type: HandledType,
+): ClusterPubSubContext {
+  const context = new ClusterPubSubContext([channel, lane.route, node, fields.h, packet]);
+  context.handledAs = type;
+  return context;
 }
 
 /** By the rule of Nest's own request deserializer. */

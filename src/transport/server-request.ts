@@ -39,8 +39,10 @@ export interface RequestSurroundings {
 export class ServerRequest implements Work, ReplyQueueOwner {
   #state: 'running' | 'ended' | 'stopped' = 'running';
   #handlerRuns = false;
-  #spanOpen = false;
+  /** While the processing end hook is yet to be called. */
+  #context: BaseRpcContext | undefined;
   #subscription: Subscription | undefined;
+  #aborted = false;
   #askingWhetherGone = false;
   #gaveUp = false;
   #began = 0;
@@ -64,10 +66,10 @@ export class ServerRequest implements Work, ReplyQueueOwner {
       context,
       () => this.#run(handler, data, context),
       (error, began) => {
-        this.#log('The processing start hook failed', error);
         if (!began && this.#isRunning()) {
           this.#end({ err: MASKED_ERROR, isDisposed: true });
         }
+        this.#log('The processing start hook failed', error);
       },
     );
   }
@@ -81,53 +83,55 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   }
 
   abort(): void {
+    this.#aborted = true;
+    this.#handlerRuns = false;
     if (this.#isRunning()) {
-      this.#handlerRuns = false;
-      this.#cutShort(SHUT_DOWN);
+      this.#endWith(SHUT_DOWN);
     }
+    this.#closeSpan();
+    this.drained();
   }
 
   async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
-    const close = (): void => this.#closeSpan(context);
-    this.#spanOpen = true;
+    this.#context = context;
     this.#began = this.surroundings.handlings.now();
     try {
       if (this.#isRunning()) {
         this.#handlerRuns = true;
-        this.#handled(await handler(data, context), close);
+        this.#handled(await handler(data, context));
       } else {
-        close();
+        this.#closeSpan();
       }
     } catch (error) {
       this.#noteFailure(error);
-      close();
+      this.#closeSpan();
       this.#rejected(error);
     }
     this.#handlerRuns = false;
     this.drained();
   }
 
-  #handled(result: unknown, close: () => void): void {
+  #handled(result: unknown): void {
     if (isObservable(result) && this.#isRunning()) {
-      this.#follow(result, close);
+      this.#follow(result);
       return;
     }
-    close();
+    this.#closeSpan();
     if (this.#isRunning()) {
       this.#end({ response: result, isDisposed: true });
     }
   }
 
   #rejected(error: unknown): void {
-    this.#log('The handler failed', error);
     if (this.#isRunning()) {
       const told = errorForAsker(error, () => undefined);
       // It comes from outside Nest's filters, so that only what is made to be read is passed on.
       this.#end({ err: told === error ? MASKED_ERROR : told, isDisposed: true });
     }
+    this.#log('The handler failed', error);
   }
 
-  #follow(stream: Observable<unknown>, close: () => void): void {
+  #follow(stream: Observable<unknown>): void {
     const subscription = stream.subscribe({
       next: (value) => {
         if (this.#isRunning()) {
@@ -150,7 +154,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
     });
     this.#subscription = subscription;
     // Runs whether it completes, fails or is left, and at once where it is over already.
-    subscription.add(close);
+    subscription.add(() => this.#closeSpan());
     if (!this.#isRunning()) {
       subscription.unsubscribe();
     }
@@ -174,9 +178,13 @@ export class ServerRequest implements Work, ReplyQueueOwner {
 
   /** Ends the answer with an error: a stream with a hole in it would be worse. */
   #cutShort(err: unknown): void {
-    if (this.#spanOpen) {
+    if (this.#context !== undefined) {
       this.#failure ??= { error: err };
     }
+    this.#endWith(err);
+  }
+
+  #endWith(err: unknown): void {
     this.#queue.clear();
     this.#subscription?.unsubscribe();
     this.#end({ err, isDisposed: true });
@@ -200,7 +208,6 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   }
 
   failed(error: unknown, at: 'encoding' | 'publishing'): void {
-    this.#log('An answer was not sent', error);
     if (at === 'publishing') {
       if (this.#isRunning()) {
         this.#cutShort(INCOMPLETE);
@@ -211,6 +218,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
       const tooLarge = error instanceof PayloadTooLargeError;
       this.#cutShort(tooLarge ? { status: 'error', message: error.message } : MASKED_ERROR);
     }
+    this.#log('An answer was not sent', error);
   }
 
   drained(): void {
@@ -224,11 +232,12 @@ export class ServerRequest implements Work, ReplyQueueOwner {
     return this.#state === 'running';
   }
 
-  #closeSpan(context: BaseRpcContext): void {
-    if (!this.#spanOpen) {
+  #closeSpan(): void {
+    const context = this.#context;
+    if (context === undefined) {
       return;
     }
-    this.#spanOpen = false;
+    this.#context = undefined;
     if (this.#began !== 0) {
       this.#tell(context);
     }
@@ -245,7 +254,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   }
 
   #tell(context: BaseRpcContext): void {
-    const done = this.#state === 'stopped' ? 'left' : 'done';
+    const done = this.#state === 'stopped' || this.#aborted ? 'left' : 'done';
     this.surroundings.handlings.tell(this.#began, {
       type: 'request',
       pattern: this.route,

@@ -20,6 +20,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
+import { errorStack, errorText } from './error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
@@ -84,8 +85,10 @@ export class ClusterPubSubServer
   private readonly events: EngineEvents;
   private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
   private readonly handlings = new Handlings(this);
-  private readonly replyProblems = new RateLimitedLog((line) => this.logger.error(line));
+  private readonly problems = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
   private session: Session | undefined;
+  /** Whose handlers may still run. */
+  private readonly draining = new Set<Session>();
   private closing: Promise<void> | undefined;
 
   /** @throws {InvalidArgumentError} naming the option that cannot work. */
@@ -115,6 +118,7 @@ export class ClusterPubSubServer
   /** What was counted since this server was made, and what is the case now. */
   metrics(): ClusterPubSubServerMetrics {
     const { requests, events, declined, failed, times } = this.handlings;
+    const sessions = [...this.draining, ...(this.session === undefined ? [] : [this.session])];
     return {
       kind: 'server',
       requests,
@@ -122,9 +126,9 @@ export class ClusterPubSubServer
       declined,
       failed,
       malformed: this.malformed,
-      running: this.session?.work.size ?? 0,
+      running: sessions.reduce((sum, { work }) => sum + work.size, 0),
       handlerTime: times,
-      pubsub: this.session?.engine.metrics(),
+      pubsub: sessions.at(-1)?.engine.metrics(),
     };
   }
 
@@ -180,8 +184,8 @@ export class ClusterPubSubServer
     if (session !== undefined) {
       this.session = undefined;
       session.leave?.();
-      this.events.unbind();
-      this.closing = this.shutDown(session);
+      this.draining.add(session);
+      this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
     }
     return this.closing ?? Promise.resolve();
   }
@@ -226,7 +230,6 @@ export class ClusterPubSubServer
     } catch (error) {
       if (this.session === session) {
         this.session = undefined;
-        this.events.unbind();
       }
       await engine.close();
       throw error;
@@ -319,12 +322,9 @@ export class ClusterPubSubServer
   }
 
   private logProblem(route: string, problem: string, error: unknown): void {
-    const line = `${problem} ("${route}"): ${error instanceof Error ? error.message : JSON.stringify(error)}`;
-    if (typeof (error as { code?: unknown } | null | undefined)?.code === 'string') {
-      this.replyProblems.log(line, (error as { code: string }).code);
-    } else {
-      this.logger.error(line, error instanceof Error ? error.stack : undefined);
-    }
+    const what = `${problem} ("${route}")`;
+    // Not by its code, of which the application may have any number: nor is one handler to hide another.
+    this.problems.log(`${what}: ${errorText(error)}`, what, errorStack(error));
   }
 }
 

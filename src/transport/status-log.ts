@@ -4,15 +4,23 @@ import type { PubSubStatus } from '../pubsub/message.js';
 /** How long after a line about an interruption another is only counted, in ms. */
 const INTERVAL = 10_000;
 
+/** From the moment that a subscription does not stand to the one at which all do. */
+interface Interruption {
+  /** When it began, as `performance.now()` has it. */
+  readonly since: number;
+  isWritten: boolean;
+}
+
 /**
  * Writes when subscriptions are interrupted and when all stand again: one pair of lines an interruption, and at most one
- * pair in an interval. The second line is never left out where the first was written.
+ * pair in an interval. One that is over before the interval is only counted; one that lasts is written when it is over.
+ * The second line is never left out where the first was written.
  *
  * @internal
  */
 export class StatusLog {
-  /** When the interruption began, as `performance.now()` has it; undefined while there is none that was written of. */
-  #since: number | undefined;
+  #current: Interruption | undefined;
+  #later: NodeJS.Timeout | undefined;
   #nextAt = -Infinity;
   #omitted = 0;
 
@@ -22,26 +30,51 @@ export class StatusLog {
   ) {}
 
   changed(status: PubSubStatus): void {
-    const now = performance.now();
-    if (status === 'reconnecting' && this.#since === undefined) {
-      this.#interrupted(now);
-    } else if (status === 'connected' && this.#since !== undefined) {
-      this.logger.log(`All subscriptions stand again, after ${String(Math.round(now - this.#since))} ms.`);
-      this.#since = undefined;
-    } else if (status === 'closed') {
-      this.#since = undefined;
+    if (status === 'reconnecting') {
+      if (this.#current === undefined) {
+        this.#interrupted();
+      }
+    } else if (status === 'connected' || status === 'closed') {
+      this.#over(status === 'connected');
     }
   }
 
-  #interrupted(now: number): void {
+  #interrupted(): void {
+    const now = performance.now();
+    this.#current = { since: now, isWritten: false };
     if (now < this.#nextAt) {
-      this.#omitted += 1;
-      return;
+      this.#later = setTimeout(() => this.#lasts(), this.#nextAt - now).unref();
+    } else {
+      this.#write(this.#current, '');
     }
-    const before = this.#omitted === 0 ? '' : ` (and ${String(this.#omitted)} interruptions like it before)`;
-    this.logger.warn(`Subscriptions were interrupted, and are being made anew${before}.`);
-    this.#since = now;
-    this.#nextAt = now + this.interval;
-    this.#omitted = 0;
   }
+
+  #lasts(): void {
+    if (this.#current !== undefined) {
+      this.#write(this.#current, ` ${msSince(this.#current)} ms ago`);
+    }
+  }
+
+  #write(interruption: Interruption, when: string): void {
+    const before = this.#omitted === 0 ? '' : ` (and ${String(this.#omitted)} like it before)`;
+    interruption.isWritten = true;
+    this.#nextAt = performance.now() + this.interval;
+    this.#omitted = 0;
+    this.logger.warn(`Subscriptions were interrupted${when}, and are being made anew${before}.`);
+  }
+
+  #over(isWhole: boolean): void {
+    const interruption = this.#current;
+    this.#current = undefined;
+    clearTimeout(this.#later);
+    if (interruption?.isWritten === false) {
+      this.#omitted += 1;
+    } else if (interruption !== undefined && isWhole) {
+      this.logger.log(`All subscriptions stand again, after ${msSince(interruption)} ms.`);
+    }
+  }
+}
+
+function msSince({ since }: Interruption): string {
+  return String(Math.round(performance.now() - since));
 }

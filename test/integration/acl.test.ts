@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
@@ -161,6 +163,26 @@ describe("the user of the README's ACL", () => {
     expect(namesOf(without)).toEqual(['']);
     expect(namesOf(allowed)).toEqual(['nestjs-cluster-pubsub']);
   });
+});
+
+it('credentials are not printed with what diagnostics channels tell, nor with servers, clients and engines', async () => {
+  const user = await newUser(rules);
+  const told: unknown[] = [];
+  const note = (message: unknown): void => void told.push(message);
+  const channels = ['status', 'request', 'emit', 'handled', 'malformed', 'lost', 'gap', 'publish-failed'];
+  channels.forEach((name) => subscribe(`nestjs-cluster-pubsub:${name}`, note));
+  const server = await harness.server({ 'order.create': () => 1, 'event:order.created': () => 1 }, user);
+  const client = harness.client(user);
+  await lastValueFrom(client.send('order.create', 1));
+  await outcome(client.emit('order.created', 1));
+  await outcome(client.send('order.cancel', 1));
+  const engine = client.unwrap<object>();
+  await Promise.all([server.close(), client.close()]);
+  channels.forEach((name) => unsubscribe(`nestjs-cluster-pubsub:${name}`, note));
+  expect(told.length).toBeGreaterThan(5);
+  for (const one of [...told, server, client, engine, harness.client(user)]) {
+    expect(inspect(one, { depth: Infinity, maxArrayLength: null }).includes('secret')).toBe(false);
+  }
 });
 
 type User = Partial<ClusterPubSubOptions> & { readonly name: string };

@@ -1,11 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ReadPacket } from '@nestjs/microservices';
 import { firstValueFrom, interval, lastValueFrom, map, take } from 'rxjs';
 import { slotOf } from '../../../src/pubsub/channel-key.js';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { ClusterPubSubContext, type ClusterPubSubDiagnostics } from '../../../src/transport/index.js';
+import {
+  ClusterPubSubClient,
+  ClusterPubSubContext,
+  type ClusterPubSubDiagnostics,
+} from '../../../src/transport/index.js';
 import { eventually } from '../../support/eventually.js';
 import { engines, next, plainConnections, unique } from '../pubsub/harness.js';
 import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
@@ -175,6 +180,44 @@ describe('the diagnostics channels of the transport', () => {
     expect(emitted[1]!.error).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   });
 
+  it('tell of requests and events that fail because there is no cluster', async () => {
+    const [requests, emitted] = [told('nestjs-cluster-pubsub:request'), told('nestjs-cluster-pubsub:emit')];
+    const client = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
+    const seen: unknown[] = [];
+    client.setOnDispatchHook((packet) => void seen.push(packet));
+    await outcome(client.send('ask', 1));
+    await outcome(client.emit('told', 1));
+    const failed = { client, outcome: 'failed', error: { code: 'CLUSTER_UNREACHABLE' } };
+    expect(requests).toMatchObject([{ ...failed, pattern: 'ask' }]);
+    expect(emitted).toMatchObject([{ ...failed, pattern: 'told' }]);
+    expect([requests[0]!.packet, emitted[0]!.packet]).toEqual(seen);
+  });
+
+  it('tell of what a subclass sends that overrides what Nest calls', async () => {
+    await harness.server({ ask: () => 1 });
+    class Audited extends ClusterPubSubClient {
+      override connect(): Promise<void> {
+        return super.connect();
+      }
+
+      protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
+        await super.dispatchEvent(packet);
+        return 'audited' as T;
+      }
+    }
+    const [requests, emitted] = [told('nestjs-cluster-pubsub:request'), told('nestjs-cluster-pubsub:emit')];
+    const client = new Audited(harness.options());
+    const hooked: string[] = [];
+    client.setOnDispatchHook(({ pattern }) => void hooked.push(`${client.dispatching} ${String(pattern)}`));
+    stops.push(() => void client.close());
+    expect(await lastValueFrom(client.emit('told', 1))).toBe('audited');
+    expect(await lastValueFrom(client.send('ask', 1))).toBe(1);
+    expect(emitted).toMatchObject([{ client, pattern: 'told', outcome: 'published' }]);
+    expect(requests).toMatchObject([{ client, pattern: 'ask', outcome: 'answered' }]);
+    expect(hooked).toEqual(['event told', 'request ask']);
+    expect(client.metrics()).toMatchObject({ events: 1, requests: 1 });
+  });
+
   it('tell how each handler ended, with its context, before the processing end hook runs', async () => {
     const order: string[] = [];
     const server = harness.newServer();
@@ -245,5 +288,6 @@ it('an engine by itself is not told of by name only, but as the object that it i
   const pubsub = new ClusterPubSub({ nodes: cluster.nodes });
   await pubsub.connect();
   await pubsub.close();
-  expect(statuses.every((message) => message.pubsub === pubsub)).toBe(true);
+  expect(statuses.map(({ status }) => status)).toEqual(['connecting', 'connected', 'closed']);
+  for (const message of statuses) expect(message.pubsub).toBe(pubsub);
 });

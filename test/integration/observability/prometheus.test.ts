@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Registry } from 'prom-client';
-import { ClusterPubSubPrometheus } from '../../../src/prometheus/index.js';
+import { Counter, Registry } from 'prom-client';
+import { ClusterPubSubPrometheus, type MetricsSource } from '../../../src/prometheus/index.js';
 import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { engines, next, plainConnections, unique } from '../pubsub/harness.js';
-import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';
+import { addHandlers, Harness, listen, outcome, Signal } from '../transport/harness.js';
 import { KnownTraffic, SLOW } from './known-traffic.js';
 
 /** A scrape page, taken apart as Prometheus does it. */
@@ -156,6 +157,139 @@ describe('faults on the page', () => {
     expect(value('moved_total')).toBe(1);
     metrics.close();
   });
+
+  const opened: ClusterPubSubPrometheus[] = [];
+  afterEach(() => opened.splice(0).forEach((metrics) => metrics.close()));
+
+  /** What the page says of one source. */
+  function watched(source: MetricsSource) {
+    const register = new Registry();
+    opened.push(new ClusterPubSubPrometheus({ register }).watch(source, 'it'));
+    return async (name: string) => (await scrape(register)).value(`cluster_pubsub_${name}`, { source: 'it' });
+  }
+
+  it('are the publishes that failed', async () => {
+    const pubsub = open({}, { nodes: cluster.nodes, maxQueuedMessages: 1 });
+    const value = watched(pubsub);
+    const channel = unique();
+    await pubsub.publish(channel, '');
+    const results = await Promise.allSettled([1, 2, 3].map((n) => pubsub.publish(channel, String(n))));
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await value('publish_errors_total')).toBe(2);
+    expect(await value('published_total')).toBe(4);
+  });
+
+  it('are the messages that were no UTF-8, and the time that a handler took', async () => {
+    const pubsub = open({ encodingErrors: 'strict' }, { nodes: cluster.nodes });
+    const value = watched(pubsub);
+    const [channel, inbox] = [unique(), new Inbox()];
+    await pubsub.subscribe({
+      [channel]: (message) => {
+        const until = performance.now() + 30;
+        while (performance.now() < until);
+        inbox.handler(message);
+      },
+    });
+    await pubsub.publish(channel, Buffer.from([0xff]));
+    await pubsub.publish(channel, 'text');
+    await inbox.has(1);
+    await eventually(async () => (await value('longest_handling_seconds'))! > 0, 'it is timed');
+    expect(await value('undecodable_total')).toBe(1);
+    expect(await value('received_total')).toBe(2);
+    const seconds = (await value('longest_handling_seconds'))!;
+    expect([seconds >= 0.03, seconds < 3]).toEqual([true, true]);
+  });
+
+  it('are the second copies, and the messages that are missing', async () => {
+    const pubsub = open({ ignoreSubscribeMessages: true }, { nodes: cluster.nodes });
+    const value = watched(pubsub);
+    const [channel, inbox] = [unique(), new Inbox()];
+    await pubsub.ssubscribe({ [channel]: inbox.handler });
+    const redis = plain(pubsub.nodeOf(channel));
+    for (const number of [0, 0, 1, 4, 4, 9]) {
+      const sealed = PREFIX_CODEC.seal('', `somebody.0.${String(number)}`);
+      await redis.spublish(channel, sealed as string);
+    }
+    await redis.spublish(channel, 'last');
+    await inbox.has(({ data }) => data === 'last');
+    await eventually(async () => (await value('missed_total'))! > 0, 'what is missing is missed');
+    expect(await value('repeated_total')).toBe(2);
+    expect(await value('missed_total')).toBe(6);
+  });
+
+  it('are the messages that waited for a slot, and were sent again', async () => {
+    const [channel, inbox] = [unique(), new Inbox()];
+    const subscriber = open({}, { nodes: cluster.nodes });
+    const publisher = open({ sequence: true }, { nodes: cluster.nodes });
+    const value = watched(publisher);
+    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await publisher.spublish(channel, '');
+    const traffic = setInterval(() => void publisher.spublish(channel, ''), 2);
+    const owner = await cluster.ownerOf(slotOf(channel));
+    const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;
+    await cluster.moveSlot(slotOf(channel), target);
+    await eventually(() => publisher.metrics().holds > 0, 'messages have waited');
+    clearInterval(traffic);
+    await publisher.spublish(channel, '');
+    const { holds, republished } = publisher.metrics();
+    expect([await value('holds_total'), await value('republished_total')]).toEqual([holds, republished]);
+    expect(republished).toBeGreaterThan(0);
+  });
+
+  it('are the probes that did not come back', async () => {
+    const options = { probeInterval: 50, probeTimeout: 200 };
+    const pubsub = open({}, { nodes: cluster.nodes, ...options });
+    const value = watched(pubsub);
+    const channel = unique();
+    await pubsub.ssubscribe(channel);
+    await eventually(async () => (await value('probes_total'))! >= 3, 'probes come and go');
+    expect(await value('probes_lost_total')).toBe(0);
+    const owner = await cluster.ownerOf(slotOf(channel));
+    const lost = next(pubsub, 'lost');
+    await cluster.pause(owner);
+    await lost;
+    await cluster.resume(owner);
+    expect(await value('probes_lost_total')).toBe(1);
+  });
+
+  it('are the requests that nobody could answer: declined by a server, or cut off from their inbox', async () => {
+    const harness = new Harness(cluster.nodes);
+    const hanging = new Signal();
+    const server = await harness.server({
+      'event:told': () => undefined,
+      hang: () => {
+        hanging.resolve();
+        return new Promise(() => undefined);
+      },
+    });
+    const client = harness.client();
+    const [atServer, atClient] = [watched(server), watched(client)];
+    await outcome(client.send('told', 1));
+    expect(await atServer('handled_declined_total')).toBe(1);
+    const asked = outcome(client.send('hang', 1));
+    await hanging.promise;
+    for (const { port } of cluster.nodes) await plain(port).client('KILL', 'TYPE', 'PUBSUB');
+    expect((await asked).error).toMatchObject({ code: 'GAP' });
+    expect(await atClient('requests_gaps_total')).toBe(1);
+    expect(await atClient('requests_errors_total')).toBe(1);
+    await harness.close();
+  });
+
+  it('are the messages that wait for a node that is gone', async () => {
+    const pubsub = open({}, { nodes: cluster.nodes, commandTimeout: 20_000 });
+    const value = watched(pubsub);
+    const channel = unique();
+    await pubsub.publish(channel, 'before');
+    const owner = await cluster.ownerOf(slotOf(channel));
+    await cluster.kill(owner);
+    await pubsub.publish(channel, 'in flight').catch(() => undefined);
+    const waiting = [1, 2].map((n) => pubsub.publish(channel, String(n)));
+    await eventually(async () => (await value('publishes_waiting'))! >= 2, 'both wait');
+    expect(await value('publishes_waiting')).toBe(2);
+    await cluster.restart(owner);
+    await Promise.all(waiting);
+    expect(await value('publishes_waiting')).toBe(0);
+  });
 });
 
 describe('ClusterPubSubPrometheus', () => {
@@ -201,6 +335,58 @@ describe('ClusterPubSubPrometheus', () => {
     expect((await scrape(register)).value(name, { source: 'server' })).toBe(0);
     metrics.unwatch(server);
     expect((await scrape(register)).value(name, { source: 'server' })).toBeUndefined();
+  });
+
+  it('is done with a server that it leaves: handlers are not timed, and what was timed is gone from the page', async () => {
+    const register = new Registry();
+    const server = await harness.server({ ask: () => 1 });
+    const other = await harness.server({ answer: () => 1 });
+    const client = harness.client();
+    const metrics = prometheus(register).watch(server, 'left').watch(other, 'kept');
+    await outcome(client.send('ask', 1));
+    await outcome(client.send('answer', 1));
+    await eventually(() => other.metrics().handlerTime?.count === 1, 'both are timed');
+    expect((await scrape(register)).text).toContain('source="left"');
+
+    metrics.unwatch(server);
+    const page = await scrape(register);
+    expect(page.text).not.toContain('source="left"');
+    const count = 'cluster_pubsub_handler_duration_seconds_count';
+    expect(page.value(count, { source: 'kept', pattern: 'answer', type: 'request' })).toBe(1);
+
+    metrics.unwatch(other);
+    await outcome(client.send('ask', 2));
+    await outcome(client.send('answer', 2));
+    expect([server, other].map((one) => one.metrics().handlerTime?.count)).toEqual([1, 1]);
+
+    metrics.watch(other, 'back');
+    await outcome(client.send('answer', 3));
+    await eventually(() => other.metrics().handlerTime?.count === 2, 'it is timed again');
+  });
+
+  it('watches nothing any more once it is closed', () => {
+    const metrics = prometheus();
+    metrics.close();
+    expect(() => metrics.watch(harness.client(), 'shop')).toThrow(
+      expect.objectContaining({
+        code: 'CLOSED',
+        message: expect.stringContaining('ClusterPubSubPrometheus'),
+      }),
+    );
+  });
+
+  it('leaves a register as it was that has a metric of such a name', () => {
+    const register = new Registry();
+    new Counter({ name: 'cluster_pubsub_moved_total', help: 'mine', registers: [register] });
+    expect(() => prometheus(register)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('cluster_pubsub_moved_total'),
+      }),
+    );
+    expect(register.getMetricsAsArray()).toHaveLength(1);
+    register.removeSingleMetric('cluster_pubsub_moved_total');
+    expect(() => prometheus(register)).not.toThrow();
   });
 
   it('wants a name of its own for each source, and a register of its own', () => {

@@ -58,6 +58,18 @@ it('a server writes a line for each handler once it listens: pattern, kind, slot
   expect(contexts).toEqual(new Set(['ClusterPubSubServer']));
 });
 
+it('a handler of what each master tells its own clients is said to be at all masters', async () => {
+  const server = harness.newServer();
+  const extras = { nodes: 'all-masters' };
+  server.addHandler('__keyevent@0__:expired', async () => 1, true, extras);
+  server.addHandler('__keyspace@0__:*', async () => 1, true, extras);
+  await listen(server);
+  expect(mapped).toEqual([
+    'Mapped {__keyevent@0__:expired, event} (classic, at all masters)',
+    'Mapped {__keyspace@0__:*, event} (pattern, at all masters)',
+  ]);
+});
+
 it('two handlers of one pattern are two lines', async () => {
   const server = harness.newServer();
   addHandlers(server, { 'event:told': () => 1 });

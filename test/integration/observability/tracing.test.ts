@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { trace } from '@opentelemetry/api';
+import { SpanKind, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { firstValueFrom, interval, lastValueFrom, take } from 'rxjs';
 import { instrumentClient, instrumentServer } from '../../../src/opentelemetry/index.js';
@@ -23,6 +23,7 @@ beforeEach(async () => {
   addHandlers(server, {
     metadata: (_data, context) => context.getMetadata() ?? null,
     count: () => interval(1),
+    hang: () => new Promise(() => undefined),
     'event:told': () => undefined,
   });
   await listen(server);
@@ -84,6 +85,90 @@ describe('with a tracer provider', () => {
     undo.forEach((stop) => stop());
     expect(await lastValueFrom(client.send('metadata', 1))).toEqual({ tenant: 'acme' });
     expect(spans()).toEqual([]);
+  });
+
+  it('those that were set meanwhile stay, and so does tracing that began later', async () => {
+    const [clientFirst, clientSecond] = [instrumentClient(client), instrumentClient(client)];
+    const [serverFirst, serverSecond] = [instrumentServer(server), instrumentServer(server)];
+    clientFirst();
+    serverFirst();
+    await lastValueFrom(client.send('metadata', 1));
+    expect(spans().map(({ name }) => name)).toEqual(['process metadata', 'send metadata']);
+    clientSecond();
+    serverSecond();
+    exporter.reset();
+    expect(await lastValueFrom(client.send('metadata', 1))).toBeNull();
+    expect(spans()).toEqual([]);
+
+    const stop = instrumentClient(client);
+    client.setOnDispatchHook((packet) => (packet.metadata = { tenant: 'acme' }));
+    stop();
+    expect(await lastValueFrom(client.send('metadata', 1))).toEqual({ tenant: 'acme' });
+  });
+
+  it('what is under way when it is undone ends with it', async () => {
+    const undo = [instrumentServer(server), instrumentClient(client)];
+    const asked = client.send('hang', 1).subscribe({ error: () => undefined });
+    await eventually(() => server.metrics().running === 1, 'the handler runs');
+    undo.forEach((stop) => stop());
+    expect(spans().map(({ name }) => name)).toEqual(['process hang', 'send hang']);
+    asked.unsubscribe();
+  });
+
+  it.each([
+    [
+      'at once',
+      () => {
+        throw new Error('refused');
+      },
+    ],
+    ['later', () => Promise.reject(new Error('refused'))],
+  ])('the span of a message that a start hook refuses %s has failed', async (_when, refuse) => {
+    server.setOnProcessingStartHook(refuse as () => void);
+    instrument();
+    await outcome(client.send('metadata', 1));
+    expect(spans()).toContainEqual({ name: 'process metadata', outcome: 'failed', error: 'Error' });
+  });
+
+  it('the span of a handler that a closing server leaves ends as left', async () => {
+    instrument();
+    const asked = outcome(client.send('hang', 1));
+    await eventually(() => server.metrics().running === 1, 'the handler runs');
+    await server.close();
+    await asked;
+    expect(spans()).toContainEqual({ name: 'process hang', outcome: 'left', error: undefined });
+  });
+
+  it('a span ends although an end hook throws, or was set later', async () => {
+    server.setOnProcessingEndHook(() => {
+      throw new Error('a broken hook');
+    });
+    instrument();
+    await lastValueFrom(client.send('metadata', 1));
+    server.setOnProcessingEndHook(() => undefined);
+    await lastValueFrom(client.send('metadata', 2));
+    expect(spans().filter(({ name }) => name === 'process metadata')).toHaveLength(2);
+  });
+
+  it('what is sent although there is no cluster has a span that failed', async () => {
+    const lost = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
+    stops.push(instrumentClient(lost));
+    await outcome(lost.send('ask', 1));
+    await outcome(lost.emit('told', 1));
+    expect(spans()).toEqual([
+      { name: 'send ask', outcome: 'failed', error: 'CLUSTER_UNREACHABLE' },
+      { name: 'publish told', outcome: 'failed', error: 'CLUSTER_UNREACHABLE' },
+    ]);
+  });
+
+  it('an event of a stranger that has an id is an event all the same', async () => {
+    instrument();
+    await harness.redis().publish(`${harness.prefix}told`, JSON.stringify({ id: 7, data: {} }));
+    await eventually(() => spans().length === 1, 'it is handled');
+    expect(exporter.getFinishedSpans()[0]).toMatchObject({
+      kind: SpanKind.CONSUMER,
+      attributes: { 'messaging.operation.name': 'event' },
+    });
   });
 
   it('two clients and servers of one process do not end the spans of one another', async () => {
@@ -165,7 +250,11 @@ describe('with a tracer provider', () => {
 });
 
 it('a client of Nest 11, which has no dispatch hook, is refused with what to do', () => {
-  const nest11 = Object.create(null) as ClusterPubSubClient;
+  // One of ours, with all that Nest 12 has and Nest 11 has not taken away.
+  const nest11 = new Proxy(harness.client(), {
+    has: (target, key) => key !== 'setOnDispatchHook' && Reflect.has(target, key),
+    get: (target, key) => (key === 'setOnDispatchHook' ? undefined : (Reflect.get(target, key) as unknown)),
+  });
   expect(() => instrumentClient(nest11)).toThrow(
     expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('Nest 12') }),
   );

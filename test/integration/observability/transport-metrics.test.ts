@@ -81,6 +81,16 @@ describe('metrics() of a server and of a client', () => {
     expect(client.metrics()).toMatchObject({ requests: 1, errors: 1, noSubscribers: 0 });
   });
 
+  it('count what fails because there is no cluster, or because the pattern cannot be one', async () => {
+    const client = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
+    expect((await outcome(client.send('ask', 1))).error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect((await outcome(client.emit('told', 1))).error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect(client.metrics()).toMatchObject({ requests: 1, failed: 1, events: 1, inFlight: 0 });
+    const other = harness.client();
+    expect((await outcome(other.send('_cps:in:ask', 1))).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(other.metrics()).toMatchObject({ requests: 1, failed: 1 });
+  });
+
   it('count on after close() and connect()', async () => {
     await harness.server({ ask: () => 1 });
     const client = harness.client();

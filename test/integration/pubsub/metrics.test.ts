@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Moved, PubSubMetrics } from '../../../src/pubsub/index.js';
 import { slotOf } from '../../../src/pubsub/channel-key.js';
@@ -220,6 +222,26 @@ describe('metrics()', () => {
     await lost;
     await cluster.resume(owner);
     expect(pubsub.metrics()).toMatchObject({ probesLost: 1, connectionsLost: 1 });
+  });
+
+  it('does not count probes that fail among what the application could not publish', async () => {
+    const channel = unique();
+    const options = { probeInterval: 50, probeTimeout: 5_000, commandTimeout: 200 };
+    const pubsub = open({}, { nodes: cluster.nodes, ...options });
+    const failed: unknown[] = [];
+    const note = (message: unknown): void => {
+      if ((message as { pubsub: unknown }).pubsub === pubsub) failed.push(message);
+    };
+    subscribe('nestjs-cluster-pubsub:publish-failed', note);
+    await pubsub.ssubscribe(channel);
+    await eventually(() => pubsub.metrics().probes >= 3, 'probes come and go');
+    const owner = await cluster.ownerOf(slotOf(channel));
+    await cluster.pause(owner);
+    await sleep(3 * options.commandTimeout);
+    await cluster.resume(owner);
+    unsubscribe('nestjs-cluster-pubsub:publish-failed', note);
+    expect(pubsub.metrics()).toMatchObject({ published: 0, publishErrors: 0 });
+    expect(failed).toEqual([]);
   });
 
   it('does not count probes among what the application has published', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { deferred } from '../../../src/pubsub/deferred.js';
 import { errorForAsker } from '../../../src/transport/error-for-asker.js';
+import { errorText } from '../../../src/transport/error-text.js';
 import { MalformedLog } from '../../../src/transport/malformed-log.js';
 import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server.js';
@@ -17,6 +19,42 @@ describe('RateLimitedLog', () => {
     eager.log('three');
     eager.log('four');
     expect(lines.slice(2)).toEqual(['three', 'four']);
+  });
+
+  it('tells what came last when the interval is over, and how many were like it: a burst may be all there is', async () => {
+    const lines: [string, string?][] = [];
+    const told = deferred<undefined>();
+    const log = new RateLimitedLog((...line) => {
+      lines.push(line);
+      if (lines.length === 2) told.resolve(undefined);
+    }, 20);
+    for (let n = 0; n < 500; n += 1) log.log(`failed ${String(n)}`, '', `stack ${String(n)}`);
+    expect(lines).toEqual([['failed 0', 'stack 0']]);
+    await told.promise;
+    expect(lines[1]).toEqual(['failed 499 (and 498 like it before)', 'stack 499']);
+    log.log('failed again');
+    expect(lines).toHaveLength(2); // another interval has begun
+  });
+});
+
+describe('errorText', () => {
+  it('is the text of an error and its code, and never a field of it', () => {
+    expect(errorText(new Error('sold out'))).toBe('sold out');
+    expect(errorText(Object.assign(new Error('sold out'), { code: 'SOLD', card: '4111' }))).toBe(
+      'sold out (SOLD)',
+    );
+    expect(errorText({ status: 'error', code: 402, card: '4111' })).toBe('an error of the class Object');
+    expect(errorText('sold out')).toBe('sold out');
+    expect(errorText(undefined)).toBe('undefined');
+    expect(errorText(10n)).toBe('10');
+  });
+
+  it('can be asked of anything', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const error of [proxy, Object.create(null), Symbol('odd'), () => 1, { constructor: undefined }]) {
+      expect(typeof errorText(error)).toBe('string');
+    }
   });
 });
 

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import { expect, it } from '@jest/globals';
+import { deferred } from '../../../src/pubsub/deferred.js';
 import { StatusLog } from '../../../src/transport/status-log.js';
 
 function logInto(lines: string[]): LoggerService {
@@ -35,6 +37,44 @@ it('interruptions that follow closely are counted, and told with the next that i
   later.changed('connected');
   later.changed('reconnecting');
   expect(patient).toHaveLength(3);
+});
+
+it('an interruption that lasts is written, however closely it follows another: from when, and how long it took', async () => {
+  const lines: string[] = [];
+  const written = deferred<undefined>();
+  const logger = logInto(lines);
+  const log = new StatusLog(
+    {
+      ...logger,
+      warn: (line) => {
+        logger.warn(line);
+        if (lines.length === 3) written.resolve(undefined);
+      },
+    },
+    100,
+  );
+  log.changed('reconnecting');
+  log.changed('connected');
+  log.changed('reconnecting');
+  log.changed('connected');
+  log.changed('reconnecting');
+  await written.promise;
+  log.changed('connected');
+  const [, , begun, ended] = lines;
+  const ago = /interrupted (\d+) ms ago, .* \(and 1 like it before\)/.exec(begun!)?.[1];
+  expect(Number(ago)).toBeGreaterThan(50);
+  expect(Number(/after (\d+) ms/.exec(ended!)?.[1])).toBeGreaterThanOrEqual(Number(ago));
+});
+
+it('nothing is written after closing', async () => {
+  const lines: string[] = [];
+  const log = new StatusLog(logInto(lines), 20);
+  log.changed('reconnecting');
+  log.changed('connected');
+  log.changed('reconnecting');
+  log.changed('closed');
+  await sleep(40);
+  expect(lines).toHaveLength(2);
 });
 
 it('the end of an interruption is always written where its beginning was', () => {
