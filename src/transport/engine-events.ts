@@ -38,6 +38,7 @@ export type Engine = ClusterPubSub<'buffer'>;
 export class EngineEvents {
   readonly #bindings: ((engine: Engine) => void)[] = [];
   #engine: Engine | undefined;
+  #leaving: Engine | undefined;
 
   constructor(
     logger: LoggerService,
@@ -70,8 +71,8 @@ export class EngineEvents {
       const heard =
         event === 'status'
           ? (status: PubSubStatus) => {
-              // One that drains, and closes, while another has taken its place.
-              if (engine === this.#engine) {
+              // One that drains, and closes, while another has taken its place; or one that wants less and less.
+              if (engine === this.#engine && !(engine === this.#leaving && status === 'connected')) {
                 (listener as ClusterPubSubTransportEvents['status'])(status);
               }
             }
@@ -89,6 +90,11 @@ export class EngineEvents {
     for (const bind of this.#bindings) {
       bind(engine);
     }
+  }
+
+  /** It is about to end its subscriptions: that nothing is missing any more is no news of the cluster. */
+  leave(engine: Engine): void {
+    this.#leaving = engine;
   }
 
   #translate(status: PubSubStatus): void {

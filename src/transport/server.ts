@@ -184,6 +184,7 @@ export class ClusterPubSubServer
     if (session !== undefined) {
       this.session = undefined;
       session.leave?.();
+      this.events.leave(session.engine);
       this.draining.add(session);
       this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
     }

@@ -103,3 +103,21 @@ it('a master that stays away soon after an interruption of a moment is written o
   expect(Number(/after (\d+) ms/.exec(linesWith('stand again')[1]!)?.[1])).toBeGreaterThan(ago);
   await quiet.close();
 }, 60_000);
+
+it('a server that is closed in an outage is not said to stand again', async () => {
+  lines.length = 0;
+  const server = harness.newServer({ probeInterval: 100, probeTimeout: 100, commandTimeout: 300 });
+  addHandlers(server, { ping: () => 'pong' });
+  await listen(server);
+  const statuses: string[] = [];
+  server.status.subscribe((status) => statuses.push(status));
+  await Promise.all(cluster.nodes.map((node) => cluster.pause(node)));
+  try {
+    await eventually(() => linesWith('were interrupted').length === 1, 'it is noticed');
+    await server.close();
+  } finally {
+    await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
+  }
+  expect(statuses).toEqual(['connected', 'reconnecting', 'disconnected']);
+  expect(linesWith('stand again')).toEqual([]);
+}, 60_000);
