@@ -93,26 +93,29 @@ export function instrumentServer(
   server: ClusterPubSubServer,
   { tracer = trace.getTracer(INSTRUMENTATION) }: TracingOptions = {},
 ): () => void {
-  const hooked = server as unknown as { onProcessingStartHook: StartHook; onProcessingEndHook?: EndHook };
+  // Set by hand: the methods that set them are younger than Nest 11, as the default start hook is.
+  const hooked = server as unknown as Hooked;
   const { onProcessingStartHook: earlierStart, onProcessingEndHook: earlierEnd } = hooked;
   const spans = new WeakMap<object, Span>();
-  server.setOnProcessingStartHook((transportId, context, done) => {
+  hooked.onProcessingStartHook = (transportId, context, done) => {
     // Not under what is active here: that is whatever opened the connection.
     const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata(), STRINGS);
     const span = startHandling(tracer, context as ClusterPubSubContext, sent);
     spans.set(context as object, span);
     try {
-      return contexts.with(trace.setSpan(sent, span), () => earlierStart(transportId, context, done));
+      return contexts.with(trace.setSpan(sent, span), () =>
+        earlierStart === undefined ? done() : earlierStart(transportId, context, done),
+      );
     } catch (error) {
       noteOutcome(span, 'failed', error);
       span.end();
       throw error;
     }
-  });
-  server.setOnProcessingEndHook((transportId, context) => {
+  };
+  hooked.onProcessingEndHook = (transportId, context) => {
     earlierEnd?.(transportId, context);
     spans.get(context as object)?.end();
-  });
+  };
   // It comes before the end hook, which does not know how it ended.
   const handled = (message: unknown): void => {
     const { context, outcome, error } = message as Diagnostic<'nestjs-cluster-pubsub:handled'>;
@@ -124,14 +127,19 @@ export function instrumentServer(
   subscribe('nestjs-cluster-pubsub:handled', handled);
   return () => {
     unsubscribe('nestjs-cluster-pubsub:handled', handled);
-    server.setOnProcessingStartHook(earlierStart);
-    server.setOnProcessingEndHook((transportId, context) => earlierEnd?.(transportId, context));
+    hooked.onProcessingStartHook = earlierStart;
+    hooked.onProcessingEndHook = earlierEnd;
   };
 }
 
 /** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
 type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => unknown;
 type EndHook = (transportId: Transport | symbol, context: unknown) => void;
+
+interface Hooked {
+  onProcessingStartHook: StartHook | undefined;
+  onProcessingEndHook: EndHook | undefined;
+}
 
 function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: typeof ROOT_CONTEXT): Span {
   const { id } = context.getMessage() as { id?: unknown };
