@@ -210,7 +210,9 @@ export class Reconciler {
     try {
       await this.#spreads.want(whole, onConfirmed);
     } catch (error) {
-      this.table.delete(whole);
+      if (!this.#spreads.has(whole)) {
+        this.table.delete(whole);
+      }
       throw error;
     }
   }

@@ -33,22 +33,32 @@ export class Spreads {
     private readonly owner: SpreadsOwner,
   ) {}
 
-  /** Resolves when every master has confirmed; rejects when one refuses, and then it stands nowhere. */
+  /**
+   * Resolves when every master has confirmed; rejects when one refuses, or does not answer in time. Then it stands
+   * nowhere, unless it was wanted before: who wants it anew must not end what stood.
+   */
   async want(whole: Subscription, onConfirmed: () => void): Promise<void> {
+    const earlier = this.#spreads.get(whole);
+    if (earlier !== undefined) {
+      await earlier.confirmed(onConfirmed);
+      return;
+    }
     if (this.#spreads.size === 0) {
       this.#replicas = this.topology.replicas;
     }
-    let spread = this.#spreads.get(whole);
-    if (spread === undefined) {
-      spread = new Spread(whole, this.topology, this.owner);
-      this.#spreads.set(whole, spread);
-    }
+    const spread = new Spread(whole, this.topology, this.owner);
+    this.#spreads.set(whole, spread);
+    spread.start();
     try {
-      await spread.start(onConfirmed);
+      await spread.confirmed(onConfirmed);
     } catch (error) {
       await this.release(whole);
       throw error;
     }
+  }
+
+  has(whole: Subscription): boolean {
+    return this.#spreads.has(whole);
   }
 
   async release(whole: Subscription): Promise<void> {
@@ -121,7 +131,14 @@ class Spread {
     this.#parts = whole.parts ?? new Map<NodeKey, Subscription>();
   }
 
-  async start(onConfirmed: () => void): Promise<void> {
+  start(): void {
+    for (const node of this.topology.masters) {
+      this.#newPart(node);
+    }
+  }
+
+  /** Resolves when all parts stand. */
+  async confirmed(onConfirmed: () => void): Promise<void> {
     let told = false;
     const confirmed = (): void => {
       if (!told) {
@@ -130,8 +147,7 @@ class Spread {
       }
     };
     await Promise.all(
-      [...new Set([...this.topology.masters, ...this.#parts.keys()])].map(async (node) => {
-        const part = this.#parts.get(node) ?? this.#newPart(node);
+      [...this.#parts].map(async ([node, part]) => {
         try {
           await this.owner.want(part, confirmed);
         } catch (error) {

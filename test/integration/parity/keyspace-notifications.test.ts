@@ -43,12 +43,16 @@ describe('keyspace notifications', () => {
     }
   }
 
-  async function subscriber(prefix: string): Promise<{ pubsub: ClusterPubSub; heard: Heard }> {
+  async function subscriber(
+    prefix: string,
+    connectTimeout?: number,
+  ): Promise<{ pubsub: ClusterPubSub; heard: Heard }> {
     for (const { port } of cluster.nodes) {
       if (cluster.pidOf({ port }) !== undefined)
         await plain(port).config('SET', 'notify-keyspace-events', 'KEA');
     }
-    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 200 } });
+    const clusterOptions = { slotsRefreshInterval: 200 };
+    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions, connectTimeout });
     const heard = new Heard();
     await pubsub.psubscribe({ [`__keyspace@0__:${prefix}:*`]: heard.handler }, { nodes: 'all-masters' });
     return { pubsub, heard };
@@ -175,6 +179,29 @@ describe('keyspace notifications', () => {
     await write(more);
     await heard.has(more);
     for (const name of more) expect(heard.nodes.get(name)).toHaveLength(1);
+  });
+
+  it('stand as before when they are subscribed again in an outage, which fails', async () => {
+    const prefix = unique();
+    const { pubsub, heard } = await subscriber(prefix, 300);
+    const pattern = `__keyspace@0__:${prefix}:*`;
+    const [victim] = await cluster.masters();
+    const lost = next(pubsub, 'lost');
+    const gap = next(pubsub, 'gap');
+    await cluster.kill(victim!);
+    await lost;
+    await expect(
+      pubsub.psubscribe({ [pattern]: heard.handler }, { nodes: 'all-masters' }),
+    ).rejects.toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect(pubsub.patterns).toEqual(new Set([pattern]));
+    expect(pubsub.metrics()).toMatchObject({ confirmed: 2 });
+    await gap; // its replica has taken over
+    await cluster.restart(victim!);
+    await cluster.settled();
+    expect(pubsub.metrics()).toMatchObject({ desired: 3, confirmed: 3 });
+    const names = some(prefix);
+    await write(names);
+    await heard.has(names);
   });
 
   it('of a master that was added are heard as soon as it owns a slot', async () => {
