@@ -7,7 +7,15 @@ import { InvalidArgumentError } from './errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
-import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
+import type {
+  Encoded,
+  Gap,
+  Loss,
+  Moved,
+  PubSubMessage,
+  PubSubStatus,
+  SubscriptionKindName,
+} from './message.js';
 import type { PubSubMetrics } from './metrics.js';
 import { readNodeReference } from './node-address.js';
 import { assertNodes } from './node-questions.js';
@@ -273,7 +281,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
-   * pattern, those that match. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
+   * pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
    * `{ nodes }` asks some of the nodes.
    *
    * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
@@ -282,35 +290,46 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   pubsubChannels<A extends boolean = true>(
     pattern?: ChannelName,
     options?: IntrospectionOptions<A>,
-  ): Promise<Answer<A, string[]>> {
+  ): Promise<Answer<A, Encoded<E>[]>> {
     return this.#engine.introspection.channels('CHANNELS', pattern, options);
   }
 
   pubsubShardChannels<A extends boolean = true>(
     pattern?: ChannelName,
     options?: IntrospectionOptions<A>,
-  ): Promise<Answer<A, string[]>> {
+  ): Promise<Answer<A, Encoded<E>[]>> {
     return this.#engine.introspection.channels('SHARDCHANNELS', pattern, options);
   }
 
-  /** How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. */
-  pubsubNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  /**
+   * How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. The names
+   * are those that were given: a `Buffer` is found by itself.
+   */
+  pubsubNumsub(...channels: string[]): Promise<Map<string, number>>;
+  pubsubNumsub(...channels: ChannelName[]): Promise<Map<ChannelName, number>>;
+  pubsubNumsub<A extends boolean>(
+    ...args: [...channels: string[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubNumsub<A extends boolean>(
     ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
-  ): Promise<Answer<A, Map<string, number>>>;
+  ): Promise<Answer<A, Map<ChannelName, number>>>;
   pubsubNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Answer<boolean, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<ChannelName, number>>> {
     return this.#engine.introspection.numsub('NUMSUB', args);
   }
 
-  pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  pubsubShardNumsub(...channels: string[]): Promise<Map<string, number>>;
+  pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<ChannelName, number>>;
+  pubsubShardNumsub<A extends boolean>(
+    ...args: [...channels: string[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubShardNumsub<A extends boolean>(
     ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
-  ): Promise<Answer<A, Map<string, number>>>;
+  ): Promise<Answer<A, Map<ChannelName, number>>>;
   pubsubShardNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Answer<boolean, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<ChannelName, number>>> {
     return this.#engine.introspection.numsub('SHARDNUMSUB', args);
   }
 

@@ -53,7 +53,7 @@ export class Engine<E extends PubSubEncoding> {
   readonly outbox: Outbox;
   readonly mailbox: Mailbox<E>;
   readonly subscriptions: Subscriptions<E>;
-  readonly introspection: Introspection;
+  readonly introspection: Introspection<E>;
   /** Whether the cluster knows sharded pub/sub; true until it was asked. */
   supportsSharded = true;
   readonly #metrics = newMetrics();
@@ -204,7 +204,7 @@ export class Engine<E extends PubSubEncoding> {
     });
 
     const connect = (): Promise<void> => this.lifecycle.connect();
-    this.introspection = new Introspection(questions, connect);
+    this.introspection = new Introspection(questions, options.encoding, connect);
     this.#health = new HealthCheck({
       topology,
       connections,

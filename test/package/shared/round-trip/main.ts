@@ -20,7 +20,8 @@ import { ClusterPubSubPrometheus } from 'nestjs-cluster-pubsub/prometheus';
 import { ClusterPubSubHealthIndicator } from 'nestjs-cluster-pubsub/terminus';
 import { startLocalCluster } from 'nestjs-cluster-pubsub/testing';
 import { Registry } from 'prom-client';
-import { firstValueFrom, type Observable, of, ReplaySubject, toArray } from 'rxjs';
+import { firstValueFrom, type Observable, of, ReplaySubject } from 'rxjs';
+import { toArray } from 'rxjs/operators'; // where rxjs 7.1 has it
 
 const resp = Number(process.argv[2]);
 // The types of ioredis 5 do not know the option, and ioredis 5 takes no notice of it.
