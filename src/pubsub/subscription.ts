@@ -149,6 +149,11 @@ export class SubscriptionTable {
     return this.named.flatMap((one) => (one.parts === undefined ? [one] : [...one.parts.values()]));
   }
 
+  /** The nodes that users have chosen, by themselves and not as masters. */
+  get chosenNodes(): ReadonlySet<NodeKey> {
+    return new Set(this.named.flatMap(({ pinned }) => pinned ?? []));
+  }
+
   get size(): number {
     return Object.values(this.#byKind).reduce((sum, map) => sum + map.size, 0);
   }
