@@ -127,7 +127,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.subscriptions.add(KINDS.shard, channels);
   }
 
-  /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
+  /** Ends subscriptions to channels; without arguments, all of them. Resolves when Redis has confirmed. */
   unsubscribe(...channels: NamesArgument[]): Promise<void> {
     return this.#engine.subscriptions.remove(KINDS.channel, channels);
   }
@@ -223,9 +223,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.subscriptions.names('shard');
   }
 
-  /** Whether anything is subscribed. */
+  /** Whether anything is subscribed: from the call of a subscribe method until Redis has confirmed the end. */
   get subscribed(): boolean {
-    return this.#engine.subscribed;
+    return this.#engine.subscriptions.any;
   }
 
   /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */

@@ -214,11 +214,6 @@ export class Engine<E extends PubSubEncoding> {
     });
   }
 
-  /** Whether anything is subscribed. */
-  get subscribed(): boolean {
-    return this.#table.size > 0;
-  }
-
   metrics(): PubSubMetrics {
     const all = this.#table.all;
     return {

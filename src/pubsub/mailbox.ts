@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { EncodingError, HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
 import { displayName } from './channel-key.js';
 import { readChoice } from './limits.js';
+import { Listening } from './listening.js';
 import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
 import { MessageQueue } from './message-queue.js';
 import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
@@ -113,14 +114,9 @@ export class Mailbox<E extends PubSubEncoding> {
     });
   }
 
-  /** What waits and what comes, until `open` says no and nothing waits any more. */
-  async *iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    while (this.#queue.length > 0 || open()) {
-      const message = await this.#queue.read('iteration', () => true, open() ? Infinity : 0);
-      if (message !== undefined) {
-        yield message;
-      }
-    }
+  /** What waits and what comes, until `open` says no and nothing waits any more; see {@link wakeIterations}. */
+  iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
+    return new Listening(this.#queue, open);
   }
 
   async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {

@@ -154,8 +154,11 @@ export class SubscriptionTable {
     return new Set(this.named.flatMap(({ pinned }) => pinned ?? []));
   }
 
-  get size(): number {
-    return Object.values(this.#byKind).reduce((sum, map) => sum + map.size, 0);
+  /** Whether anything is wanted, or may come still. */
+  get inUse(): boolean {
+    return [this.#byKind, this.#leaving].some((kinds) =>
+      Object.values(kinds).some((subscriptions) => subscriptions.size > 0),
+    );
   }
 
   /** The running count that a confirmation tells. */
