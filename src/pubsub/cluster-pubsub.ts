@@ -6,6 +6,7 @@ import type { ClusterPubSubError } from './errors.js';
 import { InvalidArgumentError } from './errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
+import { checkOptions } from './limits.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
 import type {
   Encoded,
@@ -26,13 +27,18 @@ import type {
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
-import type { PublishCommand, PublishObserver, PublishOptions } from './publication.js';
+import {
+  checkPublishOptions,
+  type PublishCommand,
+  type PublishObserver,
+  type PublishOptions,
+} from './publication.js';
 import type { OutgoingPayload } from './stamp.js';
 import {
   checkName,
   type NamesArgument,
   type SubscribeArgument,
-  type SubscribeOptions,
+  type SubscribeArguments,
 } from './subscribe-arguments.js';
 import { isSharded, KINDS } from './subscription-kind.js';
 
@@ -113,12 +119,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time,
    * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
    */
-  subscribe(...channels: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  subscribe(...channels: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(KINDS.channel, channels);
   }
 
   /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
-  psubscribe(...patterns: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  psubscribe(...patterns: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(KINDS.pattern, patterns);
   }
 
@@ -194,18 +200,17 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @throws `UnknownNodeError`
    */
-  async getShardedMessage({
-    node,
-    ...options
-  }: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
+  async getShardedMessage(given: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
+    checkOptions('The options of getShardedMessage()', given);
+    const { node, ...options } = given;
     const owner = node === undefined ? undefined : readNodeReference(node);
     if (owner !== undefined) {
       await this.connect();
       await assertNodes(this.#engine.topology, [owner]);
     }
     return this.#engine.mailbox.readOf(
-      ({ type, channel }) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
+      (type, channel) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
       options,
     );
   }
@@ -276,7 +281,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * patterns are subscribed.
    */
   nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
-    return this.#engine.topology.homeOf(KINDS[kind], slotOf(name));
+    if (!Object.hasOwn(KINDS, kind)) {
+      throw new InvalidArgumentError('The kind of a subscription is "channel", "pattern" or "shard".');
+    }
+    return this.#engine.topology.homeOf(KINDS[kind], slotOf(checkName(name)));
   }
 
   /**
@@ -365,6 +373,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       throw new InvalidArgumentError(
         'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
       );
+    }
+    if (options !== undefined) {
+      checkPublishOptions(options);
     }
     return new Promise((published, failed) => {
       this.post(command, channel, data, { published, failed }, options);

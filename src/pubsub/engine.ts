@@ -9,7 +9,7 @@ import { ProbePaths } from './health/probe-paths.js';
 import { Incoming } from './incoming.js';
 import { Introspection } from './introspection.js';
 import { Lifecycle } from './lifecycle.js';
-import { readLimits, readOverflowPolicy } from './limits.js';
+import { checkOptions, checkSwitch, readLimits, readOverflowPolicy } from './limits.js';
 import { Mailbox } from './mailbox.js';
 import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { readNodeReference, type NodeKey } from './node-address.js';
@@ -73,6 +73,9 @@ export class Engine<E extends PubSubEncoding> {
     options: PubSubOptions<E>,
     { stamps = PREFIX_CODEC, prefix = '' }: EngineWiring,
   ) {
+    checkOptions('The nodes and options of a cluster, or an ioredis Cluster,', source);
+    checkOptions('The options of a ClusterPubSub', options);
+    checkSwitch('sequence', options.sequence);
     const metrics = this.#metrics;
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });

@@ -1,5 +1,6 @@
 import { bytesOfKey, keyOfBytes, type ChannelKey } from './channel-key.js';
 import { InvalidArgumentError } from './errors.js';
+import { checkOptions, checkSwitch } from './limits.js';
 import type { Encoded } from './message.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeQuestions, NodeSelection } from './node-questions.js';
@@ -59,15 +60,16 @@ export class Introspection<E extends PubSubEncoding> {
     args: readonly Payload[],
     read: (reply: Reply) => R,
     aggregate: (answers: Iterable<R>) => T,
-    options: IntrospectionOptions<A> | undefined,
+    options: IntrospectionOptions<A> = {},
     ofOne: (answer: R) => T,
   ): Promise<Answer<A, T>> {
-    const { nodes, aggregate: together } = checkOptions(options);
+    checkOptions('The options ({ aggregate, nodes })', options);
+    checkSwitch('aggregate', options.aggregate);
     await this.connect();
-    const replies = await this.questions.pubsub(nodes, ...args);
+    const replies = await this.questions.pubsub(options.nodes, ...args);
     const perNode = [...replies].map(([node, reply]): [NodeKey, R] => [node, read(reply)]);
     const answer =
-      together === false
+      options.aggregate === false
         ? new Map(perNode.map(([node, one]) => [node, ofOne(one)]))
         : aggregate(perNode.map(([, one]) => one));
     return answer as Answer<A, T>;
@@ -93,17 +95,6 @@ function checkPattern(pattern: unknown): ChannelName {
     );
   }
   return pattern;
-}
-
-function checkOptions<A extends boolean>(options: unknown = {}): IntrospectionOptions<A> {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidArgumentError('The options are an object: { aggregate, nodes }.');
-  }
-  const { aggregate } = options as { aggregate?: unknown };
-  if (aggregate !== undefined && typeof aggregate !== 'boolean') {
-    throw new InvalidArgumentError('aggregate is true or false.');
-  }
-  return options;
 }
 
 /** Parts the channels from the options that may follow them. */
