@@ -68,6 +68,9 @@ export interface ClusterPubSubEvents {
  * await pubsub.publish('news', 'hello'); // → 1
  * ```
  *
+ * @typeParam E - follows from the option `encoding`, and is not to be written by hand: `new ClusterPubSub<'buffer'>(source)`
+ * would say bytes and give strings.
+ *
  * @publicApi
  */
 export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitter<ClusterPubSubEvents> {

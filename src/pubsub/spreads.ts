@@ -17,10 +17,12 @@ export interface SpreadsOwner {
  * Subscriptions that stand at every master, with a part at each, wherever the masters are.
  *
  * They are for what a node tells its own clients alone, such as keyspace notifications; all else that is published comes
- * over the cluster's bus once for each master. A replica executes what its master does, and tells of it too: so no two
- * nodes of one shard are ever heard. When a replica takes over, its former master is heard until it has confirmed, and
- * from then on no more. (A hand-over would take a second event that is equal to the first for a copy of it.) What the new
- * master told before that is lost, and reported as a gap.
+ * over the cluster's bus once for each master. A replica executes what its master does, and tells of it too: so of a
+ * shard one node is heard. When a replica takes over, its former master is heard until we have read its confirmation, and
+ * from then on no more. What the new master told before it had us is lost, and reported as a gap. What it told between
+ * that and our reading of it comes twice where the former master, a replica by then, was read first: a busy event loop
+ * makes that moment long. Events have no number to know a copy by, and a second one that is equal to the first may be the
+ * next, which a hand-over would drop.
  */
 export class Spreads {
   readonly #spreads = new Map<Subscription, Spread>();

