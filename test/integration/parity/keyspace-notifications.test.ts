@@ -99,6 +99,26 @@ describe('keyspace notifications', () => {
     expect(heard.copies).toEqual([]);
   });
 
+  it('are read by getMessage and listen as well, from whatever master, until they are ended', async () => {
+    await subscriber(unique());
+    const prefix = unique();
+    const pubsub = open({ ignoreSubscribeMessages: true }, { nodes: cluster.nodes });
+    await pubsub.psubscribe(`__keyspace@0__:${prefix}:*`, { nodes: 'all-masters' });
+    expect(pubsub.subscribed).toBe(true);
+    const names = some(prefix, 24);
+    await write(names);
+    const read: string[] = [];
+    const key = (channel: string): string => channel.slice('__keyspace@0__:'.length);
+    while (read.length < 12) read.push(key((await pubsub.getMessage({ timeout: 5_000 }))!.channel));
+    for await (const { channel, data } of pubsub.listen()) {
+      expect(data).toBe('set');
+      if (read.push(key(channel)) === names.length) await pubsub.punsubscribe();
+    }
+    expect(read.sort()).toEqual([...names].sort());
+    expect(new Set(names.map((name) => pubsub.nodeOf(name))).size).toBe(3);
+    expect(pubsub.subscribed).toBe(false);
+  });
+
   it('are one subscription to the user: one name, one confirmation, one handler at a time', async () => {
     const prefix = unique();
     const pattern = `__keyspace@0__:${prefix}:*`;

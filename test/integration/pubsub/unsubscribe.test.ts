@@ -57,8 +57,12 @@ describe('unsubscribe', () => {
     expect(await pubsub.getMessage()).toEqual({ type: 'unsubscribe', pattern: null, channel: name, data: 0 });
   });
 
-  it('when nothing is subscribed does nothing', async () => {
-    await open().unsubscribe();
+  it('when nothing is subscribed does nothing, and confirms nothing', async () => {
+    const pubsub = open();
+    await pubsub.unsubscribe();
+    await pubsub.connect();
+    await Promise.all([pubsub.unsubscribe(), pubsub.punsubscribe(), pubsub.sunsubscribe()]);
+    expect(await pubsub.getMessage()).toBeNull();
   });
 
   it('gives a channel up that was named in bytes, and the other way round', async () => {
