@@ -203,10 +203,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @throws `UnknownNodeError`
    */
-  async getShardedMessage(given: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
+  async getShardedMessage(options: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
-    checkOptions('The options of getShardedMessage()', given);
-    const { node, ...options } = given;
+    checkOptions('The options of getShardedMessage()', options);
+    const { node, ...terms } = options;
     const owner = node === undefined ? undefined : readNodeReference(node);
     if (owner !== undefined) {
       await this.connect();
@@ -214,7 +214,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     }
     return this.#engine.mailbox.readOf(
       (type, channel) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
-      options,
+      terms,
     );
   }
 
