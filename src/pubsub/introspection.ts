@@ -103,8 +103,7 @@ function readNumsubArguments(args: readonly (ChannelName | IntrospectionOptions)
   readonly options: IntrospectionOptions | undefined;
 } {
   const last: unknown = args.at(-1);
-  const hasOptions =
-    typeof last === 'object' && last !== null && !Buffer.isBuffer(last) && !Array.isArray(last);
+  const hasOptions = typeof last === 'object' && last !== null && !(Symbol.iterator in last);
   return {
     channels: (hasOptions ? args.slice(0, -1) : args).map(checkName),
     options: hasOptions ? last : undefined,

@@ -130,11 +130,14 @@ describe('questions to all nodes', () => {
     },
   );
 
-  it.each([[5], [['a', 'b']], [null]])('refuse %j as a name', async (name) => {
-    await expect(pubsub.pubsubNumsub(name as unknown as string)).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-    });
-  });
+  it.each([[5], [['a', 'b']], [null], [new Uint8Array([97])], [new Set(['a'])]])(
+    'refuse %j as a name',
+    async (name) => {
+      await expect(pubsub.pubsubNumsub(name as unknown as string)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    },
+  );
 
   async function aReplica(): Promise<number> {
     await pubsub.connect();
