@@ -50,5 +50,6 @@ try {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  for (const folder of [fresh, old]) rmSync(`${root}/${folder}`, { recursive: true, force: true, maxRetries: 5 });
+  for (const folder of [fresh, old])
+    rmSync(`${root}/${folder}`, { recursive: true, force: true, maxRetries: 5 });
 }
