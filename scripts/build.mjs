@@ -40,7 +40,9 @@ function replaceDist(attempts = 3) {
 }
 
 try {
-  await Promise.all([compile('tsconfig.build.json', 'esm'), compile('tsconfig.build.cjs.json', 'cjs')]);
+  const compiled = [compile('tsconfig.build.json', 'esm'), compile('tsconfig.build.cjs.json', 'cjs')];
+  await Promise.allSettled(compiled); // the one still writes where the other has failed
+  await Promise.all(compiled);
   // The package is "type": "module"; this marks the one folder that is not.
   writeFileSync(`${root}/${fresh}/cjs/package.json`, '{ "type": "commonjs" }\n');
   replaceDist();
@@ -48,5 +50,6 @@ try {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  for (const folder of [fresh, old]) rmSync(`${root}/${folder}`, { recursive: true, force: true });
+  for (const folder of [fresh, old])
+    rmSync(`${root}/${folder}`, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -13,9 +13,14 @@ const npmInstall = ['install', '--prefer-offline', '--no-audit', '--no-fund'];
 /** How long one step may take, in ms; installing from a slow registry takes longest. */
 const stepTimeout = 300_000;
 
+/** The oldest Nest that we promise, with the oldest of what it asks for. */
+const nest11 = ['common', 'core', 'microservices', 'platform-express', 'terminus', 'testing']
+  .map((name) => `@nestjs/${name}@11.0.0`)
+  .concat('rxjs@7.1.0', 'reflect-metadata@0.1.13');
+
 const applications = [
   { folder: 'nest12-esm', terminus: '@nestjs/terminus@^12.0.0', hasTests: false },
-  { folder: 'nest11-cjs', terminus: '@nestjs/terminus@^11.0.0', hasTests: true },
+  { folder: 'nest11-cjs', terminus: '@nestjs/terminus@^11.0.0', hasTests: true, oldest: nest11 },
 ];
 /** The clients of Redis we run on, the oldest of each major that we promise and the newest, and what they speak. */
 const clients = [
@@ -79,7 +84,7 @@ function pack(folder) {
 }
 
 /** Each step needs the one before it: the first failure ends the application's test. */
-async function testApplication({ folder, terminus, hasTests }, parent, tarball) {
+async function testApplication({ folder, terminus, hasTests, oldest }, parent, tarball) {
   const cwd = join(parent, folder);
   cpSync(join(root, 'test/package/shared'), cwd, { recursive: true });
   cpSync(join(root, 'test/package', folder), cwd, {
@@ -111,16 +116,25 @@ async function testApplication({ folder, terminus, hasTests }, parent, tarball) 
   }
   for (const { ioredis, protocols } of clients) {
     const reinstall = () => run('npm', ...npmInstall, `ioredis@${ioredis}`).then(() => versions(cwd));
-    steps.push([`installs ioredis ${ioredis}`, reinstall]);
+    steps.push(
+      [`installs ioredis ${ioredis}`, reinstall],
+      [`type checks with ioredis ${ioredis}`, () => tsc('-p', configOfConsumers(cwd, 'nodenext'))],
+    );
     for (const protocol of protocols) {
       const roundTrip = () => run(process.execPath, 'dist/round-trip/main.js', String(protocol));
       steps.push([`goes the round with ioredis ${ioredis}, RESP${protocol}`, roundTrip]);
     }
   }
+  if (oldest !== undefined) {
+    steps.push(
+      ['installs the oldest Nest', () => run('npm', ...npmInstall, ...oldest).then(() => versions(cwd))],
+      ['goes the round with the oldest Nest', () => run(process.execPath, 'dist/round-trip/main.js', '2')],
+    );
+  }
   for (const [promise, work] of steps) {
     const result = await step(`${folder} ${promise}`, work);
     if (result === undefined) return;
-    if (/^installs($| ioredis)/.test(promise)) console.log(`      ${result}`);
+    if (/^installs($| ioredis| the oldest)/.test(promise)) console.log(`      ${result}`);
   }
 }
 

@@ -100,13 +100,14 @@ export function instrumentServer(
   server: ClusterPubSubServer,
   { tracer = trace.getTracer(INSTRUMENTATION) }: TracingOptions = {},
 ): () => void {
-  const hooked = server as unknown as { onProcessingStartHook: StartHook };
+  // Set by hand: the method that sets it is younger than Nest 11, as the default start hook is.
+  const hooked = server as unknown as Hooked;
   const { onProcessingStartHook: earlier } = hooked;
   const spans = new OpenSpans<unknown>();
   let isUndone = false;
   const hook: StartHook = (transportId, context, done) => {
     if (isUndone) {
-      return earlier(transportId, context, done);
+      return earlier === undefined ? done() : earlier(transportId, context, done);
     }
     // Not under what is active here: that is whatever opened the connection.
     const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata(), STRINGS);
@@ -124,7 +125,9 @@ export function instrumentServer(
       }
     };
     try {
-      const result = contexts.with(trace.setSpan(sent, span), () => earlier(transportId, context, begin));
+      const result = contexts.with(trace.setSpan(sent, span), () =>
+        earlier === undefined ? begin() : earlier(transportId, context, begin),
+      );
       if (isPromiseLike(result)) {
         result.then(undefined, refused);
       }
@@ -134,7 +137,7 @@ export function instrumentServer(
       throw error;
     }
   };
-  server.setOnProcessingStartHook(hook);
+  hooked.onProcessingStartHook = hook;
   const handled = (message: unknown): void => {
     const { context, outcome, error } = message as Diagnostic<'nestjs-cluster-pubsub:handled'>;
     spans.end(context, outcome, error);
@@ -154,6 +157,10 @@ type DispatchHook = (packet: ReadPacket) => void;
 
 /** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
 type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => unknown;
+
+interface Hooked {
+  onProcessingStartHook: StartHook | undefined;
+}
 
 function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: typeof ROOT_CONTEXT): Span {
   const pattern = context.getPattern();

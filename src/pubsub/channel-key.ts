@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import calculateSlot from 'cluster-key-slot';
 import type { ChannelName } from './options.js';
 
@@ -51,4 +52,14 @@ function crc16(bytes: Uint8Array): number {
 
 export function displayName(name: ChannelName): string {
   return typeof name === 'string' ? name : name.toString('utf8');
+}
+
+/** As {@link displayName}, but no two names look alike: bytes that are no UTF-8 are written as `\xff`. */
+export function distinctName(key: ChannelKey): string {
+  const bytes = bytesOfKey(key);
+  if (isUtf8(bytes)) {
+    return bytes.toString('utf8');
+  }
+  // eslint-disable-next-line no-control-regex -- as above
+  return key.replace(/[^\x00-\x7f]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`);
 }

@@ -6,8 +6,17 @@ import type { ClusterPubSubError } from './errors.js';
 import { InvalidArgumentError } from './errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
+import { checkOptions } from './limits.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
-import type { Gap, Loss, Moved, PubSubMessage, PubSubStatus, SubscriptionKindName } from './message.js';
+import type {
+  Encoded,
+  Gap,
+  Loss,
+  Moved,
+  PubSubMessage,
+  PubSubStatus,
+  SubscriptionKindName,
+} from './message.js';
 import type { PubSubMetrics } from './metrics.js';
 import { readNodeReference } from './node-address.js';
 import { assertNodes } from './node-questions.js';
@@ -18,13 +27,18 @@ import type {
   PubSubEncoding,
   PubSubOptions,
 } from './options.js';
-import type { PublishCommand, PublishObserver, PublishOptions } from './publication.js';
+import {
+  checkPublishOptions,
+  type PublishCommand,
+  type PublishObserver,
+  type PublishOptions,
+} from './publication.js';
 import type { OutgoingPayload } from './stamp.js';
 import {
   checkName,
   type NamesArgument,
   type SubscribeArgument,
-  type SubscribeOptions,
+  type SubscribeArguments,
 } from './subscribe-arguments.js';
 import { isSharded, KINDS } from './subscription-kind.js';
 
@@ -56,6 +70,9 @@ export interface ClusterPubSubEvents {
  * await pubsub.subscribe({ news: ({ data }) => console.log(data) });
  * await pubsub.publish('news', 'hello'); // → 1
  * ```
+ *
+ * @typeParam E - follows from the option `encoding`, and is not to be written by hand: `new ClusterPubSub<'buffer'>(source)`
+ * would say bytes and give strings.
  *
  * @publicApi
  */
@@ -108,12 +125,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time,
    * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
    */
-  subscribe(...channels: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  subscribe(...channels: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(KINDS.channel, channels);
   }
 
   /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
-  psubscribe(...patterns: (SubscribeArgument<E> | SubscribeOptions)[]): Promise<void> {
+  psubscribe(...patterns: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(KINDS.pattern, patterns);
   }
 
@@ -122,7 +139,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.subscriptions.add(KINDS.shard, channels);
   }
 
-  /** Ends subscriptions to channels; without names, all of them. Resolves when Redis has confirmed. */
+  /** Ends subscriptions to channels; without arguments, all of them. Resolves when Redis has confirmed. */
   unsubscribe(...channels: NamesArgument[]): Promise<void> {
     return this.#engine.subscriptions.remove(KINDS.channel, channels);
   }
@@ -189,19 +206,18 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @throws `UnknownNodeError`
    */
-  async getShardedMessage({
-    node,
-    ...options
-  }: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
+  async getShardedMessage(options: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
+    checkOptions('The options of getShardedMessage()', options);
+    const { node, ...terms } = options;
     const owner = node === undefined ? undefined : readNodeReference(node);
     if (owner !== undefined) {
       await this.connect();
       await assertNodes(this.#engine.topology, [owner]);
     }
     return this.#engine.mailbox.readOf(
-      ({ type, channel }) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
-      options,
+      (type, channel) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
+      terms,
     );
   }
 
@@ -218,9 +234,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.subscriptions.names('shard');
   }
 
-  /** Whether anything is subscribed. */
+  /** Whether anything is subscribed: from the call of a subscribe method until Redis has confirmed the end. */
   get subscribed(): boolean {
-    return this.#engine.subscribed;
+    return this.#engine.subscriptions.any;
   }
 
   /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
@@ -271,12 +287,15 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * patterns are subscribed.
    */
   nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
-    return this.#engine.topology.homeOf(KINDS[kind], slotOf(name));
+    if (!Object.hasOwn(KINDS, kind)) {
+      throw new InvalidArgumentError('The kind of a subscription is "channel", "pattern" or "shard".');
+    }
+    return this.#engine.topology.homeOf(KINDS[kind], slotOf(checkName(name)));
   }
 
   /**
    * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
-   * pattern, those that match. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
+   * pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
    * `{ nodes }` asks some of the nodes.
    *
    * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
@@ -285,35 +304,46 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   pubsubChannels<A extends boolean = true>(
     pattern?: ChannelName,
     options?: IntrospectionOptions<A>,
-  ): Promise<Answer<A, string[]>> {
+  ): Promise<Answer<A, Encoded<E>[]>> {
     return this.#engine.introspection.channels('CHANNELS', pattern, options);
   }
 
   pubsubShardChannels<A extends boolean = true>(
     pattern?: ChannelName,
     options?: IntrospectionOptions<A>,
-  ): Promise<Answer<A, string[]>> {
+  ): Promise<Answer<A, Encoded<E>[]>> {
     return this.#engine.introspection.channels('SHARDCHANNELS', pattern, options);
   }
 
-  /** How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. */
-  pubsubNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  /**
+   * How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. The names
+   * are those that were given: a `Buffer` is found by itself.
+   */
+  pubsubNumsub(...channels: string[]): Promise<Map<string, number>>;
+  pubsubNumsub(...channels: ChannelName[]): Promise<Map<ChannelName, number>>;
+  pubsubNumsub<A extends boolean>(
+    ...args: [...channels: string[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubNumsub<A extends boolean>(
     ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
-  ): Promise<Answer<A, Map<string, number>>>;
+  ): Promise<Answer<A, Map<ChannelName, number>>>;
   pubsubNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Answer<boolean, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<ChannelName, number>>> {
     return this.#engine.introspection.numsub('NUMSUB', args);
   }
 
-  pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<string, number>>;
+  pubsubShardNumsub(...channels: string[]): Promise<Map<string, number>>;
+  pubsubShardNumsub(...channels: ChannelName[]): Promise<Map<ChannelName, number>>;
+  pubsubShardNumsub<A extends boolean>(
+    ...args: [...channels: string[], options: IntrospectionOptions<A>]
+  ): Promise<Answer<A, Map<string, number>>>;
   pubsubShardNumsub<A extends boolean>(
     ...args: [...channels: ChannelName[], options: IntrospectionOptions<A>]
-  ): Promise<Answer<A, Map<string, number>>>;
+  ): Promise<Answer<A, Map<ChannelName, number>>>;
   pubsubShardNumsub(
     ...args: (ChannelName | IntrospectionOptions)[]
-  ): Promise<Answer<boolean, Map<string, number>>> {
+  ): Promise<Answer<boolean, Map<ChannelName, number>>> {
     return this.#engine.introspection.numsub('SHARDNUMSUB', args);
   }
 
@@ -349,6 +379,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       throw new InvalidArgumentError(
         'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
       );
+    }
+    if (options !== undefined) {
+      checkPublishOptions(options);
     }
     return new Promise((published, failed) => {
       this.post(command, channel, data, { published, failed }, options);

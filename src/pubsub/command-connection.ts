@@ -1,4 +1,5 @@
 import type { OpenSocket } from './connection-factory.js';
+import { InvalidArgumentError } from './errors.js';
 import { Fifo } from './fifo.js';
 import type { NodeKey } from './node-address.js';
 import type { Payload } from './options.js';
@@ -60,6 +61,8 @@ export class CommandConnection {
   /** As {@link send}, for the ways that are not hot. */
   call(...args: Payload[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
+      // Half a command in the socket, or one that no server can read, would be the end of all that others send.
+      assertPayloads(args);
       this.send(encodeHead(args.slice(0, -1)), args.at(-1) as Payload, {
         answered: (error, reply) => {
           if (error !== undefined) {
@@ -119,6 +122,14 @@ export class CommandConnection {
       answer(handler, error, null);
     }
     this.#drained?.();
+  }
+}
+
+function assertPayloads(args: readonly unknown[]): void {
+  for (const arg of args) {
+    if (typeof arg !== 'string' && !(arg instanceof Uint8Array)) {
+      throw new InvalidArgumentError(`An argument of a command is a string or bytes, not ${typeof arg}.`);
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { ProbePaths } from './health/probe-paths.js';
 import { Incoming } from './incoming.js';
 import { Introspection } from './introspection.js';
 import { Lifecycle } from './lifecycle.js';
-import { readLimits, readOverflowPolicy } from './limits.js';
+import { checkOptions, checkSwitch, readLimits, readOverflowPolicy } from './limits.js';
 import { Mailbox } from './mailbox.js';
 import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { readNodeReference, type NodeKey } from './node-address.js';
@@ -53,7 +53,7 @@ export class Engine<E extends PubSubEncoding> {
   readonly outbox: Outbox;
   readonly mailbox: Mailbox<E>;
   readonly subscriptions: Subscriptions<E>;
-  readonly introspection: Introspection;
+  readonly introspection: Introspection<E>;
   /** Whether the cluster knows sharded pub/sub; true until it was asked. */
   supportsSharded = true;
   readonly #metrics = newMetrics();
@@ -73,6 +73,9 @@ export class Engine<E extends PubSubEncoding> {
     options: PubSubOptions<E>,
     { stamps = PREFIX_CODEC, prefix = '' }: EngineWiring,
   ) {
+    checkOptions('The nodes and options of a cluster, or an ioredis Cluster,', source);
+    checkOptions('The options of a ClusterPubSub', options);
+    checkSwitch('sequence', options.sequence);
     const metrics = this.#metrics;
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
@@ -207,7 +210,7 @@ export class Engine<E extends PubSubEncoding> {
     });
 
     const connect = (): Promise<void> => this.lifecycle.connect();
-    this.introspection = new Introspection(questions, connect);
+    this.introspection = new Introspection(questions, options.encoding, connect);
     this.#health = new HealthCheck({
       topology,
       connections,
@@ -215,11 +218,6 @@ export class Engine<E extends PubSubEncoding> {
       connect,
       sharded,
     });
-  }
-
-  /** Whether anything is subscribed. */
-  get subscribed(): boolean {
-    return this.#table.size > 0;
   }
 
   metrics(): PubSubMetrics {

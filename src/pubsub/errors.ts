@@ -199,7 +199,7 @@ export class HandlerError extends ClusterPubSubError {
 }
 
 /**
- * A node was named that the cluster does not have.
+ * A node was named that the cluster does not have, or has no longer.
  *
  * @publicApi
  */

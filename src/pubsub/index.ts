@@ -31,5 +31,6 @@ export type {
   HandlerMap,
   NamesArgument,
   SubscribeArgument,
+  SubscribeArguments,
   SubscribeOptions,
 } from './subscribe-arguments.js';

@@ -52,3 +52,19 @@ export function readChoice<T extends string>(name: string, given: unknown, words
 export function readOverflowPolicy(given: unknown): OverflowPolicy {
   return readChoice('onOverflow', given, ['reject', 'drop-oldest']);
 }
+
+/** @throws {@link InvalidArgumentError} for what is neither true nor false, where it was given */
+export function checkSwitch(name: string, given: unknown): void {
+  if (given !== undefined && typeof given !== 'boolean') {
+    throw new InvalidArgumentError(
+      `${name} is true or false, not ${given === null ? 'null' : `a ${typeof given}`}.`,
+    );
+  }
+}
+
+/** @throws {@link InvalidArgumentError} for what has no properties to read */
+export function checkOptions(what: string, given: unknown): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidArgumentError(`${what} are an object, not ${given === null ? 'null' : typeof given}.`);
+  }
+}

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { EncodingError, HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
 import { displayName } from './channel-key.js';
-import { readChoice } from './limits.js';
+import { checkOptions, checkSwitch, readChoice } from './limits.js';
+import { Listening } from './listening.js';
 import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
 import { MessageQueue } from './message-queue.js';
 import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
@@ -43,6 +44,8 @@ export class Mailbox<E extends PubSubEncoding> {
   readonly #pushHandler: PubSubOptions['pushHandler'];
   readonly #queue: MessageQueue<PubSubMessage<E>>;
   readonly #overflow: OverflowReport;
+  /** For what a message came, where that was named in bytes and the message has text, which may not tell. */
+  readonly #names = new WeakMap<PubSubMessage<E>, ChannelName>();
 
   /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
   constructor(
@@ -58,6 +61,7 @@ export class Mailbox<E extends PubSubEncoding> {
     private readonly events: MailboxEvents,
   ) {
     this.#encoding = readEncoding(options.encoding);
+    checkSwitch('ignoreSubscribeMessages', options.ignoreSubscribeMessages);
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages;
     const encodingErrors = readChoice('encodingErrors', options.encodingErrors, ['replace', 'strict']);
     this.#strict = encodingErrors === 'strict' && this.#encoding === 'utf8';
@@ -92,7 +96,7 @@ export class Mailbox<E extends PubSubEncoding> {
     const message = dataMessage(this.#encoding, subscription, channel, data);
     const handler = subscription.handler ?? this.#pushHandler;
     if (handler === undefined) {
-      this.#queue.push(message);
+      this.#enqueue(message, subscription.name);
       return;
     }
     attempt(handler, message, node, (cause) => {
@@ -106,7 +110,7 @@ export class Mailbox<E extends PubSubEncoding> {
     }
     const message = confirmationMessage(this.#encoding, type, name, count) as ConfirmationMessage<E>;
     if (this.#pushHandler === undefined) {
-      this.#queue.push(message);
+      this.#enqueue(message, name);
       return;
     }
     attempt(this.#pushHandler, message, undefined, (cause) => {
@@ -114,28 +118,25 @@ export class Mailbox<E extends PubSubEncoding> {
     });
   }
 
-  /** What waits and what comes, until `open` says no and nothing waits any more. */
-  async *iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    while (this.#queue.length > 0 || open()) {
-      const message = await this.#queue.read('iteration', () => true, open() ? Infinity : 0);
-      if (message !== undefined) {
-        yield message;
-      }
-    }
+  /** What waits and what comes, until `open` says no and nothing waits any more; see {@link wakeIterations}. */
+  iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
+    return new Listening(this.#queue, open);
   }
 
   async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {
+    checkOptions('The options of getMessage()', options);
     const { ms, wants } = this.#terms(options);
     return (await this.#queue.read('single', wants, ms)) ?? null;
   }
 
-  /** As {@link read}, of what `belongs`; the rest is left to others. */
+  /** As {@link read}, of what `belongs` by its type and the channel it came for; the rest is left to others. */
   async readOf(
-    belongs: (message: PubSubMessage<E>) => boolean,
+    belongs: (type: PubSubMessage['type'], channel: ChannelName) => boolean,
     options: GetMessageOptions,
   ): Promise<PubSubMessage<E> | null> {
     const { ms, wants } = this.#terms(options);
-    const mine = (message: PubSubMessage<E>): boolean => belongs(message) && wants(message);
+    const mine = (message: PubSubMessage<E>): boolean =>
+      belongs(message.type, this.#names.get(message) ?? message.channel) && wants(message);
     return (await this.#queue.read('single', mine, ms, 'leave')) ?? null;
   }
 
@@ -153,10 +154,19 @@ export class Mailbox<E extends PubSubEncoding> {
     this.#queue.release('iteration', 'single');
   }
 
-  #terms({ timeout = 0, ignoreSubscribeMessages = false }: GetMessageOptions): {
+  #enqueue(message: PubSubMessage<E>, name: ChannelName): void {
+    if (this.#encoding === 'utf8' && typeof name !== 'string') {
+      this.#names.set(message, name);
+    }
+    this.#queue.push(message);
+  }
+
+  #terms(options: GetMessageOptions): {
     readonly ms: number;
     readonly wants: (message: PubSubMessage<E>) => boolean;
   } {
+    const { timeout = 0, ignoreSubscribeMessages = false } = options;
+    checkSwitch('ignoreSubscribeMessages', ignoreSubscribeMessages);
     const ms = timeout ?? Infinity;
     if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
       throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');

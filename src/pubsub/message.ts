@@ -73,7 +73,7 @@ export interface Gap {
 }
 
 /**
- * - `connection-lost`: the connection ended, or the node died
+ * - `connection-lost`: the connection ended, the node died, or the node that was chosen for it left the cluster
  * - `connection-silent`: the node, or the way to it, had stopped delivering, and a probe did not come back
  * - `slow-consumer`: the node ended the connection while much was still to be read, as `client-output-buffer-limit` does
  * - `slot-moved`: the slot left the node, and the subscription could not follow in time

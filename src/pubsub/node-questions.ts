@@ -1,4 +1,9 @@
-import { ClusterUnreachableError, CommandRefusedError, UnknownNodeError } from './errors.js';
+import {
+  ClusterUnreachableError,
+  CommandRefusedError,
+  InvalidArgumentError,
+  UnknownNodeError,
+} from './errors.js';
 import { firstSuccess } from './first-success.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
@@ -79,6 +84,9 @@ export class NodeQuestions {
         return { masters: [], replicas };
       default: {
         const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
+        if (named.length === 0) {
+          throw new InvalidArgumentError('nodes is an empty list: there is nobody to ask.');
+        }
         await assertNodes(this.topology, named);
         return { masters: [...new Set(named)], replicas: [] };
       }

@@ -97,7 +97,8 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
   /**
    * The node at which channels and patterns are subscribed, instead of where they belong, be it a master or a replica.
    * The cluster's bus brings it every classic message, but the counts of `publish` leave its subscribers out, and while
-   * it is away there is no other. Shard channels and publishes are routed as always. Default: none.
+   * it is away there is no other: `lost` tells, also, with an `UnknownNodeError`, when it leaves the cluster alive. Shard
+   * channels and publishes are routed as always. Default: none.
    */
   node?: NodeReference | undefined;
 }

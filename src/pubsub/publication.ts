@@ -2,6 +2,7 @@ import { displayName } from './channel-key.js';
 import type { CommandConnection, ReplyHandler } from './command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from './errors.js';
 import type { Lane } from './lane.js';
+import { checkOptions, checkSwitch, readChoice } from './limits.js';
 import type { NodeKey } from './node-address.js';
 import type { ConnectionLostError } from './resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
@@ -28,6 +29,14 @@ export interface PublishOptions {
   via?: 'owner' | 'patterns' | undefined;
   /** Whether this message is numbered. Default: as the `sequence` option of the `ClusterPubSub` says. */
   sequence?: boolean | undefined;
+}
+
+/** @throws {@link InvalidArgumentError} */
+export function checkPublishOptions(options: PublishOptions): void {
+  checkOptions('The options of publish() and spublish()', options);
+  checkSwitch('verifyZero', options.verifyZero);
+  checkSwitch('sequence', options.sequence);
+  readChoice('via', options.via, ['owner', 'patterns']);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   CommandRefusedError,
   ShardedUnsupportedError,
   SubscriptionError,
+  UnknownNodeError,
   type ClusterPubSubError,
 } from './errors.js';
 import type { Arrival } from './handover.js';
@@ -14,6 +15,7 @@ import { Handovers } from './handovers.js';
 import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './message.js';
 import type { Metrics } from './metrics.js';
+import { MissingNodes } from './missing-nodes.js';
 import type { NodeKey } from './node-address.js';
 import { NodeTroubles } from './node-troubles.js';
 import { OutageWatch } from './outage-watch.js';
@@ -62,6 +64,7 @@ export class Reconciler {
   readonly #outage: OutageWatch;
   readonly #spreads: Spreads;
   readonly #troubles: NodeTroubles;
+  readonly #missing: MissingNodes;
   readonly #retries = new Retries((subscription) => {
     this.#assign(subscription);
   });
@@ -106,8 +109,19 @@ export class Reconciler {
       },
       release: (part) => this.release(part),
     });
+    this.#missing = new MissingNodes(topology, () => table.chosenNodes, {
+      gone: (node, since) => {
+        this.#gone(node, since);
+      },
+      back: (node) => {
+        this.#at(node).forEach((subscription) => {
+          this.#assign(subscription);
+        });
+      },
+    });
     topology.onChange((moved) => {
       this.#spreads.follow(moved);
+      this.#missing.look();
       this.#reassign();
     });
     this.#sessions = new Sessions(factory, limits.commandTimeout, probes, {
@@ -197,6 +211,7 @@ export class Reconciler {
     this.#closed = true;
     this.#outage.close();
     this.#spreads.close();
+    this.#missing.close();
     for (const subscription of this.table.all) {
       this.#forget(subscription);
       this.#handovers.stop(subscription);
@@ -210,7 +225,9 @@ export class Reconciler {
     try {
       await this.#spreads.want(whole, onConfirmed);
     } catch (error) {
-      this.table.delete(whole);
+      if (!this.#spreads.has(whole)) {
+        this.table.delete(whole);
+      }
       throw error;
     }
   }
@@ -272,6 +289,9 @@ export class Reconciler {
     const { assigned, standing } = subscription;
     if (!subscription.wanted || node !== assigned) {
       return; // released, or taken elsewhere, while its confirmation was on the way; the session drops it
+    }
+    if (this.#missing.has(node)) {
+      return; // it was chosen, and is no node of the cluster now: nothing comes this way until it is again
     }
     subscription.refusals = 0;
     standing.add(node);
@@ -427,6 +447,22 @@ export class Reconciler {
         this.#assign(subscription);
       }
     }
+  }
+
+  /** A node that was chosen has left the cluster. What it carries is not to be trusted, though nobody has ended it. */
+  #gone(node: NodeKey, since: Date): void {
+    const standing = this.#at(node).filter((subscription) => subscription.standing.delete(node));
+    if (standing.length > 0) {
+      this.#losses.lose(standing, { since, node, reason: 'connection-lost' });
+      this.#outage.start();
+      const { masters, replicas } = this.topology;
+      this.events.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
+    }
+  }
+
+  /** What stands there whatever happens to the slots, or should. */
+  #at(node: NodeKey): readonly Subscription[] {
+    return this.table.all.filter(({ pinned }) => pinned === node);
   }
 
   /** Stops wanting it, and tells those who wait why. */

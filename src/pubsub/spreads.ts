@@ -17,10 +17,12 @@ export interface SpreadsOwner {
  * Subscriptions that stand at every master, with a part at each, wherever the masters are.
  *
  * They are for what a node tells its own clients alone, such as keyspace notifications; all else that is published comes
- * over the cluster's bus once for each master. A replica executes what its master does, and tells of it too: so no two
- * nodes of one shard are ever heard. When a replica takes over, its former master is heard until it has confirmed, and
- * from then on no more. (A hand-over would take a second event that is equal to the first for a copy of it.) What the new
- * master told before that is lost, and reported as a gap.
+ * over the cluster's bus once for each master. A replica executes what its master does, and tells of it too: so of a
+ * shard one node is heard. When a replica takes over, its former master is heard until we have read its confirmation, and
+ * from then on no more. What the new master told before it had us is lost, and reported as a gap. What it told between
+ * that and our reading of it comes twice where the former master, a replica by then, was read first: a busy event loop
+ * makes that moment long. Events have no number to know a copy by, and a second one that is equal to the first may be the
+ * next, which a hand-over would drop.
  */
 export class Spreads {
   readonly #spreads = new Map<Subscription, Spread>();
@@ -33,22 +35,32 @@ export class Spreads {
     private readonly owner: SpreadsOwner,
   ) {}
 
-  /** Resolves when every master has confirmed; rejects when one refuses, and then it stands nowhere. */
+  /**
+   * Resolves when every master has confirmed; rejects when one refuses, or does not answer in time. Then it stands
+   * nowhere, unless it was wanted before: who wants it anew must not end what stood.
+   */
   async want(whole: Subscription, onConfirmed: () => void): Promise<void> {
+    const earlier = this.#spreads.get(whole);
+    if (earlier !== undefined) {
+      await earlier.confirmed(onConfirmed);
+      return;
+    }
     if (this.#spreads.size === 0) {
       this.#replicas = this.topology.replicas;
     }
-    let spread = this.#spreads.get(whole);
-    if (spread === undefined) {
-      spread = new Spread(whole, this.topology, this.owner);
-      this.#spreads.set(whole, spread);
-    }
+    const spread = new Spread(whole, this.topology, this.owner);
+    this.#spreads.set(whole, spread);
+    spread.start();
     try {
-      await spread.start(onConfirmed);
+      await spread.confirmed(onConfirmed);
     } catch (error) {
       await this.release(whole);
       throw error;
     }
+  }
+
+  has(whole: Subscription): boolean {
+    return this.#spreads.has(whole);
   }
 
   async release(whole: Subscription): Promise<void> {
@@ -121,7 +133,14 @@ class Spread {
     this.#parts = whole.parts ?? new Map<NodeKey, Subscription>();
   }
 
-  async start(onConfirmed: () => void): Promise<void> {
+  start(): void {
+    for (const node of this.topology.masters) {
+      this.#newPart(node);
+    }
+  }
+
+  /** Resolves when all parts stand. */
+  async confirmed(onConfirmed: () => void): Promise<void> {
     let told = false;
     const confirmed = (): void => {
       if (!told) {
@@ -130,8 +149,7 @@ class Spread {
       }
     };
     await Promise.all(
-      [...new Set([...this.topology.masters, ...this.#parts.keys()])].map(async (node) => {
-        const part = this.#parts.get(node) ?? this.#newPart(node);
+      [...this.#parts].map(async ([node, part]) => {
         try {
           await this.owner.want(part, confirmed);
         } catch (error) {

@@ -4,9 +4,10 @@ import { readNodeReference, type NodeReference } from './node-address.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
 import type { Place } from './subscription.js';
 
-/** Names with their handlers; a `Map` where names are binary. */
+/** Names with their handlers; a `Map` where names are binary. With `undefined`, as without a handler. */
 export type HandlerMap<E extends PubSubEncoding> =
-  Readonly<Record<string, MessageHandler<E>>> | ReadonlyMap<ChannelName, MessageHandler<E>>;
+  | Readonly<Record<string, MessageHandler<E> | undefined>>
+  | ReadonlyMap<ChannelName, MessageHandler<E> | undefined>;
 
 /** What the subscribe methods take, in any number and mixture: names, lists of names, and names with handlers. */
 export type SubscribeArgument<E extends PubSubEncoding> =
@@ -27,6 +28,10 @@ export interface SubscribeOptions {
   nodes?: 'all-masters' | NodeReference | undefined;
 }
 
+/** What `subscribe` and `psubscribe` take: as {@link SubscribeArgument} says, and then the options, if there are any. */
+export type SubscribeArguments<E extends PubSubEncoding> =
+  SubscribeArgument<E>[] | [...names: SubscribeArgument<E>[], options: SubscribeOptions];
+
 /** What the unsubscribe methods take, in any number and mixture. */
 export type NamesArgument = ChannelName | readonly ChannelName[];
 
@@ -45,7 +50,7 @@ export function readSubscription<E extends PubSubEncoding>(
   }
   return {
     requests: readNames(args.slice(0, -1) as readonly SubscribeArgument<E>[]),
-    place: last.nodes === undefined ? undefined : readPlace(last.nodes),
+    place: readPlace(last),
   };
 }
 
@@ -57,13 +62,14 @@ function readNames<E extends PubSubEncoding>(args: readonly SubscribeArgument<E>
     if (isList(arg)) {
       return arg.map((name) => ({ name: checkName(name), handler: undefined }));
     }
-    const entries =
-      arg instanceof Map ? [...(arg as ReadonlyMap<ChannelName, unknown>)] : Object.entries(arg);
-    return entries.map(([name, handler]) => {
-      if (typeof handler !== 'function') {
+    if (isOptions(arg)) {
+      throw new InvalidArgumentError('The options ({ nodes }) come last, after the names.');
+    }
+    return entriesOf(arg).map(([name, handler]) => {
+      if (handler !== undefined && typeof handler !== 'function') {
         throw new InvalidArgumentError(`The handler of "${String(name)}" is not a function.`);
       }
-      return { name: checkName(name), handler: handler as MessageHandler<E> };
+      return { name: checkName(name), handler: handler as MessageHandler<E> | undefined };
     });
   });
   if (requests.length === 0) {
@@ -72,18 +78,35 @@ function readNames<E extends PubSubEncoding>(args: readonly SubscribeArgument<E>
   return requests;
 }
 
-function readPlace(nodes: unknown): Place {
-  return nodes === 'all-masters' ? nodes : readNodeReference(nodes);
+function entriesOf(arg: object): readonly (readonly [name: unknown, handler: unknown])[] {
+  if (arg instanceof Map) {
+    return [...(arg as ReadonlyMap<unknown, unknown>)];
+  }
+  if (Symbol.iterator in arg) {
+    throw new InvalidArgumentError(
+      'Names come one by one or in an array, with handlers in an object or a Map.',
+    );
+  }
+  return Object.entries(arg);
+}
+
+function readPlace({ nodes, ...others }: SubscribeOptions): Place | undefined {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`"${unknown}" is no option of a subscription; "nodes" is.`);
+  }
+  return nodes === undefined || nodes === 'all-masters' ? nodes : readNodeReference(nodes);
 }
 
 /** A channel may be called "nodes" as well: then there is a handler with it. */
 function isOptions(arg: unknown): arg is SubscribeOptions {
   return (
-    typeof arg === 'object' &&
-    arg !== null &&
-    Object.keys(arg).join() === 'nodes' &&
-    typeof (arg as { nodes: unknown }).nodes !== 'function'
+    typeof arg === 'object' && arg !== null && Object.hasOwn(arg, 'nodes') && !hasHandler(Object.values(arg))
   );
+}
+
+function hasHandler(values: readonly unknown[]): boolean {
+  return values.some((value) => typeof value === 'function');
 }
 
 export function flattenNames(args: readonly NamesArgument[]): readonly ChannelName[] {

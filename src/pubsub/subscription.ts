@@ -149,8 +149,16 @@ export class SubscriptionTable {
     return this.named.flatMap((one) => (one.parts === undefined ? [one] : [...one.parts.values()]));
   }
 
-  get size(): number {
-    return Object.values(this.#byKind).reduce((sum, map) => sum + map.size, 0);
+  /** The nodes that users have chosen, by themselves and not as masters. */
+  get chosenNodes(): ReadonlySet<NodeKey> {
+    return new Set(this.named.flatMap(({ pinned }) => pinned ?? []));
+  }
+
+  /** Whether anything is wanted, or may come still. */
+  get inUse(): boolean {
+    return [this.#byKind, this.#leaving].some((kinds) =>
+      Object.values(kinds).some((subscriptions) => subscriptions.size > 0),
+    );
   }
 
   /** The running count that a confirmation tells. */

@@ -8,7 +8,7 @@ import { assertNodes } from './node-questions.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
 import type { Reconciler } from './reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from './subscribe-arguments.js';
-import type { SubscribeArgument, SubscribeOptions } from './subscribe-arguments.js';
+import type { Request, SubscribeArgument, SubscribeOptions } from './subscribe-arguments.js';
 import type { SubscriptionKind } from './subscription-kind.js';
 import { Subscription, type Place, type SubscriptionTable } from './subscription.js';
 import type { Topology } from './topology.js';
@@ -32,15 +32,33 @@ export interface SubscriptionSurroundings<E extends PubSubEncoding> {
  * what it wants is written down in the step that follows.
  */
 export class Subscriptions<E extends PubSubEncoding> {
+  /** How many calls of {@link add} have not come to an end. */
+  #pending = 0;
+
   constructor(private readonly engine: SubscriptionSurroundings<E>) {}
+
+  /** Whether anything is subscribed, or about to be: from the call until Redis has confirmed the end. */
+  get any(): boolean {
+    return !this.engine.lifecycle.closed && (this.#pending > 0 || this.engine.table.inUse);
+  }
 
   /** Resolves when Redis has confirmed all; rejects when one fails, and the others stand. */
   async add(
     kind: SubscriptionKind,
     args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
   ): Promise<void> {
-    const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
     const { requests, place } = this.#read(kind, args);
+    this.#pending += 1;
+    try {
+      await this.#add(kind, requests, place);
+    } finally {
+      this.#pending -= 1;
+      this.#endIterations();
+    }
+  }
+
+  async #add(kind: SubscriptionKind, requests: readonly Request<E>[], place: Place): Promise<void> {
+    const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
     await lifecycle.connect();
     if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
       await assertNodes(topology, [place]);
@@ -69,14 +87,13 @@ export class Subscriptions<E extends PubSubEncoding> {
         }),
       ),
     );
-    this.#endIterations();
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) {
       throw failed.reason;
     }
   }
 
-  /** Without names, all of the kind. */
+  /** Without arguments, all of the kind; an empty list names none. */
   async remove(kind: SubscriptionKind, args: readonly NamesArgument[]): Promise<void> {
     const { table, reconciler, mailbox, lifecycle } = this.engine;
     const names = flattenNames(args);
@@ -86,7 +103,7 @@ export class Subscriptions<E extends PubSubEncoding> {
     } catch {
       // Nothing stands then; what was wanted before is still to be forgotten.
     }
-    const leaving = names.length === 0 ? table.of(kind.name).map(({ name }) => name) : names;
+    const leaving = args.length === 0 ? table.of(kind.name).map(({ name }) => name) : names;
     await Promise.all(
       leaving.map(async (name) => {
         const subscription = table.get(kind.name, channelKey(name));
@@ -126,7 +143,7 @@ export class Subscriptions<E extends PubSubEncoding> {
 
   /** Lets `listen()` end when there is nothing more to come. */
   #endIterations(): void {
-    if (this.engine.table.size === 0) {
+    if (!this.any) {
       this.engine.mailbox.wakeIterations();
     }
   }

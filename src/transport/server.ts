@@ -311,8 +311,12 @@ export class ClusterPubSubServer
 
   private processingHooks(): ProcessingHooks {
     return {
-      start: (context: BaseRpcContext, done: () => Promise<void>): unknown =>
-        this.onProcessingStartHook(this.transportId, context, done),
+      start: (context: BaseRpcContext, done: () => Promise<void>): unknown => {
+        // Nest has them since 11.1.4.
+        const hook = this.onProcessingStartHook as
+          ((...args: Parameters<typeof this.onProcessingStartHook>) => unknown) | undefined;
+        return hook === undefined ? done() : hook(this.transportId, context, done);
+      },
       end: (context: BaseRpcContext): void => {
         (this.onProcessingEndHook as typeof this.onProcessingEndHook | undefined)?.(
           this.transportId,

@@ -37,6 +37,12 @@ const scenarios: Record<string, () => Promise<void>> = {
     await using pubsub = new ClusterPubSub({ nodes: sharedCluster() });
     await pubsub.subscribe(channel);
   },
+  forgotten: async () => {
+    await new ClusterPubSub({ nodes: sharedCluster() }).subscribe({
+      [channel]: ({ data }) => console.log(data),
+    });
+    console.log(channel);
+  },
   refused: async () => {
     const pubsub = new ClusterPubSub({ nodes: [{ port: 1 }], connectTimeout: 100 });
     await pubsub.connect().catch(() => undefined);

@@ -1,4 +1,4 @@
-import { channelKey } from '../channel-key.js';
+import { channelKey, distinctName, type ChannelKey } from '../channel-key.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../errors.js';
 import { sumByChannel } from '../introspection.js';
 import type { NodeKey } from '../node-address.js';
@@ -220,23 +220,24 @@ function masterHealth(
   };
 }
 
-function summed(counts: readonly (ReadonlyMap<string, number> | undefined)[]): Record<string, number> {
-  return Object.fromEntries(sumByChannel(counts.filter((count) => count !== undefined)));
+function summed(counts: readonly (ReadonlyMap<ChannelName, number> | undefined)[]): Record<string, number> {
+  const sums = sumByChannel(counts.filter((count) => count !== undefined));
+  return Object.fromEntries([...sums].map(([name, count]) => [distinctName(channelKey(name)), count]));
 }
 
 function active(
   answers: readonly NodeAnswer[],
-  namesOfNode: (answer: NodeAnswer) => readonly string[],
+  namesOfNode: (answer: NodeAnswer) => readonly ChannelKey[],
   most: number,
 ): ActiveChannels {
-  const names = new Set<string>();
+  const names = new Set<ChannelKey>();
   const shown: string[] = [];
   // A plain loop: there may be very many.
   for (const answer of answers) {
     for (const name of namesOfNode(answer)) {
       names.add(name);
       if (names.size > shown.length && shown.length < most) {
-        shown.push(name);
+        shown.push(distinctName(name));
       }
     }
   }

@@ -87,7 +87,8 @@ export interface PubSubHealth {
   };
   /**
    * How many clients are subscribed to each watched channel by name, classic, summed over all nodes, replicas too.
-   * Redis does not count subscribers by pattern here.
+   * Redis does not count subscribers by pattern here. By name as text: bytes of a name that is no UTF-8 are written as
+   * `\xff`, so that no two channels share a count.
    */
   readonly numsub: Readonly<Record<string, number>>;
   /** As `numsub`, of shard channels. Empty where the cluster has none (Redis 6). */

@@ -1,3 +1,4 @@
+import type { ChannelKey } from '../channel-key.js';
 import type { CommandConnection } from '../command-connection.js';
 import { readCounts, readNames } from '../introspection.js';
 import { readClusterInfo } from '../node-account.js';
@@ -22,10 +23,10 @@ export interface NodeAnswer {
   readonly roundTrip: number;
   /** Whether the cluster works in the eyes of the node; undefined where it may not be asked. */
   readonly works: boolean | undefined;
-  readonly channels: readonly string[];
-  readonly shardChannels: readonly string[];
-  readonly numsub: ReadonlyMap<string, number> | undefined;
-  readonly shardNumsub: ReadonlyMap<string, number> | undefined;
+  readonly channels: readonly ChannelKey[];
+  readonly shardChannels: readonly ChannelKey[];
+  readonly numsub: ReadonlyMap<ChannelName, number> | undefined;
+  readonly shardNumsub: ReadonlyMap<ChannelName, number> | undefined;
   readonly patterns: number;
   /** The first command that was refused, and why. */
   readonly refusal: string | undefined;

@@ -47,6 +47,13 @@ describe('encodingErrors', () => {
     expect(pubsub.metrics().undecodable).toBe(2);
   });
 
+  it('strict lets confirmations be: a name that is no text has U+FFFD there', async () => {
+    const pubsub = open({ encodingErrors: 'strict' });
+    await pubsub.subscribe(NOT_UTF8);
+    expect(await pubsub.getMessage()).toMatchObject({ type: 'subscribe', channel: 'a\ufffdb', data: 1 });
+    expect(pubsub.metrics().undecodable).toBe(0);
+  });
+
   it('strict changes nothing for those who asked for bytes', async () => {
     const channel = unique();
     const inbox = new Inbox<'buffer'>();

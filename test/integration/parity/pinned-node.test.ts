@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
+import { eventually } from '../../support/eventually.js';
 import { engines, Inbox, next, plainConnections, portOf, unique, uniques } from '../pubsub/harness.js';
 
 describe('a pinned node', () => {
@@ -123,5 +124,48 @@ describe('a pinned node', () => {
     await publisher.publish(channel, 'after the restart');
     await inbox.has(2);
     expect(inbox.data).toEqual(['to the new master', 'after the restart']);
+  });
+
+  it('that leaves the cluster alive is told as lost, and as a gap when it is back', async () => {
+    const [replica] = await cluster.replicas();
+    const { host, port } = replica!;
+    const node = `${host}:${port}`;
+    const channel = unique();
+    const inbox = new Inbox();
+    const clusterOptions = { slotsRefreshInterval: 200 };
+    const pubsub = open({ node }, { ...source(), clusterOptions });
+    const publisher = open({}, source());
+    await pubsub.subscribe({ [channel]: inbox.handler });
+    const told = [next(pubsub, 'lost'), next(pubsub, 'error')] as const;
+    const id = await plain(port).cluster('MYID');
+    await plain(port).call('CLUSTER', 'RESET', 'HARD');
+    const others = cluster.nodes.filter((other) => other.port !== port);
+    for (const other of others) await plain(other.port).call('CLUSTER', 'FORGET', id);
+    const [lost, error] = await Promise.all(told);
+    expect(lost).toMatchObject({ names: [channel], node, reason: 'connection-lost' });
+    expect(error).toMatchObject({ code: 'UNKNOWN_NODE', node });
+    expect(pubsub.status).toBe('reconnecting');
+    expect(pubsub.metrics()).toMatchObject({ desired: 1, confirmed: 0 });
+    await publisher.publish(channel, 'to the cluster that was');
+
+    const gap = next(pubsub, 'gap');
+    await plain(replica!.masterPort).call('CLUSTER', 'MEET', host, String(port));
+    const masterId = await plain(replica!.masterPort).cluster('MYID');
+    await eventually(
+      () =>
+        plain(port)
+          .call('CLUSTER', 'REPLICATE', masterId)
+          .then(
+            () => true,
+            () => false,
+          ),
+      'the node knows its master',
+    );
+    expect(await gap).toMatchObject({ names: [channel], node, reason: 'connection-lost' });
+    expect(pubsub.metrics()).toMatchObject({ desired: 1, confirmed: 1 });
+    await cluster.settled();
+    await publisher.publish(channel, 'after');
+    await inbox.has(1);
+    expect(inbox.data).toEqual(['after']);
   });
 });

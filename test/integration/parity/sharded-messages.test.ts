@@ -54,6 +54,18 @@ describe('getShardedMessage', () => {
     }
   });
 
+  it('gives those of channels whose names are no text to the node that has their slots', async () => {
+    const pubsub = open();
+    for (const channel of uniques(12)) {
+      const name = Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(channel)]);
+      await pubsub.ssubscribe(name);
+      const node = pubsub.nodeOf(name)!;
+      expect(await pubsub.getShardedMessage({ node })).toMatchObject({ type: 'ssubscribe' });
+      await pubsub.spublish(name, channel);
+      expect(await pubsub.getShardedMessage({ node, timeout: 5_000 })).toMatchObject({ data: channel });
+    }
+  });
+
   it('refuses a node that the cluster does not have, and a host without a port', async () => {
     const pubsub = open();
     await expect(pubsub.getShardedMessage({ node: '127.0.0.1:1' })).rejects.toMatchObject({

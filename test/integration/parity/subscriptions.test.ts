@@ -22,13 +22,20 @@ describe.each(KINDS)('$subscribe', ({ subscribe, unsubscribe, publish, names }) 
     ]);
   });
 
-  it('makes `subscribed` true until its end is confirmed, and again with the next', async () => {
+  it('makes `subscribed` true from the call until its end is confirmed, and again with the next', async () => {
     const pubsub = open();
     const [one, other] = uniques(2) as [string, string];
     expect(pubsub.subscribed).toBe(false);
-    await pubsub[subscribe](one);
+    const arriving = pubsub[subscribe](one);
     expect(pubsub.subscribed).toBe(true);
-    await pubsub[unsubscribe]();
+    await arriving;
+    expect(pubsub.subscribed).toBe(true);
+    const ending = pubsub[unsubscribe]();
+    for (let step = 0; step < 5; step += 1) {
+      expect(pubsub.subscribed).toBe(true);
+      await Promise.resolve(); // no confirmation comes without the event loop
+    }
+    await ending;
     expect(pubsub.subscribed).toBe(false);
     await pubsub[subscribe](one);
     const leaving = pubsub[unsubscribe]();

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { engines, Inbox, plainConnections, unique } from './harness.js';
@@ -129,6 +130,23 @@ describe('a program', () => {
     expect(took).toBeLessThan(1_500);
   });
 
+  it('that forgets to close is kept alive by its subscription, and hears what comes', async () => {
+    const child = start('forgotten');
+    try {
+      child.stdout.setEncoding('utf8');
+      const [channel] = (await once(child.stdout, 'data')) as [string];
+      await sleep(300); // nothing announces that it does not end
+      expect(child.exitCode).toBeNull();
+      const heard = once(child.stdout, 'data') as Promise<[string]>;
+      const pubsub = new ClusterPubSub({ nodes: sharedCluster() });
+      expect(await pubsub.publish(channel.split('\n')[0]!, 'still there')).toBe(1);
+      expect((await heard)[0]).toContain('still there');
+      await pubsub.close();
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
   it('whose listener throws hears of it as an uncaught exception, and its subscriptions go on', async () => {
     const { code, output } = await run('throwing-listener');
     expect(output.trim().split('\n').sort()).toEqual([
@@ -142,13 +160,7 @@ describe('a program', () => {
 
 /** Runs a scenario of test/support/engine-program.ts; `took` counts from its last word to its end, in ms. */
 async function run(scenario: string): Promise<{ code: number; output: string; took: number }> {
-  const program = join(process.cwd(), 'test/support/engine-program.ts');
-  const env = { ...process.env };
-  delete env.NODE_OPTIONS;
-  const child = spawn(process.execPath, ['--import', 'tsx', program, scenario], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = start(scenario);
   let output = '';
   let lastWord = performance.now();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -157,4 +169,14 @@ async function run(scenario: string): Promise<{ code: number; output: string; to
   });
   const [code] = (await once(child, 'close')) as [number];
   return { code, output, took: performance.now() - lastWord };
+}
+
+function start(scenario: string) {
+  const program = join(process.cwd(), 'test/support/engine-program.ts');
+  const env = { ...process.env };
+  delete env.NODE_OPTIONS;
+  return spawn(process.execPath, ['--import', 'tsx', program, scenario], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }

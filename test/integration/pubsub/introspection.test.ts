@@ -83,11 +83,61 @@ describe('questions to all nodes', () => {
     expect(await pubsub.pubsubChannels(name)).toEqual([name]);
   });
 
-  it.each([[5], [['a', 'b']], [null]])('refuse %j as a name', async (name) => {
-    await expect(pubsub.pubsubNumsub(name as unknown as string)).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-    });
+  it('tell channels apart byte for byte, and name them as the caller did', async () => {
+    const base = unique();
+    const [one, other] = [0xfe, 0xff].map((byte) => Buffer.concat([Buffer.from(base), Buffer.of(byte)]));
+    await pubsub.subscribe(one!, other!);
+    await open().subscribe(one!);
+    expect([...(await pubsub.pubsubNumsub(one!, other!))]).toEqual([
+      [one, 2],
+      [other, 1],
+    ]);
+    expect((await pubsub.pubsubNumsub(other!, one!)).get(one!)).toBe(2);
+    const perNode = await pubsub.pubsubNumsub(one!, other!, { aggregate: false });
+    expect(perNode.get(pubsub.nodeOf(one!)!)?.get(one!)).toBe(2);
+    expect(await pubsub.pubsubChannels(`${base}*`)).toHaveLength(2);
+    const binary = open({ encoding: 'buffer' });
+    expect(await binary.pubsubChannels(`${base}*`)).toEqual([one, other]);
+    await pubsub.ssubscribe(other!);
+    expect(await binary.pubsubShardChannels(`${base}*`, { aggregate: false })).toEqual(
+      new Map(addresses().map((node) => [node, node === pubsub.nodeOf(other!) ? [other] : []])),
+    );
+    const { numsub, reasons } = await pubsub.health({ channels: [one!, other!], minSubscribers: 2 });
+    expect(numsub).toEqual({ [`${base}\\xfe`]: 2, [`${base}\\xff`]: 1 });
+    expect(reasons.join()).toContain(`"${base}\\xff" has 1 of the 2`);
   });
+
+  it.each([[{ aggregate: false }], [5], [null]])(
+    'refuse %j in the place of the pattern, and harm nobody else',
+    async (pattern) => {
+      const channel = unique();
+      await pubsub.subscribe(channel);
+      const refused = expect(pubsub.pubsubChannels(pattern as unknown as string)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('The pattern comes first'),
+      });
+      expect(await pubsub.publish(channel, 'beside it')).toBe(1);
+      await refused;
+      expect(await pubsub.pubsubChannels(channel)).toEqual([channel]);
+    },
+  );
+
+  it.each([[null], ['all'], [{ aggregate: 'no' }], [{ nodes: [] }], [{ nodes: null }]])(
+    'refuse %j for options',
+    async (options) => {
+      const error = { code: 'INVALID_ARGUMENT' };
+      await expect(pubsub.pubsubNumpat(options as object)).rejects.toMatchObject(error);
+    },
+  );
+
+  it.each([[5], [['a', 'b']], [null], [new Uint8Array([97])], [new Set(['a'])]])(
+    'refuse %j as a name',
+    async (name) => {
+      await expect(pubsub.pubsubNumsub(name as unknown as string)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    },
+  );
 
   async function aReplica(): Promise<number> {
     await pubsub.connect();

@@ -97,6 +97,42 @@ describe('listen', () => {
     expect((await next).done).toBe(true);
   });
 
+  it('waits for a subscription that is on its way, and for the confirmation of an end', async () => {
+    const [channel, other] = [unique(), unique()];
+    const pubsub = open();
+    const seen: unknown[] = [];
+    const ends: Promise<void>[] = [pubsub.subscribe(channel, other)];
+    for await (const { type, channel: name } of pubsub.listen()) {
+      seen.push(`${type} ${name}`);
+      if (seen.length === 2) ends.push(pubsub.unsubscribe());
+    }
+    await Promise.all(ends);
+    expect(seen.slice(0, 2).sort()).toEqual([`subscribe ${channel}`, `subscribe ${other}`].sort());
+    expect(seen.slice(2).sort()).toEqual([`unsubscribe ${channel}`, `unsubscribe ${other}`].sort());
+  });
+
+  it('ends when the only subscription on its way fails', async () => {
+    const pubsub = open({}, { nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 200 });
+    const failing = expect(pubsub.subscribe(unique())).rejects.toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect(await pubsub.listen().next()).toEqual({ done: true, value: undefined });
+    await failing;
+  });
+
+  it('ends by return() while next() waits; another one goes on', async () => {
+    const channel = unique();
+    const pubsub = open({ ignoreSubscribeMessages: true });
+    await pubsub.subscribe(channel);
+    const [one, other] = [pubsub.listen(), pubsub.listen()];
+    const [ended, waiting] = [one.next(), other.next()];
+    expect(await one.return()).toEqual({ done: true, value: undefined });
+    expect(await ended).toEqual({ done: true, value: undefined });
+    expect(await one.next()).toEqual({ done: true, value: undefined });
+    await pubsub.publish(channel, 'to the other');
+    expect((await waiting).value).toMatchObject({ data: 'to the other' });
+    await expect(other.throw(new Error('enough'))).rejects.toThrow('enough');
+    expect((await other.next()).done).toBe(true);
+  });
+
   it('can be left and taken up again without losing what came meanwhile', async () => {
     const channel = unique();
     const pubsub = open({ ignoreSubscribeMessages: true });

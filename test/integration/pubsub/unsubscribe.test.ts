@@ -32,6 +32,15 @@ describe('unsubscribe', () => {
     expect(await pubsub.spublish(names[0]!, '')).toBe(0);
   });
 
+  it('of an empty list ends nothing', async () => {
+    const [channel, pattern, shard] = uniques(3) as [string, string, string];
+    const pubsub = open({ ignoreSubscribeMessages: true });
+    await Promise.all([pubsub.subscribe(channel), pubsub.psubscribe(pattern), pubsub.ssubscribe(shard)]);
+    await Promise.all([pubsub.unsubscribe([]), pubsub.punsubscribe([], []), pubsub.sunsubscribe([])]);
+    expect([pubsub.channels.size, pubsub.patterns.size, pubsub.shardChannels.size]).toEqual([1, 1, 1]);
+    expect(await pubsub.publish(channel, '')).toBe(1);
+  });
+
   it('of some leaves the rest', async () => {
     const [a, b, c] = uniques(3) as [string, string, string];
     const pubsub = open();
@@ -48,8 +57,12 @@ describe('unsubscribe', () => {
     expect(await pubsub.getMessage()).toEqual({ type: 'unsubscribe', pattern: null, channel: name, data: 0 });
   });
 
-  it('when nothing is subscribed does nothing', async () => {
-    await open().unsubscribe();
+  it('when nothing is subscribed does nothing, and confirms nothing', async () => {
+    const pubsub = open();
+    await pubsub.unsubscribe();
+    await pubsub.connect();
+    await Promise.all([pubsub.unsubscribe(), pubsub.punsubscribe(), pubsub.sunsubscribe()]);
+    expect(await pubsub.getMessage()).toBeNull();
   });
 
   it('gives a channel up that was named in bytes, and the other way round', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext } from '@nestjs/microservices';
 import { firstValueFrom, from, lastValueFrom, NEVER, Observable, of, throwError } from 'rxjs';
+import { instrumentServer } from '../../../src/opentelemetry/index.js';
 import type { ClusterPubSub } from '../../../src/pubsub/cluster-pubsub.js';
 import type { ClusterPubSubContext } from '../../../src/transport/index.js';
 import { eventually } from '../../support/eventually.js';
@@ -269,5 +270,21 @@ describe('processing hooks', () => {
     });
     expect(await outcome(client.send('a', 1))).toEqual({ values: [1] });
     expect(logged.join('\n')).toContain('a broken end hook');
+  });
+
+  it('are not missed in a Nest that has none yet (11.0.0 to 11.1.3)', async () => {
+    const server = harness.newServer();
+    Object.assign(server, { onProcessingStartHook: undefined, onProcessingEndHook: undefined });
+    const heard: unknown[] = [];
+    addHandlers(server, { a: (data: unknown) => data, 'event:a': (data: unknown) => void heard.push(data) });
+    await listen(server);
+    const client = harness.client();
+    expect(await outcome(client.send('a', 1))).toEqual({ values: [1] });
+    await lastValueFrom(client.emit('a', 2));
+    await eventually(() => heard.length === 1, 'the event was handled');
+    const end = instrumentServer(server);
+    expect(await outcome(client.send('a', 3))).toEqual({ values: [3] });
+    end();
+    expect(await outcome(client.send('a', 4))).toEqual({ values: [4] });
   });
 });

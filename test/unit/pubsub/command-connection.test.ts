@@ -62,3 +62,25 @@ describe('what a reply handler throws', () => {
     expect(thrown).toHaveLength(1);
   });
 });
+
+describe('a command with an argument that is neither a string nor bytes', () => {
+  it('is refused before anything of it is written, and the connection goes on', async () => {
+    const written: string[] = [];
+    const socket = new QuietSocket();
+    socket._write = (chunk, _encoding, done) => {
+      written.push(String(chunk));
+      done();
+    };
+    const opened = { socket: socket as unknown as Socket, close: () => socket.destroy() };
+    const connection = new CommandConnection('127.0.0.1:7000' as never, opened, 1_000);
+    const refused = { code: 'INVALID_ARGUMENT' };
+    await expect(connection.call('PUBSUB', 5 as never)).rejects.toMatchObject(refused);
+    await expect(connection.call('PUBSUB', {} as never, 'CHANNELS')).rejects.toMatchObject(refused);
+    const pong = connection.call('PING');
+    await new Promise(setImmediate);
+    expect(written).toEqual(['*1\r\n$4\r\nPING\r\n']);
+    socket.emit('data', Buffer.from('+PONG\r\n'));
+    expect(String(await pong)).toBe('PONG');
+    connection.close();
+  });
+});

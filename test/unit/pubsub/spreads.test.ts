@@ -81,6 +81,21 @@ describe('a subscription at all masters', () => {
     );
     await expect(spreads.want(whole, () => undefined)).rejects.toThrow('NOPERM');
     expect(released()).toEqual([A, B]);
+    expect(spreads.has(whole)).toBe(false);
+  });
+
+  it('that is wanted anew in vain stands as before', async () => {
+    let refuse = false;
+    const { spreads, whole, move, nodes, released } = world([A, B], [A2], (node) =>
+      refuse && node === A2 ? Promise.reject(new Error('NOPERM')) : Promise.resolve(),
+    );
+    await spreads.want(whole, () => undefined);
+    refuse = true;
+    move([A2, B], [A], [A, A2]);
+    await expect(spreads.want(whole, () => undefined)).rejects.toThrow('NOPERM');
+    expect(spreads.has(whole)).toBe(true);
+    expect(released()).toEqual([]);
+    expect(nodes()).toEqual([A2, A, B]);
   });
 });
 

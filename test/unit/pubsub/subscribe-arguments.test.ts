@@ -35,6 +35,8 @@ describe('readSubscription', () => {
     ['a list with a number', [['a', 5]]],
     ['a handler that is none', [{ news: 'handler' }]],
     ['a Map with a name that is none', [new Map([[5, onNews]])]],
+    ['a Set', [new Set(['a'])]],
+    ['bytes that are no Buffer', [new Uint8Array([97])]],
   ])('refuses %s', (_what, args) => {
     expect(() => readSubscription(args as SubscribeArgument<'utf8'>[])).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
@@ -56,6 +58,20 @@ describe('readSubscription', () => {
     expect(readSubscription<'utf8'>([{ nodes: onNews }])).toEqual(named);
     expect(readSubscription<'utf8'>([new Map([['nodes', onNews]])])).toEqual(named);
     expect(readSubscription<'utf8'>(['nodes']).place).toBeUndefined();
+  });
+
+  it('takes a name whose handler is undefined for one without', () => {
+    const without = [{ name: 'a', handler: undefined }];
+    expect(readSubscription<'utf8'>([{ a: undefined }]).requests).toEqual(without);
+    expect(readSubscription<'utf8'>([new Map([['a', undefined]])]).requests).toEqual(without);
+  });
+
+  it.each<[string, unknown[], string]>([
+    ['that come first', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) come last'],
+    ['with a word too many', ['a', { nodes: 'all-masters', x: 1 }], '"x" is no option'],
+    ['among handlers', ['a', { nodes: 'all-masters', b: onNews }], 'The handler of "nodes" is not'],
+  ])('says what is wrong with options %s', (_what, args, message) => {
+    expect(() => readSubscription(args as SubscribeArgument<'utf8'>[])).toThrow(message);
   });
 
   it('takes options that say nothing', () => {

@@ -17,7 +17,18 @@ describe('SubscriptionTable', () => {
     expect(table.of('shard')).toEqual([shard]);
     table.delete(channel);
     expect(table.get('channel', channelKey('a'))).toBeUndefined();
-    expect(table.size).toBe(2);
+    expect(table.all).toEqual([pattern, shard]);
+  });
+
+  it('is in use while anything is wanted, or its end is not confirmed', () => {
+    const table = new SubscriptionTable();
+    expect(table.inUse).toBe(false);
+    const shard = added(table, 'shard');
+    expect(table.inUse).toBe(true);
+    table.leave(shard);
+    expect(table.inUse).toBe(true);
+    table.gone(shard);
+    expect(table.inUse).toBe(false);
   });
 
   it('counts as Redis does: what is confirmed, shard channels apart from the rest', () => {

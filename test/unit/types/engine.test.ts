@@ -9,13 +9,21 @@ import type {
   ClusterPubSubError,
   ConfirmationMessage,
   DataMessage,
+  EncodingErrors,
   Gap,
+  GetShardedMessageOptions,
+  IntrospectionOptions,
+  Loss,
   MessageHandler,
   Moved,
+  NodeReference,
+  NodeSelection,
   Payload,
   PubSubMessage,
+  PubSubMetrics,
   PubSubOptions,
   PubSubStatus,
+  SubscribeOptions,
 } from '../../../src/index.js';
 
 type Text = ClusterPubSub;
@@ -85,6 +93,8 @@ describe('ClusterPubSub, by type', () => {
       await pubsub.ssubscribe(['orders'], { orders: handler });
       // @ts-expect-error A name is no number.
       await pubsub.subscribe(1);
+      const optional = null as unknown as MessageHandler | undefined;
+      await pubsub.subscribe({ news: optional }, new Map([[bytes, optional]]));
       // @ts-expect-error Its messages are text here.
       await pubsub.subscribe({ news: (message: DataMessage<'buffer'>) => message });
 
@@ -94,6 +104,72 @@ describe('ClusterPubSub, by type', () => {
       await pubsub.sunsubscribe();
     };
     expectTypeOf(check).toBeFunction();
+  });
+
+  it('takes the place of a subscription after its names, and not before', () => {
+    const pubsub = null as unknown as Text;
+    const handler: MessageHandler = () => undefined;
+    const names: string[] = [];
+    const check = async (): Promise<void> => {
+      await pubsub.psubscribe({ '__keyspace@0__:*': handler }, { nodes: 'all-masters' });
+      await pubsub.subscribe('a', ['b'], { nodes: '127.0.0.1:7000' });
+      await pubsub.subscribe(...names, { nodes: { host: '127.0.0.1', port: 7000 } });
+      await pubsub.subscribe('a', { nodes: undefined });
+      // @ts-expect-error They come last.
+      await pubsub.subscribe({ nodes: 'all-masters' }, 'a');
+      // @ts-expect-error There is no such option.
+      await pubsub.subscribe('a', { nodes: 'all-masters', x: 1 });
+      // @ts-expect-error Shard channels stand where their slots are.
+      await pubsub.ssubscribe('a', { nodes: 'all-masters' });
+    };
+    expectTypeOf(check).toBeFunction();
+    expectTypeOf<SubscribeOptions['nodes']>().toEqualTypeOf<NodeReference | undefined>();
+    expectTypeOf<NodeReference>().toEqualTypeOf<string | { readonly host: string; readonly port: number }>();
+    expectTypeOf<PubSubOptions['node']>().toEqualTypeOf<NodeReference | undefined>();
+    expectTypeOf<{ host: string }>().not.toExtend<NodeReference>();
+    expectTypeOf<Text['node']>().toEqualTypeOf<string | undefined>();
+  });
+
+  it('names the node of a channel, by its kind', () => {
+    expectTypeOf<Text['nodeOf']>().parameters.toEqualTypeOf<
+      [name: ChannelName, kind?: 'channel' | 'pattern' | 'shard']
+    >();
+    expectTypeOf<Text['nodeOf']>().returns.toEqualTypeOf<string | undefined>();
+  });
+
+  it('reads shard messages apart, of one node where one is named', () => {
+    expectTypeOf<Text['getShardedMessage']>().returns.toEqualTypeOf<Async<PubSubMessage | null>>();
+    expectTypeOf<Binary['getShardedMessage']>().returns.toEqualTypeOf<
+      Async<PubSubMessage<'buffer'> | null>
+    >();
+    expectTypeOf<Text['getShardedMessage']>()
+      .parameter(0)
+      .toEqualTypeOf<GetShardedMessageOptions | undefined>();
+    expectTypeOf<GetShardedMessageOptions>().toEqualTypeOf<{
+      timeout?: number | null | undefined;
+      ignoreSubscribeMessages?: boolean | undefined;
+      node?: NodeReference | undefined;
+    }>();
+  });
+
+  it('gives handlers of errors and of everything else what they are to handle', () => {
+    type OnHandlerError = NonNullable<PubSubOptions<'utf8'>['onHandlerError']>;
+    expectTypeOf<OnHandlerError>().parameters.toEqualTypeOf<[error: unknown, message: DataMessage]>();
+    type PushHandler = NonNullable<PubSubOptions<'buffer'>['pushHandler']>;
+    expectTypeOf<PushHandler>().parameters.toEqualTypeOf<
+      [message: PubSubMessage<'buffer'>, node: string | undefined]
+    >();
+    expectTypeOf<OnHandlerError | PushHandler>().returns.toEqualTypeOf<unknown>();
+    expectTypeOf<PubSubOptions['encodingErrors']>().toEqualTypeOf<EncodingErrors | undefined>();
+    expectTypeOf<EncodingErrors>().toEqualTypeOf<'replace' | 'strict'>();
+  });
+
+  it('has metrics that are numbers, all of them', () => {
+    expectTypeOf<Text['metrics']>().returns.toEqualTypeOf<PubSubMetrics>();
+    expectTypeOf<PubSubMetrics[keyof PubSubMetrics]>().toEqualTypeOf<number>();
+    expectTypeOf<'published' | 'received' | 'dropped' | 'desired' | 'confirmed'>().toExtend<
+      keyof PubSubMetrics
+    >();
   });
 
   it('has methods whose parameters can be read off, as mocks of Jest and Vitest do', () => {
@@ -134,6 +210,25 @@ describe('ClusterPubSub, by type', () => {
         Async<Map<string, Map<string, number>>>
       >();
     };
+    const binary = null as unknown as Binary;
+    const bytes = null as unknown as Buffer;
+    const checkBytes: Check = () => {
+      expectTypeOf(binary.pubsubChannels()).toEqualTypeOf<Async<Buffer[]>>();
+      expectTypeOf(binary.pubsubShardChannels('*', { aggregate: false })).toEqualTypeOf<
+        Async<Map<string, Buffer[]>>
+      >();
+      expectTypeOf(pubsub.pubsubNumsub('a', bytes)).toEqualTypeOf<Async<Map<ChannelName, number>>>();
+      expectTypeOf(pubsub.pubsubShardNumsub(bytes, { aggregate: false })).toEqualTypeOf<
+        Async<Map<string, Map<ChannelName, number>>>
+      >();
+      // @ts-expect-error The pattern comes first.
+      void pubsub.pubsubChannels({ aggregate: false });
+    };
+    expectTypeOf(checkBytes).toEqualTypeOf<Check>();
+    expectTypeOf<IntrospectionOptions['nodes']>().toEqualTypeOf<NodeSelection | undefined>();
+    expectTypeOf<'all' | 'all-masters' | 'all-replicas' | string[]>().toExtend<NodeSelection>();
+    expectTypeOf<{ host: string; port: number }[]>().toExtend<NodeSelection>();
+    expectTypeOf<number>().not.toExtend<NodeSelection>();
     expectTypeOf(check).toEqualTypeOf<Check>();
   });
 
@@ -143,10 +238,11 @@ describe('ClusterPubSub, by type', () => {
     expectTypeOf<Text['status']>().toEqualTypeOf<PubSubStatus>();
   });
 
-  it('emits gap, moved, status and error, each with its facts', () => {
+  it('emits gap, lost, moved, status and error, each with its facts', () => {
     const pubsub = null as unknown as Text;
     const check = (): void => {
       pubsub.on('gap', (gap) => expectTypeOf(gap).toEqualTypeOf<Gap>());
+      pubsub.on('lost', (loss) => expectTypeOf(loss).toEqualTypeOf<Loss>());
       pubsub.on('moved', (moved) => expectTypeOf(moved).toEqualTypeOf<Moved>());
       pubsub.on('status', (status) => expectTypeOf(status).toEqualTypeOf<PubSubStatus>());
       pubsub.on('error', (error) => expectTypeOf(error).toEqualTypeOf<ClusterPubSubError>());

@@ -76,19 +76,24 @@ export async function useTheEngine(): Promise<Gap[]> {
   const text = new ClusterPubSub(cluster, { ignoreSubscribeMessages: true, bufferLimit: maybe });
   text.on('gap', (gap) => gaps.push(gap));
   await text.subscribe('news', { updates: ({ data }: DataMessage) => data.toUpperCase() });
+  const onKey = ({ channel }: DataMessage, node: string): string => `${node} ${channel}`;
+  await text.psubscribe({ '__keyspace@0__:*': onKey }, { nodes: 'all-masters' });
   const receivers: number = await text.publish('news', 'text');
   const message = await text.getMessage({ timeout: maybe });
   if (message?.type === 'message') message.data satisfies string;
 
   const bytes = new ClusterPubSub({ nodes, connectTimeout: maybe }, { encoding: 'buffer' });
   await bytes.ssubscribe(Buffer.from('orders'));
+  (await bytes.getShardedMessage({ node: text.nodeOf('orders'), timeout: null }))?.channel satisfies
+    Buffer | undefined;
   for await (const { channel } of bytes.listen()) channel.subarray(receivers) satisfies Buffer;
 
   const counts: Map<string, number> = await text.pubsubNumsub('news', 'updates');
   const perNode: Map<string, Map<string, number>> = await text.pubsubNumsub('news', { aggregate: false });
+  const listed: Map<string, Buffer[]> = await bytes.pubsubChannels('*', { aggregate: false, nodes: 'all' });
   text.metrics().published satisfies number;
   await Promise.all([text.close(), bytes.close()]);
-  return counts.size > perNode.size ? [] : gaps;
+  return counts.size > perNode.size + listed.size ? [] : gaps;
 }
 
 export function codeOf(error: unknown): string | undefined {

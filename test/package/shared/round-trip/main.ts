@@ -1,5 +1,6 @@
-// One request, one event, one stream, one message of the engine, one health check and one scrape, with the protocol
-// that the argument names (2 or 3; ioredis 5 knows 2 alone). Written so that it compiles as CommonJS and as an ES module.
+// One request, one event, one stream, one keyspace notification, one message of the engine, one health check and one
+// scrape, with the protocol that the argument names (2 or 3; ioredis 5 knows 2 alone). Written so that it compiles as
+// CommonJS and as an ES module.
 import 'reflect-metadata';
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { Controller, Module } from '@nestjs/common';
@@ -19,12 +20,14 @@ import { ClusterPubSubPrometheus } from 'nestjs-cluster-pubsub/prometheus';
 import { ClusterPubSubHealthIndicator } from 'nestjs-cluster-pubsub/terminus';
 import { startLocalCluster } from 'nestjs-cluster-pubsub/testing';
 import { Registry } from 'prom-client';
-import { firstValueFrom, type Observable, of, ReplaySubject, toArray } from 'rxjs';
+import { firstValueFrom, type Observable, of, ReplaySubject } from 'rxjs';
+import { toArray } from 'rxjs/operators'; // where rxjs 7.1 has it
 
 const resp = Number(process.argv[2]);
 // The types of ioredis 5 do not know the option, and ioredis 5 takes no notice of it.
 const redisOptions: object = { protocol: resp };
 const greeted = new ReplaySubject<string>(1);
+const expired = new ReplaySubject<string>(1);
 
 @Controller()
 class Greeter {
@@ -42,10 +45,16 @@ class Greeter {
   onGreeted(@Payload() name: string): void {
     greeted.next(name);
   }
+
+  @EventPattern('__keyevent@0__:expired', { nodes: 'all-masters' })
+  onExpired(@Payload() key: string): void {
+    expired.next(key);
+  }
 }
 
 async function main(): Promise<void> {
-  const local = await startLocalCluster({ masters: 3, replicas: 0 });
+  const config = { 'notify-keyspace-events': 'Ex' };
+  const local = await startLocalCluster({ masters: 3, replicas: 0, config });
   const cluster = new Cluster(local.nodes, { redisOptions });
   try {
     const options: ClusterPubSubOptions = { nodes: local.nodes, clusterOptions: { redisOptions } };
@@ -72,6 +81,8 @@ async function main(): Promise<void> {
     deepEqual(await firstValueFrom(client.send<string>('spell', 'Ada').pipe(toArray())), ['A', 'd', 'a']);
     client.emit('greeted.Ada', 'Ada');
     equal(await firstValueFrom(greeted), 'Ada');
+    await cluster.set('session:Ada', 'x', 'PX', 1);
+    equal(await firstValueFrom(expired), 'session:Ada');
 
     const indicator = app.get(ClusterPubSubHealthIndicator);
     const health = await app.resolve(HealthCheckService);
