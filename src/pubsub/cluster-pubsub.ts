@@ -295,8 +295,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
-   * pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions below, `{ aggregate: false }` gives each node's own answer, and
-   * `{ nodes }` asks some of the nodes.
+   * pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions below,
+   * `{ aggregate: false }` gives each node's own answer, and `{ nodes }` asks some of the nodes.
    *
    * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
    * named, does not answer, `UnknownNodeError`
