@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
@@ -21,7 +20,11 @@ const [connectTimeout, slack] = [500, 3_000];
 let standalone: LocalRedis;
 let silent: LocalRedis;
 let cluster: LocalCluster;
-const website = createServer((_, response) => response.end('Hello'));
+/** One that says what it thinks of us, and waits: had it hung up, that might be all we notice. */
+const website = createServer((socket) => {
+  socket.on('error', () => undefined);
+  socket.once('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
+});
 let program: UserProgram | undefined;
 
 beforeAll(async () => {
