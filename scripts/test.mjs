@@ -1,4 +1,5 @@
-// npm test: sets up, runs Jest with the arguments given, and ends with one line: N passed, N failed.
+// npm test: sets up, runs Jest and ends with one line: N passed, N failed. With arguments, which are Jest's, it is one run;
+// without, what must not be disturbed by other tests has a run of its own.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,25 +22,42 @@ async function main() {
     return 1;
   }
   const folder = mkdtempSync(join(tmpdir(), 'ncps-test-'));
+  let isInterrupted = false;
+  // Ctrl-C reaches Jest too, which ends its workers; we stay to say how far it came.
+  process.on('SIGINT', () => (isInterrupted = true));
   try {
-    const resultFile = join(folder, 'result.json');
-    const jestFailed = await runJest(resultFile);
-    const { passed, failed } = read(resultFile);
-    if (passed + failed === 0) console.error('No test ran.');
-    // A run that failed without a failed test (it hung, or was killed) does not end with "0 failed".
-    const failures = failed === 0 && jestFailed ? 1 : failed;
-    console.log(`${passed} passed, ${failures} failed`);
-    return failures > 0 || passed === 0 ? 1 : 0;
+    const given = process.argv.slice(2);
+    const runs =
+      given.length > 0
+        ? [given]
+        : [
+            ['--selectProjects', 'unit', 'integration'],
+            ['--selectProjects', 'alone', '--runInBand'],
+          ];
+    const total = { passed: 0, failed: 0 };
+    for (const [index, args] of runs.entries()) {
+      if (isInterrupted) break;
+      const { passed, failed } = await runJest(join(folder, `result-${index}.json`), args);
+      total.passed += passed;
+      total.failed += failed;
+    }
+    console.log(`${total.passed} passed, ${total.failed} failed`);
+    return total.failed > 0 || total.passed === 0 ? 1 : 0;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function runJest(resultFile) {
+async function runJest(resultFile, args) {
+  const ended = await startJest(['--json', `--outputFile=${resultFile}`, ...args], resultFile);
+  const { passed, failed } = read(resultFile);
+  if (passed + failed === 0) console.error('No test ran.');
+  // A run that failed without a failed test (it hung, or was killed) does not end with "0 failed".
+  return { passed, failed: failed === 0 && ended.withFailure ? 1 : failed };
+}
+
+function startJest(args, resultFile) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const args = ['--json', `--outputFile=${resultFile}`, ...process.argv.slice(2)];
-  // Ctrl-C reaches Jest too, which ends its workers; we stay to say how far it came.
-  process.on('SIGINT', () => {});
   const child = spawn(process.execPath, ['--experimental-vm-modules', '--no-warnings', jest, ...args], {
     cwd: root,
     stdio: 'inherit',
@@ -51,7 +69,7 @@ function runJest(resultFile) {
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => resolve(code !== 0));
+    child.once('exit', (code) => resolve({ withFailure: code !== 0 }));
     endWhatHangs(child, resultFile);
   });
 }
