@@ -5,10 +5,12 @@ import { PublishError } from './errors.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';
 import type { PublishCommand } from './publication.js';
+import { ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
-import { KINDS } from './subscription-kind.js';
+import { KINDS, type SubscriptionKind } from './subscription-kind.js';
 import type { Topology } from './topology.js';
+import type { TopologyView } from './topology-view.js';
 
 /** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
 const TAGS_TRIED = 4_096;
@@ -18,6 +20,16 @@ const SURELY_BACK = 300;
 
 /** In all channels of probes, so that those who list channels can leave them out. */
 export const PROBE_MARK = '_cps:probe:';
+
+/** Answers to a subscription that pass: the slot has moved, or the node needs a moment. */
+const PASSING = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
+
+/** The slot of the probe's channel has left the node: that says nothing of the node, which is to be probed anew. */
+class SlotGoneError extends Error {
+  constructor(node: NodeKey) {
+    super(`the slot of the probe has left ${node}`);
+  }
+}
 
 /** What probes need of the engine. */
 export interface ProbeSurroundings {
@@ -48,10 +60,14 @@ export class Probe {
   #state: ProbeState = 'quiet';
   #since = 0;
   #channel: string | undefined;
+  /** The view of the cluster in which the node owns too few slots to have a channel. */
+  #nameless: TopologyView | undefined;
+  #endedBy: ConnectionLostError | undefined;
   #pingOnly = false;
   #published = 0;
   #roundTrip: number | undefined;
-  readonly #proofs = new Set<Deferred<undefined>>();
+  /** Those that wait, each with its channel. */
+  readonly #proofs = new Map<Deferred<undefined>, string>();
   readonly #id = randomBytes(6).toString('base64url');
   readonly #clock: NodeJS.Timeout | undefined;
 
@@ -79,16 +95,16 @@ export class Probe {
     return this.#roundTrip;
   }
 
-  /** Whether the message is a probe of ours. */
+  /** Whether the message is a probe of ours. Its slot may have moved since, and the next one have another channel. */
   owns(channel: ChannelKey): boolean {
-    return this.#channel !== undefined && channel === channelKey(this.#channel);
+    return channel.startsWith(channelKey(this.#mark));
   }
 
   /** A message came that nobody is subscribed to: perhaps a probe that is back. */
   returned(channel: ChannelKey): void {
     if (this.owns(channel)) {
       this.#roundTrip = performance.now() - this.#published;
-      for (const proof of this.#proofs) {
+      for (const proof of this.#proofs.keys()) {
         proof.resolve(undefined);
       }
       this.#proofs.clear();
@@ -100,22 +116,31 @@ export class Probe {
    * ms; to undefined where the node owns too few slots to have a channel for it. It waits for as long as the connection
    * stands: the caller sets the limit.
    *
-   * @throws what `publish` throws, and where the ACL forbids the channel
+   * @throws what `publish` throws, and where the ACL forbids the channel; {@link passes} tells what to try again for
    */
   async prove(): Promise<number | undefined> {
     const channel = await this.#subscribed();
     if (channel === undefined) {
       return undefined;
     }
+    if (this.#endedBy !== undefined) {
+      throw this.#endedBy;
+    }
     const proof = deferred<undefined>();
-    this.#proofs.add(proof);
-    proof.promise.catch(() => undefined); // it may be given up while the publish is awaited
+    this.#proofs.set(proof, channel);
     try {
       const published = performance.now();
-      if ((await this.#publish(channel)) === 0) {
-        this.#channel = undefined;
-        throw new Error(`${this.node} took it and has no subscriber for it: the slot has gone elsewhere`);
-      }
+      this.#publish(channel).then(
+        (count) => {
+          if (count === 0) {
+            this.#leave(channel);
+            proof.reject(new SlotGoneError(this.node));
+          }
+        },
+        (error: unknown) => {
+          proof.reject(error as Error);
+        },
+      );
       await proof.promise;
       return performance.now() - published;
     } finally {
@@ -123,16 +148,24 @@ export class Probe {
     }
   }
 
-  /** Redis has ended the subscription of the probe's channel: its slot has gone elsewhere. */
-  revoked(): void {
-    this.#channel = undefined;
+  /** Redis has ended the subscription of a probe's channel: its slot has gone elsewhere. */
+  revoked(key: ChannelKey): void {
+    if (this.#channel !== undefined && channelKey(this.#channel) === key) {
+      this.#channel = undefined;
+    }
+    for (const [proof, channel] of this.#proofs) {
+      if (channelKey(channel) === key) {
+        proof.reject(new SlotGoneError(this.node));
+      }
+    }
   }
 
-  close(): void {
+  close(endedBy: ConnectionLostError): void {
     this.#state = 'over';
+    this.#endedBy = endedBy;
     clearInterval(this.#clock);
-    for (const proof of this.#proofs) {
-      proof.reject(new Error(`the connection to ${this.node} was lost`));
+    for (const proof of this.#proofs.keys()) {
+      proof.reject(endedBy);
     }
     this.#proofs.clear();
   }
@@ -180,7 +213,7 @@ export class Probe {
       if (channel === undefined) {
         this.connection.ping();
       } else if ((await this.#publish(channel)) === 0) {
-        this.#channel = undefined; // taken by a node that does not have us: the slot has gone elsewhere
+        this.#leave(channel); // taken by a node that does not have us: the slot has gone elsewhere
       }
     } catch (error) {
       if (isRefusal(error)) {
@@ -198,37 +231,81 @@ export class Probe {
 
   /** Subscribed on first use: a connection that is never silent needs none. */
   async #subscribed(): Promise<string | undefined> {
-    if (
-      this.#channel !== undefined &&
-      this.surroundings.topology.ownerOf(slotOf(this.#channel)) === this.node
-    ) {
-      return this.#channel;
+    const { topology } = this.surroundings;
+    if (this.#channel !== undefined) {
+      if (topology.ownerOf(slotOf(this.#channel)) === this.node) {
+        return this.#channel;
+      }
+      this.#leave(this.#channel);
     }
     const channel = this.#name();
-    if (channel !== undefined) {
-      const kind = this.surroundings.sharded() ? KINDS.shard : KINDS.channel;
-      await this.connection.subscribe(kind, [channelKey(channel)], () => {
+    if (channel === undefined) {
+      return undefined;
+    }
+    try {
+      await this.connection.subscribe(this.#kind, [channelKey(channel)], () => {
         this.#channel = channel;
       });
+    } catch (error) {
+      if (error instanceof RedisReplyError && error.kind === 'MOVED') {
+        topology.noteMoved(error, this.node);
+      }
+      throw error;
     }
     return channel;
   }
 
-  /** A name whose slot this node owns. */
+  /** Redis ends subscriptions to shard channels itself when their slot goes; classic ones would be kept for ever. */
+  #leave(channel: string): void {
+    if (this.#channel !== channel) {
+      return;
+    }
+    this.#channel = undefined;
+    if (this.#kind === KINDS.channel) {
+      this.connection.unsubscribe(this.#kind, [channelKey(channel)]).catch(() => undefined);
+    }
+  }
+
+  get #kind(): SubscriptionKind {
+    return this.surroundings.sharded() ? KINDS.shard : KINDS.channel;
+  }
+
+  /** In the names of all channels of this probe. */
+  get #mark(): string {
+    return `${this.surroundings.prefix}${PROBE_MARK}${this.#id}:`;
+  }
+
+  /** A name whose slot this node owns. Looked for once in each view of the cluster. */
   #name(): string | undefined {
-    const { prefix, topology } = this.surroundings;
-    for (let tag = 0; tag < TAGS_TRIED; tag += 1) {
-      const name = `${prefix}${PROBE_MARK}${this.#id}:{${String(tag)}}`;
+    const { topology } = this.surroundings;
+    const { view } = topology;
+    for (let tag = 0; tag < TAGS_TRIED && view !== this.#nameless; tag += 1) {
+      const name = `${this.#mark}{${String(tag)}}`;
       if (topology.ownerOf(slotOf(name)) === this.node) {
         return name;
       }
     }
+    this.#nameless = view;
     return undefined;
   }
 }
 
 /** Whether the ACL forbids it. */
 export function isRefusal(error: unknown): boolean {
-  const reply = error instanceof PublishError ? error.cause : error;
-  return reply instanceof RedisReplyError && reply.kind === 'NOPERM';
+  const cause = causeOf(error);
+  return cause instanceof RedisReplyError && cause.kind === 'NOPERM';
+}
+
+/** Whether what kept a probe from coming back says nothing of the node: a slot that moved, a connection that we closed. */
+export function passes(error: unknown): boolean {
+  const cause = causeOf(error);
+  return (
+    cause instanceof SlotGoneError ||
+    (cause instanceof ConnectionLostError && cause.how === 'closed') ||
+    (cause instanceof RedisReplyError && PASSING.has(cause.kind))
+  );
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof PublishError ? error.cause : error;
 }

@@ -3,7 +3,7 @@ import type { ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { parseNodeKey, type NodeKey } from './node-address.js';
 import { Probe, type ProbeSurroundings } from './probe.js';
-import type { HowConnectionEnded } from './resp-socket.js';
+import type { ConnectionLostError, HowConnectionEnded } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import { SubscriberConnection } from './subscriber-connection.js';
 import type { Subscription } from './subscription.js';
@@ -245,8 +245,8 @@ export class SubscriberSession {
         handled: (ms) => {
           this.events.handled(ms);
         },
-        closed: ({ how }) => {
-          this.#disconnected(how, performance.now() - connection.surelyHeard);
+        closed: (error) => {
+          this.#disconnected(error, performance.now() - connection.surelyHeard);
         },
       });
       this.#connection = connection;
@@ -327,7 +327,7 @@ export class SubscriberSession {
 
   #revoked(kind: SubscriptionKind, channel: ChannelKey): void {
     if (this.#probe?.owns(channel)) {
-      this.#probe.revoked();
+      this.#probe.revoked(channel);
       return;
     }
     const id = kind.name + channel;
@@ -339,14 +339,14 @@ export class SubscriberSession {
     }
   }
 
-  #disconnected(how: HowConnectionEnded, silence: number): void {
+  #disconnected(error: ConnectionLostError, silence: number): void {
     this.#connection = undefined;
-    this.#probe?.close();
+    this.#probe?.close(error);
     this.#settleDrops(); // what was to be dropped went with the connection
     const lost = [...this.#confirmed.values()];
     this.#confirmed.clear();
     if (this.#state !== 'closed') {
-      this.events.lost(this, lost, how, silence);
+      this.events.lost(this, lost, error.how, silence);
     }
   }
 

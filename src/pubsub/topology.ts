@@ -80,6 +80,11 @@ export class Topology {
     return performance.now() - this.#changedAt < ms;
   }
 
+  /** Another object after every change. */
+  get view(): TopologyView {
+    return this.#view;
+  }
+
   get masters(): readonly NodeKey[] {
     return this.#view.masters;
   }

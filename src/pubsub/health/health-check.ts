@@ -5,7 +5,7 @@ import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
 import type { ChannelName } from '../options.js';
 import type { Topology } from '../topology.js';
-import { Deadline } from './deadline.js';
+import { Deadline } from '../deadline.js';
 import { EnginesFacts, type EngineFacts } from './engine-facts.js';
 import type {
   ActiveChannels,

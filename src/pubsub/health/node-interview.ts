@@ -6,7 +6,7 @@ import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
 import type { ChannelName, Payload } from '../options.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
-import type { Deadline } from './deadline.js';
+import type { Deadline } from '../deadline.js';
 import { reasonOf } from './reason-of.js';
 
 /** What every node is asked. */

@@ -1,20 +1,24 @@
+import { backoffDelay, pause } from '../backoff.js';
 import type { ConnectionFactory } from '../connection-factory.js';
+import type { Deadline } from '../deadline.js';
 import { ClosedError } from '../errors.js';
 import { parseNodeKey, type NodeKey } from '../node-address.js';
-import { isRefusal, Probe, type ProbeSurroundings } from '../probe.js';
+import { isRefusal, passes, Probe, type ProbeSurroundings } from '../probe.js';
 import { SubscriberConnection } from '../subscriber-connection.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Topology } from '../topology.js';
-import type { Deadline } from './deadline.js';
 import { reasonOf } from './reason-of.js';
 
 /** How long a connection of our own is kept after the last probe, in ms. */
 const KEPT_FOR = 60_000;
 
+/** The longest wait before a probe whose slot has moved is tried anew, in ms. */
+const MAX_BACKOFF = 100;
+
 /** What came of one probe. */
 export type ProbeResult =
   | { readonly is: 'back'; readonly ms: number }
-  /** The node owns too few slots to have a channel for it. */
+  /** The node owns too few slots to have a channel for it, or is no master any more. */
   | { readonly is: 'impossible' }
   /** The ACL forbids the channel. */
   | { readonly is: 'refused'; readonly why: string }
@@ -28,19 +32,20 @@ interface Spare {
 
 /**
  * Proves that messages get through a master: on the connection that carries our subscriptions there, and where there is
- * none on a spare one, which is kept for the next probe.
+ * none on a spare one, which is kept for the next probe. Slots that move under a probe, and connections that we close
+ * ourselves, are no fault of the node: it is tried anew.
  */
 export class ProbePaths {
   readonly #spares = new Map<NodeKey, Promise<Spare>>();
+  readonly #stop = new AbortController();
   #idle: NodeJS.Timeout | undefined;
-  #closed = false;
 
   constructor(
     private readonly sessions: ReadonlyMap<NodeKey, SubscriberSession>,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
     private readonly surroundings: ProbeSurroundings,
-    topology: Topology,
+    private readonly topology: Topology,
   ) {
     topology.onChange(({ masters }) => {
       for (const node of this.#spares.keys()) {
@@ -53,29 +58,59 @@ export class ProbePaths {
 
   /** Resolves by the deadline in any case. */
   async prove(node: NodeKey, deadline: Deadline): Promise<ProbeResult> {
-    const standing = this.sessions.get(node)?.prove();
-    if (standing !== undefined) {
-      this.#drop(node);
-    }
     try {
       const ms = await deadline.or(
-        standing ?? this.#spare(node).then(({ probe }) => probe.prove()),
+        this.#prove(node, deadline),
         (limit) => new Error(`it did not come back within ${limit} ms`),
       );
       return ms === undefined ? { is: 'impossible' } : { is: 'back', ms };
     } catch (error) {
-      const why = reasonOf(error);
-      if (isRefusal(error)) {
-        return { is: 'refused', why };
-      }
-      this.#drop(node); // nobody else would find out that it is dead
-      return { is: 'lost', why };
+      return { is: isRefusal(error) ? 'refused' : 'lost', why: reasonOf(error) };
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.#stop.abort();
     this.#dropAll();
+  }
+
+  /** Undefined where the node has no channel for it, or is not to be proved any more. */
+  async #prove(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
+    for (let attempt = 0; ; attempt += 1) {
+      if (!this.topology.masters.includes(node)) {
+        return undefined;
+      }
+      try {
+        return await (this.sessions.get(node)?.prove() ?? this.#proveOnSpare(node));
+      } catch (error) {
+        if (!passes(error)) {
+          if (!this.topology.masters.includes(node)) {
+            return undefined;
+          }
+          throw error;
+        }
+        // The node is the first to know what it has lost.
+        await this.topology.verify(node).catch(() => undefined);
+        await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
+        if (deadline.passed || this.#stop.signal.aborted) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #proveOnSpare(node: NodeKey): Promise<number | undefined> {
+    const opening = this.#spare(node);
+    const { probe } = await opening;
+    // Nobody else would find out that it is dead. Whoever asked may have given up long before.
+    const silent = setTimeout(() => {
+      this.#drop(node, opening);
+    }, this.surroundings.limits.probeTimeout).unref();
+    try {
+      return await probe.prove();
+    } finally {
+      clearTimeout(silent);
+    }
   }
 
   #spare(node: NodeKey): Promise<Spare> {
@@ -100,7 +135,7 @@ export class ProbePaths {
 
   async #open(node: NodeKey, ended: () => void): Promise<Spare> {
     const opened = await this.factory.open(parseNodeKey(node));
-    if (this.#closed) {
+    if (this.#stop.signal.aborted) {
       opened.close();
       throw new ClosedError();
     }
@@ -108,11 +143,11 @@ export class ProbePaths {
       message: (_kind, match) => {
         probe.returned(match);
       },
-      revoked: () => {
-        probe.revoked();
+      revoked: (_kind, channel) => {
+        probe.revoked(channel);
       },
-      closed: () => {
-        probe.close();
+      closed: (error) => {
+        probe.close(error);
         ended();
       },
       handled: () => undefined,
@@ -123,10 +158,12 @@ export class ProbePaths {
     return { connection, probe };
   }
 
-  #drop(node: NodeKey): void {
-    const spare = this.#spares.get(node);
-    this.#spares.delete(node);
-    spare?.then(
+  /** The one that is kept, or one whose place another may have taken. */
+  #drop(node: NodeKey, which = this.#spares.get(node)): void {
+    if (this.#spares.get(node) === which) {
+      this.#spares.delete(node);
+    }
+    which?.then(
       ({ connection }) => {
         connection.close();
       },

@@ -9,6 +9,10 @@ export class Deadline {
     this.#at = performance.now() + ms;
   }
 
+  get passed(): boolean {
+    return performance.now() >= this.#at;
+  }
+
   /** What `promise` comes to, or a rejection with what `late` makes when time is up. */
   async or<T>(promise: Promise<T>, late: (ms: string) => Error): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
