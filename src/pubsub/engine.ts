@@ -2,9 +2,8 @@ import type { Cluster } from 'ioredis';
 import { Announcer } from './announcer.js';
 import type { ClusterPubSub } from './cluster-pubsub.js';
 import { ConnectionFactory } from './connection-factory.js';
-import type { EngineFacts } from './health/engine-facts.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
-import { HealthCheck } from './health/health-check.js';
+import { type FactsOfEngine, HealthCheck } from './health/health-check.js';
 import { ProbePaths } from './health/probe-paths.js';
 import { Incoming } from './incoming.js';
 import { Introspection } from './introspection.js';
@@ -15,6 +14,7 @@ import { newMetrics, type PubSubMetrics } from './metrics.js';
 import { readNodeReference, type NodeKey } from './node-address.js';
 import { NodeConnections } from './node-connections.js';
 import { assertNodes, NodeQuestions } from './node-questions.js';
+import { NodesWithoutSlots } from './nodes-without-slots.js';
 import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from './options.js';
 import { Outbox } from './outbox.js';
 import type { PublishCommand } from './publication.js';
@@ -91,7 +91,8 @@ export class Engine<E extends PubSubEncoding> {
     );
     const connections = new NodeConnections(factory, commandTimeout);
     const topology = new Topology(connections, seeds);
-    const questions = new NodeQuestions(topology, connections);
+    const withoutSlots = new NodesWithoutSlots(topology, connections, seeds.clusterOptions.natMap);
+    const questions = new NodeQuestions(topology, connections, withoutSlots);
     const sharded = (): boolean => this.supportsSharded;
 
     this.node = options.node === undefined ? undefined : readNodeReference(options.node);
@@ -214,6 +215,7 @@ export class Engine<E extends PubSubEncoding> {
     this.#health = new HealthCheck({
       topology,
       connections,
+      withoutSlots,
       paths: new ProbePaths(this.#reconciler.sessions, factory, commandTimeout, probes, topology),
       connect,
       sharded,
@@ -231,9 +233,16 @@ export class Engine<E extends PubSubEncoding> {
     };
   }
 
-  /** @param others the other engines of the same application */
-  health(others: readonly Engine<PubSubEncoding>[], options: PubSubHealthOptions): Promise<PubSubHealth> {
-    return this.#health.check(options, [this.#facts, ...others.map((other) => other.#facts)]);
+  /**
+   * @param others what the other engines of the same application know
+   * @param prefix what the channels are told without
+   */
+  health(
+    options: PubSubHealthOptions,
+    others: readonly FactsOfEngine[],
+    prefix: string,
+  ): Promise<PubSubHealth> {
+    return this.#health.check(options, [this.facts, ...others], prefix);
   }
 
   async close(): Promise<void> {
@@ -252,7 +261,7 @@ export class Engine<E extends PubSubEncoding> {
     await this.lifecycle.connecting?.catch(() => undefined);
   }
 
-  readonly #facts = (): EngineFacts => ({
+  readonly facts: FactsOfEngine = () => ({
     status: this.lifecycle.status,
     subscriptions: this.#table.all,
     sessions: this.#reconciler.sessions,

@@ -1,3 +1,4 @@
+import { Deadline } from './deadline.js';
 import {
   ClusterUnreachableError,
   CommandRefusedError,
@@ -7,6 +8,7 @@ import {
 import { firstSuccess } from './first-success.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
+import { LAST_CHANCE, type NodesWithoutSlots, type NodeWithoutSlots } from './nodes-without-slots.js';
 import type { Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
@@ -23,26 +25,34 @@ export class NodeQuestions {
   constructor(
     private readonly topology: Topology,
     private readonly connections: NodeConnections,
+    private readonly withoutSlots: NodesWithoutSlots,
   ) {}
 
-  /** Asks each for `PUBSUB …`. A replica that cannot be reached has nobody to count; a master fails the question. */
+  /**
+   * Asks each for `PUBSUB …`. A node without slots of its own (a replica, mostly) that cannot be reached has nobody to
+   * count; a master fails the question.
+   */
   async pubsub(
     nodes: NodeSelection | undefined,
     ...args: readonly Payload[]
   ): Promise<ReadonlyMap<NodeKey, Reply>> {
-    const { masters, replicas } = await this.#select(nodes);
+    const { masters, replicas, others } = await this.#select(nodes);
     const answers = new Map<NodeKey, Reply>();
+    const askIfThere = async (node: NodeKey, asking = this.#ask(node, args)): Promise<void> => {
+      try {
+        answers.set(node, await asking);
+      } catch (error) {
+        if (!(error instanceof ClusterUnreachableError)) {
+          throw error;
+        }
+      }
+    };
+    const askOther = ({ node, failed }: NodeWithoutSlots): Promise<void> =>
+      askIfThere(node, failed ? this.#askFailed(node, args) : undefined);
     await Promise.all([
       ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
-      ...replicas.map(async (node) => {
-        try {
-          answers.set(node, await this.#ask(node, args));
-        } catch (error) {
-          if (!(error instanceof ClusterUnreachableError)) {
-            throw error;
-          }
-        }
-      }),
+      ...replicas.map((node) => askIfThere(node)),
+      others.then((found) => Promise.all(found.map(askOther))),
     ]);
     return answers;
   }
@@ -71,26 +81,32 @@ export class NodeQuestions {
   }
 
   /** Those that have to answer, and those that may be away. */
-  async #select(
-    nodes: NodeSelection = 'all',
-  ): Promise<{ readonly masters: readonly NodeKey[]; readonly replicas: readonly NodeKey[] }> {
+  async #select(nodes: NodeSelection = 'all'): Promise<Selected> {
     const { masters, replicas } = this.topology;
+    const others = async (role?: NodeWithoutSlots['role']): Promise<readonly NodeWithoutSlots[]> =>
+      (await this.withoutSlots.find()).filter((other) => role === undefined || other.role === role);
     switch (nodes) {
       case 'all':
-        return { masters, replicas };
+        return { masters, replicas, others: others() };
       case 'all-masters':
-        return { masters, replicas: [] };
+        return { masters, replicas: [], others: others('master') };
       case 'all-replicas':
-        return { masters: [], replicas };
+        return { masters: [], replicas, others: others('replica') };
       default: {
         const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
         if (named.length === 0) {
           throw new InvalidArgumentError('nodes is an empty list: there is nobody to ask.');
         }
         await assertNodes(this.topology, named);
-        return { masters: [...new Set(named)], replicas: [] };
+        return { masters: [...new Set(named)], replicas: [], others: Promise.resolve([]) };
       }
     }
+  }
+
+  #askFailed(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
+    return new Deadline(LAST_CHANCE).or(this.#ask(node, args), (ms) =>
+      noAnswer(`PUBSUB ${String(args[0])}`, `${node} has failed, and did not answer within ${ms} ms`),
+    );
   }
 
   async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
@@ -104,6 +120,13 @@ export class NodeQuestions {
         : noAnswer(command, error);
     }
   }
+}
+
+interface Selected {
+  readonly masters: readonly NodeKey[];
+  readonly replicas: readonly NodeKey[];
+  /** What the view of slots does not show. Asking for it keeps nobody else waiting. */
+  readonly others: Promise<readonly NodeWithoutSlots[]>;
 }
 
 /** @throws {@link UnknownNodeError} for a node that the cluster does not have, by its newest account */

@@ -1,0 +1,120 @@
+import type { NatMap } from 'ioredis';
+import { firstSuccess } from './first-success.js';
+import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
+import type { NodeConnections } from './node-connections.js';
+import { RedisReplyError, type Reply } from './resp/reply.js';
+import type { Topology } from './topology.js';
+import { mapAddress } from './topology-view.js';
+
+/** How long to wait for one node before the next is asked too, in ms. */
+const PATIENCE = 200;
+
+/**
+ * How long one that the cluster has given up may take to say that it is there all the same, in ms: who asks is not to wait
+ * for the dead each time.
+ */
+export const LAST_CHANCE = 200;
+
+/** A node of the cluster that serves no slot: `CLUSTER SLOTS` leaves it out, and yet it may have subscribers. */
+export interface NodeWithoutSlots {
+  readonly node: NodeKey;
+  readonly role: 'master' | 'replica';
+  /** The cluster has given it up (flag `fail`). */
+  readonly failed: boolean;
+}
+
+/** Finds masters without slots, and nodes that the cluster has given up: what the view of slots does not show. */
+export class NodesWithoutSlots {
+  constructor(
+    private readonly topology: Topology,
+    private readonly connections: NodeConnections,
+    private readonly natMap: NatMap | undefined,
+  ) {}
+
+  /** Asks one node, whichever answers first. Empty where the ACL forbids the question, or nobody answers; never rejects. */
+  async find(): Promise<readonly NodeWithoutSlots[]> {
+    const { topology, connections } = this;
+    const all = [...topology.masters, ...topology.replicas];
+    const open = all.filter((node) => connections.current(node) !== undefined);
+    try {
+      const [asked, reply] = await firstSuccess(
+        [...new Set([...open, ...all])],
+        async (node): Promise<[NodeKey, Reply]> => [node, await this.#ask(node)],
+        PATIENCE,
+        () => new Error('no node has answered'),
+      );
+      return readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
+    } catch {
+      return [];
+    }
+  }
+
+  async #ask(node: NodeKey): Promise<Reply> {
+    const connection = await this.connections.connect(node);
+    try {
+      return await connection.call('CLUSTER', 'NODES');
+    } catch (error) {
+      if (error instanceof RedisReplyError) {
+        return null; // the others would refuse it as well
+      }
+      throw error;
+    }
+  }
+}
+
+/**
+ * Reads those whom we do not know from the answer to `CLUSTER NODES`: a line each,
+ * `<id> <ip:port@bus-port[,hostname]> <flags> <master> …`.
+ *
+ * It gives addresses and host names side by side where `CLUSTER SLOTS` gives the one that is preferred. The line of the
+ * node that was asked, whose address we know, shows which that is.
+ */
+export function readClusterNodes(
+  reply: Reply,
+  asked: NodeKey,
+  natMap: NatMap | undefined,
+  knows: (node: NodeKey) => boolean,
+): NodeWithoutSlots[] {
+  const text = Buffer.isBuffer(reply) ? reply.toString('utf8') : '';
+  const lines = text.split('\n').flatMap((line) => readLine(line) ?? []);
+  const askedHost = parseNodeKey(asked).host;
+  // A node that has not met another one yet does not know its own address.
+  const byAddress = ({ ip, port }: Line): NodeKey =>
+    mapAddress(nodeKey({ host: ip || askedHost, port }), natMap);
+  const byName = ({ name, port }: Line): NodeKey | undefined =>
+    name === undefined ? undefined : mapAddress(nodeKey({ host: name, port }), natMap);
+  const own = lines.find(({ flags }) => flags.has('myself'));
+  const keyOf = (line: Line): NodeKey => {
+    if (own !== undefined && byName(own) === asked) {
+      return byName(line) ?? byAddress(line);
+    }
+    // Where Redis tells no endpoint, it is the host that was asked.
+    const isTold = own === undefined || byAddress(own) === asked;
+    return isTold ? byAddress(line) : nodeKey({ host: askedHost, port: line.port });
+  };
+  return lines
+    .filter(({ flags }) => !flags.has('noaddr') && !flags.has('handshake'))
+    .map((line) => ({ line, node: keyOf(line) }))
+    .filter(({ line, node }) => ![node, byName(line), byAddress(line)].some((one) => one && knows(one)))
+    .map(({ line: { flags }, node }) => ({
+      node,
+      role: flags.has('master') ? 'master' : 'replica',
+      failed: flags.has('fail'),
+    }));
+}
+
+interface Line {
+  readonly ip: string;
+  readonly port: number;
+  readonly name: string | undefined;
+  readonly flags: ReadonlySet<string>;
+}
+
+function readLine(line: string): Line | undefined {
+  const [, address = '', flags = ''] = line.split(' ');
+  const [, ip = '', port, name] = /^([^,]*):(\d+)(?:@\d+)?(?:,([^,]*))?/.exec(address) ?? [];
+  if (port === undefined || port === '0') {
+    return undefined;
+  }
+  return { ip, port: Number(port), name: name === '' ? undefined : name, flags: new Set(flags.split(',')) };
+}

@@ -1,0 +1,99 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../src/testing/index.js';
+import { eventually } from '../../support/eventually.js';
+import { engines, plainConnections, unique } from './harness.js';
+
+const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+
+/** For what is not about time, on a machine that is busy with other things, in ms. */
+const PATIENT = 10_000;
+
+describe('nodes that the view of slots does not show', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_500 });
+  });
+  afterEach(async () => {
+    await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
+    await cluster.settled();
+  });
+  afterAll(() => cluster.stop());
+
+  const engine = () => open({}, { nodes: cluster.nodes.slice(0, 3) });
+  const flagsOf = async (node: LocalNode): Promise<string> => {
+    const [master] = await cluster.masters();
+    const lines = String(await plain(master!.port).call('CLUSTER', 'NODES')).split('\n');
+    return lines.find((line) => line.includes(`:${node.port}@`))?.split(' ')[2] ?? '';
+  };
+
+  it('a replica that has failed: whoever is subscribed there is not counted, and that is said', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    const [replica] = await cluster.replicas();
+    await plain(replica!.port).subscribe(channel);
+    const watched = { channels: [channel], minSubscribers: 1, cacheFor: 0, timeout: PATIENT };
+    expect(await pubsub.health(watched)).toMatchObject({ status: 'up', numsub: { [channel]: 1 } });
+
+    await cluster.pause(replica!);
+    await eventually(
+      async () => (await flagsOf(replica!)).split(',').includes('fail'),
+      'it is given up',
+      20_000,
+    );
+    await eventually(async () => (await pubsub.pubsubNumpat({ aggregate: false })).size === 5, 'it is gone');
+    const began = performance.now();
+    expect(await pubsub.health(watched)).toMatchObject({
+      status: 'degraded',
+      reasons: [
+        expect.stringMatching(`^Replica ${addressOf(replica!)} is unreachable: .* not counted\\.$`),
+        `Channel "${channel}" has 0 of the 1 subscribers that are asked for, as far as can be told: not every node has counted.`,
+      ],
+      masters: { known: 3, reachable: 3 },
+      replicas: { known: 3, reachable: 2 },
+      complete: false,
+    });
+    // Nobody waits for the dead as for the living.
+    expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 0]]));
+    expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  it('a master without slots: its subscribers are counted like all others', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    await pubsub.subscribe(channel);
+    const added = await cluster.addMaster();
+    await plain(added.port).subscribe(channel);
+    const health = () => pubsub.health({ channels: [channel], cacheFor: 0, timeout: PATIENT });
+    await eventually(async () => (await health()).numsub[channel] === 2, 'it is counted');
+    expect(await health()).toMatchObject({
+      status: 'up',
+      masters: { known: 3 },
+      replicas: { known: 4, reachable: 4 },
+      complete: true,
+    });
+    expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 2]]));
+    const perNode = await pubsub.pubsubNumsub(channel, { aggregate: false, nodes: 'all-masters' });
+    expect(perNode.get(addressOf(added))).toEqual(new Map([[channel, 1]]));
+    const replicas = await pubsub.pubsubNumsub(channel, { aggregate: false, nodes: 'all-replicas' });
+    expect([...replicas.keys()].sort()).toEqual((await cluster.replicas()).map(addressOf).sort());
+
+    await cluster.pause(added);
+    expect(await pubsub.health({ cacheFor: 0, timeout: 500 })).toMatchObject({
+      status: 'degraded',
+      reasons: [expect.stringMatching(`^Master ${addressOf(added)}, which owns no slots, is unreachable: `)],
+      complete: false,
+    });
+  });
+
+  it('are left out where the ACL forbids CLUSTER NODES', async () => {
+    const rules = ['on', '>secret', '+@all', '-cluster|nodes', '~*', '&*'];
+    for (const { port } of cluster.nodes) await plain(port).call('ACL', 'SETUSER', 'blind', ...rules);
+    const redisOptions = { username: 'blind', password: 'secret' };
+    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { redisOptions } });
+    expect(await pubsub.health({ timeout: PATIENT })).toMatchObject({ status: 'up', replicas: { known: 3 } });
+    expect((await pubsub.pubsubNumpat({ aggregate: false })).size).toBe(6);
+  });
+});
