@@ -8,9 +8,15 @@ import type { Metrics } from './metrics.js';
 import type { ChannelName, PubSubEncoding } from './options.js';
 import type { PublishCommand } from './publication.js';
 
+/** A gap, and when it was told, by the monotonic clock, in ms. */
+export interface RememberedGap {
+  readonly gap: Gap;
+  readonly toldAt: number;
+}
+
 /** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
 export class Announcer {
-  #lastGap: Gap | undefined;
+  #lastGap: RememberedGap | undefined;
   readonly #warned = new Set<string>();
 
   constructor(
@@ -18,7 +24,7 @@ export class Announcer {
     private readonly metrics: Metrics,
   ) {}
 
-  get lastGap(): Gap | undefined {
+  get lastGap(): RememberedGap | undefined {
     return this.#lastGap;
   }
 
@@ -36,7 +42,7 @@ export class Announcer {
 
   gap(gap: Gap): void {
     this.metrics.gaps += 1;
-    this.#lastGap = gap;
+    this.#lastGap = { gap, toldAt: performance.now() };
     this.tell('gap', gap);
   }
 

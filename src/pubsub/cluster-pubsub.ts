@@ -5,6 +5,7 @@ import { Engine, type EngineWiring } from './engine.js';
 import type { ClusterPubSubError } from './errors.js';
 import { InvalidArgumentError } from './errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
+import type { FactsOfEngine } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
 import { checkOptions } from './limits.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
@@ -268,18 +269,30 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * As {@link health}, with the subscriptions, gaps and queues of other engines of the same application.
+   * As {@link health}, with the subscriptions, gaps and queues of other engines of the same application; watched channels
+   * are told without `prefix`.
    *
    * @internal
    */
   healthWith(
-    others: readonly (ClusterPubSub | ClusterPubSub<'buffer'>)[],
+    others: readonly Pick<ClusterPubSub, 'facts'>[],
     options: PubSubHealthOptions = {},
+    prefix = '',
   ): Promise<PubSubHealth> {
     return this.#engine.health(
-      others.map((other) => other.#engine),
       options,
+      others.map(({ facts }) => facts as FactsOfEngine),
+      prefix,
     );
+  }
+
+  /**
+   * Tells what it knows of itself, for the health of the application that it is a part of: the same function each time.
+   *
+   * @internal
+   */
+  get facts(): () => unknown {
+    return this.#engine.facts;
   }
 
   /**
@@ -294,9 +307,9 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * The classic channels that have subscribers by name, on all nodes of the cluster, replicas too; with a glob
-   * pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions below,
-   * `{ aggregate: false }` gives each node's own answer, and `{ nodes }` asks some of the nodes.
+   * The classic channels that have subscribers by name, on all nodes of the cluster, replicas and masters without slots
+   * too; with a glob pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions
+   * below, `{ aggregate: false }` gives each node's own answer, and `{ nodes }` asks some of the nodes.
    *
    * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
    * named, does not answer, `UnknownNodeError`

@@ -51,6 +51,7 @@ export class Losses {
       return;
     }
     subscription.following = cause;
+    subscription.missingSince = monotonic(cause.since);
     const timer = setTimeout(() => {
       this.#endFollowing(subscription);
       this.lose([subscription], cause);
@@ -66,6 +67,9 @@ export class Losses {
     for (const subscription of subscriptions) {
       const earlier = subscription.following;
       this.#endFollowing(subscription);
+      if (subscription.lost === undefined && earlier === undefined) {
+        subscription.missingSince = monotonic(cause.since);
+      }
       subscription.lost ??= earlier ?? cause;
       this.#lost.add(subscription);
     }
@@ -131,6 +135,11 @@ export class Losses {
       }
     }
   }
+}
+
+/** What the monotonic clock showed then. To be asked at once, before anybody sets the other one. */
+function monotonic(date: Date): number {
+  return performance.now() - (Date.now() - date.getTime());
 }
 
 function namesByKind(

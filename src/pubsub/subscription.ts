@@ -42,8 +42,8 @@ export class Subscription {
   /** Those who wait for its first confirmation. */
   readonly waiters: Deferred<undefined>[] = [];
   wanted = true;
-  /** Since when it is wanted, by the wall clock, in ms. */
-  readonly wantedSince = Date.now();
+  /** Since when it is wanted, or stands no longer, by the monotonic clock, in ms; of one that stands, when that was last so. */
+  missingSince = performance.now();
   /** How often Redis has refused it since it last stood, with an error that passes. */
   refusals = 0;
 

@@ -10,6 +10,7 @@ import type { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
 import { SharedQuestion } from './shared-question.js';
 import { Spaced } from './spaced.js';
+import { textOf } from './text-of.js';
 import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js';
 import {
   changesBetween,
@@ -60,6 +61,9 @@ export class Topology {
   readonly #movedAt = new Float64Array(SLOT_COUNT).fill(-Infinity);
   #changedAt = -Infinity;
   #lookedAt = 0;
+  /** Whom the last question went to, and what came of the last that failed. */
+  #asked: readonly NodeKey[] = [];
+  #failure: unknown;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
 
@@ -103,6 +107,12 @@ export class Topology {
     return this.#lookedAt;
   }
 
+  /** Whom we have asked where the cluster is, and what the last failure was: for people. */
+  get lastAttempt(): string {
+    const asked = this.#asked.length === 0 ? 'No node was asked yet.' : `Asked: ${this.#asked.join(', ')}.`;
+    return this.#failure === undefined ? asked : `${asked} ${textOf(this.#failure)}`;
+  }
+
   ownerOf(slot: number): NodeKey | undefined {
     return ownerIn(this.#view, slot);
   }
@@ -134,6 +144,7 @@ export class Topology {
         await within(deadline - Date.now() + PATIENCE, signal, this.refresh());
         break;
       } catch (error) {
+        this.#failure = error === TIME_IS_UP ? this.#failure : error;
         reason =
           error === TIME_IS_UP
             ? (reason ??
@@ -272,6 +283,7 @@ export class Topology {
     // The new owner of a slot knows of it first.
     const newOwner = this.#news === undefined ? [] : [this.#news.owner];
     const candidates = [...new Set([...newOwner, ...this.#known(), ...seeds])];
+    this.#asked = candidates;
     try {
       return await this.#survey.askOneOf(candidates);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { distinctName, keyOfBytes } from '../channel-key.js';
 import { PROBE_MARK } from '../probe.js';
 import type { ActiveChannels } from './health.js';
 
@@ -34,7 +35,7 @@ export function countNames(lists: readonly (readonly Buffer[])[], most: number):
       }
     }
   }
-  const shown = names.slice(0, most).map((name) => name.toString('utf8'));
+  const shown = names.slice(0, most).map((name) => distinctName(keyOfBytes(name)));
   return { count: names.length, names: shown.sort() };
 }
 

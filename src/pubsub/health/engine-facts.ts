@@ -1,5 +1,6 @@
 import { displayName } from '../channel-key.js';
-import type { Gap, PubSubStatus } from '../message.js';
+import type { RememberedGap } from '../announcer.js';
+import type { PubSubStatus } from '../message.js';
 import type { NodeKey } from '../node-address.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Subscription } from '../subscription.js';
@@ -10,7 +11,7 @@ export interface EngineFacts {
   readonly status: PubSubStatus;
   readonly subscriptions: readonly Subscription[];
   readonly sessions: ReadonlyMap<NodeKey, SubscriberSession>;
-  readonly lastGap: Gap | undefined;
+  readonly lastGap: RememberedGap | undefined;
   readonly unread: number;
   readonly waitingForSubscribers: number;
   /** How many messages wait for this node, or for any. */
@@ -32,27 +33,27 @@ export class EnginesFacts {
 
   /** Those that have not been confirmed for longer than `ms`. */
   unconfirmed(ms: number): UnconfirmedSubscription[] {
-    const now = Date.now();
+    const now = performance.now();
     return this.subscriptions
       .filter(({ standing }) => standing.size === 0)
       .map((subscription) => ({
         kind: subscription.kind.name,
         name: subscription.text,
         node: subscription.assigned ?? null,
-        for: now - missingSince(subscription),
+        for: Math.round(now - subscription.missingSince),
       }))
       .filter((one) => one.for > ms);
   }
 
   lastGap(maxNames: number): LastGap | null {
     const gaps = this.engines.flatMap(({ lastGap }) => lastGap ?? []);
-    const [gap] = gaps.sort((one, other) => other.until.getTime() - one.until.getTime());
-    if (gap === undefined) {
+    const [last] = gaps.sort((one, other) => other.toldAt - one.toldAt);
+    if (last === undefined) {
       return null;
     }
-    const { kind, reason, since, until, missed, node = null, names } = gap;
+    const { kind, reason, since, until, missed, node = null, names } = last.gap;
     const shown = names.slice(0, maxNames).map(displayName);
-    const age = Date.now() - until.getTime();
+    const age = Math.round(performance.now() - last.toldAt);
     return { kind, names: shown, reason, node, since, until, age, ...(missed !== undefined && { missed }) };
   }
 
@@ -84,10 +85,6 @@ export class EnginesFacts {
   #sessionsAt(node: NodeKey): SubscriberSession[] {
     return this.engines.flatMap(({ sessions }) => sessions.get(node) ?? []);
   }
-}
-
-function missingSince({ lost, following, wantedSince }: Subscription): number {
-  return (lost ?? following)?.since.getTime() ?? wantedSince;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,11 +1,14 @@
-import { channelKey, distinctName, type ChannelKey } from '../channel-key.js';
+import { channelKey, distinctName } from '../channel-key.js';
+import { Deadline } from '../deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../errors.js';
-import { sumByChannel } from '../introspection.js';
 import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
+import { LAST_CHANCE, type NodesWithoutSlots } from '../nodes-without-slots.js';
 import type { ChannelName } from '../options.js';
+import { isSameList } from '../same-list.js';
+import { textOf } from '../text-of.js';
 import type { Topology } from '../topology.js';
-import { Deadline } from '../deadline.js';
+import { countNames } from './count-names.js';
 import { EnginesFacts, type EngineFacts } from './engine-facts.js';
 import type {
   ActiveChannels,
@@ -14,9 +17,15 @@ import type {
   PubSubHealthOptions,
   UnconfirmedSubscription,
 } from './health.js';
-import { keyOf, readHealthOptions, type HealthLimits } from './health-options.js';
+import {
+  readHealthLimits,
+  readWatchedChannels,
+  sameChannels,
+  sameLimits,
+  type HealthLimits,
+} from './health-options.js';
 import { judge } from './judge.js';
-import { interview, type NodeAnswer, type NodeReport } from './node-interview.js';
+import { interview, NodeQuestion, type NodeReport } from './node-interview.js';
 import type { ProbePaths, ProbeResult } from './probe-paths.js';
 import { SharedAnswers } from './shared-answers.js';
 
@@ -27,9 +36,20 @@ const TO_ANSWER = 0.9;
 export interface HealthSurroundings {
   readonly topology: Topology;
   readonly connections: NodeConnections;
+  readonly withoutSlots: NodesWithoutSlots;
   readonly paths: ProbePaths;
   connect(): Promise<void>;
   sharded(): boolean;
+}
+
+/** One way to ask for health. Those who ask it meanwhile get the same answer. */
+interface HealthQuestion {
+  readonly limits: HealthLimits;
+  readonly channels: readonly ChannelName[] | undefined;
+  /** Whose subscriptions, gaps and queues are to be told. */
+  readonly engines: readonly FactsOfEngine[];
+  /** What channels are told without. */
+  readonly prefix: string;
 }
 
 /**
@@ -37,7 +57,7 @@ export interface HealthSurroundings {
  * hangs is named and does not keep what the others have to say.
  */
 export class HealthCheck {
-  readonly #answers = new SharedAnswers<PubSubHealth>();
+  readonly #answers = new SharedAnswers<HealthQuestion, PubSubHealth>();
 
   constructor(private readonly surroundings: HealthSurroundings) {}
 
@@ -45,14 +65,30 @@ export class HealthCheck {
    * Resolves within `timeout` in any case.
    *
    * @param engines whose subscriptions, gaps and queues are to be told
+   * @param prefix what watched channels are told without
    */
-  check(given: PubSubHealthOptions, engines: readonly FactsOfEngine[]): Promise<PubSubHealth> {
+  check(
+    given: PubSubHealthOptions,
+    engines: readonly FactsOfEngine[],
+    prefix: string,
+  ): Promise<PubSubHealth> {
     try {
-      const limits = readHealthOptions(given);
-      const key = `${String(engines.length)} ${keyOf(limits)}`;
-      return this.#answers.get(key, limits.cacheFor, () => this.#look(limits, engines));
+      const limits = readHealthLimits(given);
+      const { channels } = given;
+      const shared = this.#answers.find(
+        (known) =>
+          sameLimits(known.limits, limits) &&
+          known.prefix === prefix &&
+          isSameList(known.engines, engines) &&
+          sameChannels(known.channels, channels),
+      );
+      if (shared !== undefined) {
+        return shared;
+      }
+      const question = { limits, channels: readWatchedChannels(channels), engines, prefix };
+      return this.#answers.ask(question, limits.cacheFor, () => this.#look(question));
     } catch (error) {
-      return Promise.resolve(unasked(error, factsOf(engines), readHealthOptions({})));
+      return Promise.resolve(unasked(error, factsOf(engines), readHealthLimits({})));
     }
   }
 
@@ -61,43 +97,58 @@ export class HealthCheck {
     this.surroundings.paths.close();
   }
 
-  async #look(limits: HealthLimits, engines: readonly FactsOfEngine[]): Promise<PubSubHealth> {
+  async #look(question: HealthQuestion): Promise<PubSubHealth> {
+    const { limits, engines } = question;
+    const { topology } = this.surroundings;
     const deadline = new Deadline(limits.timeout * TO_ANSWER);
     try {
       await deadline.or(
         this.surroundings.connect(),
-        (ms) => new ClusterUnreachableError(`The cluster did not answer within ${ms} ms.`),
+        (ms) =>
+          new ClusterUnreachableError(`The cluster did not answer within ${ms} ms. ${topology.lastAttempt}`),
       );
-      return await this.#ask(limits, engines, deadline);
+      return await this.#ask(question, deadline);
     } catch (error) {
       return unasked(error, factsOf(engines), limits);
     }
   }
 
-  async #ask(
-    limits: HealthLimits,
-    engines: readonly FactsOfEngine[],
-    deadline: Deadline,
-  ): Promise<PubSubHealth> {
-    const { topology, connections, paths } = this.surroundings;
-    const question = {
-      channels: limits.channels ?? namesOf(factsOf(engines), limits.maxNames),
-      sharded: this.surroundings.sharded(),
-    };
-    const ask = (nodes: readonly NodeKey[]): Promise<NodeReport[]> =>
-      Promise.all([...nodes].sort().map((node) => interview(connections, node, question, deadline)));
-    const probed = limits.probe ? topology.masters : [];
-    const [masters, replicas, probes] = await Promise.all([
-      ask(topology.masters),
-      ask(topology.replicas),
+  async #ask(asked: HealthQuestion, deadline: Deadline): Promise<PubSubHealth> {
+    const { topology, connections, paths, withoutSlots } = this.surroundings;
+    const { limits, engines } = asked;
+    const channels = asked.channels ?? namesOf(factsOf(engines), limits.maxNames);
+    const question = new NodeQuestion(channels, this.surroundings.sharded());
+    const ask = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(
-        probed.map(async (node): Promise<[NodeKey, ProbeResult]> => [
+        [...nodes].sort().map((node) => interview(connections, { node, role }, question, deadline)),
+      );
+    const askOthers = async (): Promise<NodeReport[]> => {
+      const others = await deadline.or(withoutSlots.find(), () => new Error()).catch(() => []);
+      return Promise.all(
+        others.map(({ node, role, failed }) => {
+          const until = failed ? new Deadline(Math.min(LAST_CHANCE, deadline.left)) : deadline;
+          return interview(
+            connections,
+            { node, role: role === 'master' ? 'slotless' : role },
+            question,
+            until,
+          );
+        }),
+      );
+    };
+    const [masters, replicas, others, probes] = await Promise.all([
+      ask(topology.masters, 'master'),
+      ask(topology.replicas, 'replica'),
+      askOthers(),
+      Promise.all(
+        (limits.probe ? topology.masters : []).map(async (node): Promise<[NodeKey, ProbeResult]> => [
           node,
           await paths.prove(node, deadline),
         ]),
       ),
     ]);
-    return report({ masters, replicas, probes: new Map(probes) }, factsOf(engines), limits);
+    const reports = { masters, replicas: [...replicas, ...others], probes: new Map(probes) };
+    return report(reports, channels, factsOf(engines), asked);
   }
 }
 
@@ -121,23 +172,32 @@ function namesOf({ subscriptions }: EnginesFacts, most: number): ChannelName[] {
 
 interface Reports {
   readonly masters: readonly NodeReport[];
+  /** And whatever else serves no slot. */
   readonly replicas: readonly NodeReport[];
   readonly probes: ReadonlyMap<NodeKey, ProbeResult>;
 }
 
 function report(
   { masters, replicas, probes }: Reports,
+  channels: readonly ChannelName[],
   facts: EnginesFacts,
-  limits: HealthLimits,
+  { limits, prefix }: HealthQuestion,
 ): PubSubHealth {
   const { maxNames, unconfirmedFor } = limits;
   const unconfirmed = facts.unconfirmed(unconfirmedFor);
   const nodes = [...masters, ...replicas];
   const answers = nodes.flatMap(({ answer }) => answer ?? []);
+  const names = namesToTell(channels, prefix);
   const found = {
     ...own(facts, unconfirmed, maxNames),
-    numsub: summed(answers.map(({ numsub }) => numsub)),
-    shardNumsub: summed(answers.map(({ shardNumsub }) => shardNumsub)),
+    numsub: summed(
+      names,
+      answers.map(({ numsub }) => numsub),
+    ),
+    shardNumsub: summed(
+      names,
+      answers.map(({ shardNumsub }) => shardNumsub),
+    ),
   };
   const masterNodes = masters.map((master) => masterHealth(master, facts, probes.get(master.node)));
   return {
@@ -152,16 +212,22 @@ function report(
     },
     replicas: { known: replicas.length, reachable: replicas.filter(({ answer }) => answer).length },
     ...found,
-    activeChannels: active(answers, ({ channels }) => channels, maxNames),
-    shardChannels: active(answers, ({ shardChannels }) => shardChannels, maxNames),
+    activeChannels: countNames(
+      answers.map(({ channels }) => channels),
+      maxNames,
+    ),
+    shardChannels: countNames(
+      answers.map(({ shardChannels }) => shardChannels),
+      maxNames,
+    ),
     patterns: answers.reduce((total, { patterns }) => total + patterns, 0),
-    complete: nodes.every(({ answer }) => answer !== undefined && answer.refusal === undefined),
+    complete: nodes.every(({ answer }) => answer?.refusals.length === 0),
   };
 }
 
 /** What there is to tell where there is not even an engine. */
 export function healthWithout(error: unknown): PubSubHealth {
-  return unasked(error, new EnginesFacts([]), readHealthOptions({}));
+  return unasked(error, new EnginesFacts([]), readHealthLimits({}));
 }
 
 /** What is left to tell where the cluster cannot be asked. */
@@ -169,7 +235,7 @@ function unasked(error: unknown, facts: EnginesFacts, limits: HealthLimits): Pub
   const nobody: ActiveChannels = { count: 0, names: [] };
   return {
     status: 'down',
-    reasons: [error instanceof Error ? error.message : String(error)],
+    reasons: [textOf(error)],
     ...(error instanceof ClusterPubSubError && { code: error.code }),
     at: new Date(),
     engine: facts.status,
@@ -220,28 +286,28 @@ function masterHealth(
   };
 }
 
-function summed(counts: readonly (ReadonlyMap<ChannelName, number> | undefined)[]): Record<string, number> {
-  const sums = sumByChannel(counts.filter((count) => count !== undefined));
-  return Object.fromEntries([...sums].map(([name, count]) => [distinctName(channelKey(name)), count]));
+/** Without the prefix; where not all have it, one whose bare name is another's keeps it. */
+function namesToTell(channels: readonly ChannelName[], prefix: string): readonly string[] {
+  const names = channels.map((name) => (typeof name === 'string' ? name : distinctName(channelKey(name))));
+  if (prefix === '') {
+    return names;
+  }
+  const bare = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+  const taken = new Set(names.every((name) => name.startsWith(prefix)) ? [] : names);
+  return names.map((name) => (taken.has(bare(name)) ? name : bare(name)));
 }
 
-function active(
-  answers: readonly NodeAnswer[],
-  namesOfNode: (answer: NodeAnswer) => readonly ChannelKey[],
-  most: number,
-): ActiveChannels {
-  const names = new Set<ChannelKey>();
-  const shown: string[] = [];
-  // A plain loop: there may be very many.
-  for (const answer of answers) {
-    for (const name of namesOfNode(answer)) {
-      names.add(name);
-      if (names.size > shown.length && shown.length < most) {
-        shown.push(distinctName(name));
-      }
-    }
-  }
-  return { count: names.size, names: shown.sort() };
+/** Empty where no node has counted. */
+function summed(
+  names: readonly string[],
+  counts: readonly (readonly number[] | undefined)[],
+): Record<string, number> {
+  const counted = counts.filter((count) => count !== undefined);
+  const totals = names.map((name, index): [string, number] => [
+    name,
+    counted.reduce((total, count) => total + (count[index] ?? 0), 0),
+  ]);
+  return counted.length === 0 ? {} : Object.fromEntries(totals);
 }
 
 /** To the hundredth of a ms. */

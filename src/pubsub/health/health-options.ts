@@ -1,11 +1,11 @@
-import { channelKey } from '../channel-key.js';
 import { InvalidArgumentError } from '../errors.js';
 import { LONGEST_TIMER } from '../limits.js';
 import type { ChannelName } from '../options.js';
 import { checkName } from '../subscribe-arguments.js';
+import { textOf } from '../text-of.js';
 import type { PubSubHealthOptions } from './health.js';
 
-const DEFAULTS = {
+export const HEALTH_DEFAULTS = {
   minSubscribers: 0,
   maxGapAge: 0,
   unconfirmedFor: 2_000,
@@ -14,32 +14,63 @@ const DEFAULTS = {
   maxNames: 100,
 };
 
-/** {@link PubSubHealthOptions} with every default filled in. */
-export type HealthLimits = Readonly<typeof DEFAULTS> & {
-  readonly probe: boolean;
-  readonly channels: readonly ChannelName[] | undefined;
-};
+const NUMBERS = Object.keys(HEALTH_DEFAULTS) as (keyof typeof HEALTH_DEFAULTS)[];
+
+/** The options but for the channels, with every default filled in. */
+export type HealthLimits = Readonly<typeof HEALTH_DEFAULTS> & { readonly probe: boolean };
 
 /** @throws {@link InvalidArgumentError} for what cannot work */
-export function readHealthOptions(given: PubSubHealthOptions): HealthLimits {
-  const limits = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]) {
-    const value: unknown = given[name] ?? DEFAULTS[name];
+export function readHealthLimits(given: PubSubHealthOptions): HealthLimits {
+  const limits = { ...HEALTH_DEFAULTS, probe: given.probe ?? false };
+  for (const name of NUMBERS) {
+    const value: unknown = given[name] ?? HEALTH_DEFAULTS[name];
     const lowest = name === 'timeout' ? 1 : 0;
     if (typeof value !== 'number' || !(value >= lowest && value <= LONGEST_TIMER)) {
       throw new InvalidArgumentError(
-        `${name} of health() is a number from ${String(lowest)} to ${String(LONGEST_TIMER)}, not ${String(value)}.`,
+        `${name} of health() is a number from ${String(lowest)} to ${String(LONGEST_TIMER)}, not ${textOf(value)}.`,
       );
     }
     limits[name] = value;
   }
-  if (given.channels !== undefined && !Array.isArray(given.channels)) {
-    throw new InvalidArgumentError('channels of health() is a list of names.');
-  }
-  return { ...limits, probe: given.probe ?? false, channels: given.channels?.map(checkName) };
+  return limits;
 }
 
-/** The same for those who ask the same. */
-export function keyOf(limits: HealthLimits): string {
-  return JSON.stringify({ ...limits, channels: limits.channels?.map(channelKey) });
+export function sameLimits(one: HealthLimits, other: HealthLimits): boolean {
+  return one.probe === other.probe && NUMBERS.every((name) => one[name] === other[name]);
+}
+
+/**
+ * Copied, for the list may be changed before it is compared.
+ *
+ * @throws {@link InvalidArgumentError} for what is no list of names
+ */
+export function readWatchedChannels(
+  given: readonly ChannelName[] | undefined,
+): readonly ChannelName[] | undefined {
+  if (given !== undefined && !Array.isArray(given)) {
+    throw new InvalidArgumentError('channels of health() is a list of names.');
+  }
+  return given?.map((name) => (typeof name === 'string' ? name : Buffer.from(checkName(name))));
+}
+
+/** Whether `given` names what was copied. Cheap where it holds the very strings that it held then. */
+export function sameChannels(
+  copied: readonly ChannelName[] | undefined,
+  given: readonly ChannelName[] | undefined,
+): boolean {
+  if (copied === undefined || !Array.isArray(given)) {
+    return copied === given;
+  }
+  if (copied.length !== given.length) {
+    return false;
+  }
+  // A plain loop: there may be very many, 200 times a second.
+  for (let index = 0; index < copied.length; index += 1) {
+    const name: unknown = copied[index];
+    const other: unknown = given[index];
+    if (name !== other && !(Buffer.isBuffer(name) && Buffer.isBuffer(other) && name.equals(other))) {
+      return false;
+    }
+  }
+  return true;
 }

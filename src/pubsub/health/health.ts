@@ -3,7 +3,8 @@ import type { ChannelName } from '../options.js';
 
 /**
  * - `up`: all that was asked for holds
- * - `degraded`: it works, but not all could be told (a replica does not answer, the ACL refuses PUBSUB or the probe)
+ * - `degraded`: it works, but not all could be told (a node without slots does not answer, the ACL refuses a question or
+ *   the probe)
  * - `down`: messages are lost or refused somewhere, or may be
  *
  * @publicApi
@@ -22,8 +23,9 @@ export interface PubSubHealthOptions {
    */
   channels?: readonly ChannelName[] | undefined;
   /**
-   * Down when a watched channel has fewer subscribers by name than this. Classic and sharded subscribers are counted
-   * apart, for most clients of this package are both; the greater of the two numbers counts. Default 0.
+   * Down when a watched channel has fewer subscribers by name than this, degraded where not every node has counted.
+   * Classic and sharded subscribers are counted apart, for most clients of this package are both; the greater of the two
+   * numbers counts. Default 0.
    */
   minSubscribers?: number | undefined;
   /** Down while the last gap ended less than this long ago, in ms. Default 0: gaps are told, and not judged. */
@@ -32,12 +34,15 @@ export interface PubSubHealthOptions {
   unconfirmedFor?: number | undefined;
   /**
    * Publish a message on a private channel of each shard and wait for it on a subscriber connection to its master: down
-   * where it does not come back. Default false.
+   * where it does not come back. A master with too few slots for a channel of its own is not judged by it. Default false.
    */
   probe?: boolean | undefined;
   /** How long all of it may take, in ms: what has not answered by then is named. Default 1,000. */
   timeout?: number | undefined;
-  /** How long the same answer is given to those who ask the same, in ms; calls that meet share one. Default 500. */
+  /**
+   * How long the same answer is given to those who ask the same, in ms; calls that meet share one. The answers to 64
+   * different questions are kept. Default 500.
+   */
   cacheFor?: number | undefined;
   /** How many names each list holds at most. Default 100. */
   maxNames?: number | undefined;
@@ -57,6 +62,7 @@ export interface PubSubHealth {
   readonly code?: string;
   /** When all this was found out. */
   readonly at: Date;
+  /** Of the engine that was asked. */
   readonly engine: PubSubStatus;
   readonly masters: {
     /** How many masters the cluster has. */
@@ -67,6 +73,7 @@ export interface PubSubHealth {
     readonly reachable: number;
     readonly nodes: readonly MasterHealth[];
   };
+  /** The nodes that own no slot: replicas, masters without slots, and those that the cluster has given up. */
   readonly replicas: { readonly known: number; readonly reachable: number };
   readonly subscriptions: {
     /** How many channels, patterns and shard channels are wanted. */
@@ -115,7 +122,8 @@ export interface MasterHealth {
   readonly roundTrip: number | null;
   /**
    * How long the last heartbeat took, in ms: a message of our own, published through the node and back on the connection
-   * for subscriptions. With `probe` it is the one sent just now. null: none has been needed yet, or it did not come back.
+   * for subscriptions. With `probe` it is the one sent just now. null: none has been needed yet, it did not come back, or
+   * the master has too few slots for a channel of its own.
    */
   readonly heartbeat: number | null;
   /** Messages to be published that wait for this node. */

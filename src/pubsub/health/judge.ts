@@ -1,8 +1,9 @@
 import type { NodeKey } from '../node-address.js';
 import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from './health.js';
 import type { HealthLimits } from './health-options.js';
-import type { NodeReport } from './node-interview.js';
+import type { NodeReport, Refusal } from './node-interview.js';
 import type { ProbeResult } from './probe-paths.js';
+import { reasonOf } from './reason-of.js';
 
 /** How many names a reason lists. */
 const NAMES_A_REASON = 5;
@@ -10,6 +11,7 @@ const NAMES_A_REASON = 5;
 /** What there is to judge. */
 export interface Evidence {
   readonly masters: readonly NodeReport[];
+  /** And whatever else serves no slot. */
   readonly replicas: readonly NodeReport[];
   /** By master; empty where none was asked for. */
   readonly probes: ReadonlyMap<NodeKey, ProbeResult>;
@@ -25,15 +27,21 @@ export interface Verdict {
 
 /** The one place that says what is `down`, and what is `degraded` only. */
 export function judge(evidence: Evidence, limits: HealthLimits): Verdict {
+  const tooFew = tooFewSubscribers(evidence, limits);
   const down = [
     ...unreachable(evidence),
     ...clusterDown(evidence),
     ...lostProbes(evidence),
     ...unconfirmed(evidence, limits),
-    ...tooFewSubscribers(evidence, limits),
+    ...(tooFew.certain ? tooFew.reasons : []),
     ...youngGap(evidence, limits),
   ];
-  const degraded = [...silentReplicas(evidence), ...refusals(evidence), ...refusedProbes(evidence)];
+  const degraded = [
+    ...silentReplicas(evidence),
+    ...refusals(evidence),
+    ...refusedProbes(evidence),
+    ...(tooFew.certain ? [] : tooFew.reasons),
+  ];
   const status = down.length > 0 ? 'down' : degraded.length > 0 ? 'degraded' : 'up';
   return { status, reasons: [...down, ...degraded] };
 }
@@ -69,23 +77,36 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
   return [`Redis has not confirmed for more than ${String(unconfirmedFor)} ms: ${names}.`];
 }
 
-function tooFewSubscribers(evidence: Evidence, { minSubscribers }: HealthLimits): string[] {
-  if (minSubscribers === 0 || refusals(evidence).length > 0) {
-    return []; // where nobody may count, nobody can tell
-  }
-  const { numsub, shardNumsub } = evidence.found;
-  return Object.entries(numsub).flatMap(([channel, classic]) => {
-    const count = Math.max(classic, shardNumsub[channel] ?? 0);
+/** Certain where all have counted. What a node keeps to itself may be what is missing. */
+function tooFewSubscribers(
+  { masters, replicas, found: { numsub, shardNumsub } }: Evidence,
+  { minSubscribers }: HealthLimits,
+): { readonly certain: boolean; readonly reasons: readonly string[] } {
+  const nodes = [...masters, ...replicas];
+  const certain = nodes.every(({ answer }) => answer !== undefined && !answer.refusals.some(isOfCounts));
+  const reserve = certain ? '' : ', as far as can be told: not every node has counted';
+  const channels = new Set([...Object.keys(numsub), ...Object.keys(shardNumsub)]);
+  const reasons = [...channels].flatMap((channel) => {
+    // Channels may be called as what every object has.
+    const [classic, sharded] = [numsub, shardNumsub].map((counts) =>
+      Object.hasOwn(counts, channel) ? (counts[channel] ?? 0) : 0,
+    );
+    const count = Math.max(classic ?? 0, sharded ?? 0);
     return count < minSubscribers
       ? [
-          `Channel "${channel}" has ${String(count)} of the ${String(minSubscribers)} subscribers that are asked for.`,
+          `Channel "${channel}" has ${String(count)} of the ${String(minSubscribers)} subscribers that are asked for${reserve}.`,
         ]
       : [];
   });
+  return { certain, reasons };
+}
+
+function isOfCounts({ command }: Refusal): boolean {
+  return command === 'PUBSUB NUMSUB' || command === 'PUBSUB SHARDNUMSUB';
 }
 
 function youngGap({ found: { lastGap } }: Evidence, { maxGapAge }: HealthLimits): string[] {
-  if (lastGap === null || lastGap.age >= maxGapAge) {
+  if (maxGapAge === 0 || lastGap === null || lastGap.age >= maxGapAge) {
     return [];
   }
   const { names, reason, node, age } = lastGap;
@@ -97,19 +118,25 @@ function youngGap({ found: { lastGap } }: Evidence, { maxGapAge }: HealthLimits)
 function silentReplicas({ replicas }: Evidence): string[] {
   return replicas
     .filter(({ answer }) => answer === undefined)
-    .map(
-      ({ node, silence }) =>
-        `Replica ${node} is unreachable: ${String(silence)}. Its subscribers are not counted.`,
-    );
+    .map(({ node, role, silence }) => {
+      const who = role === 'replica' ? `Replica ${node}` : `Master ${node}, which owns no slots,`;
+      return `${who} is unreachable: ${String(silence)}. Its subscribers are not counted.`;
+    });
 }
 
-/** One a node: it is the same permission that is missing for all of them. */
+/** One a node, with what would have to be allowed where it is that. */
 function refusals({ masters, replicas }: Evidence): string[] {
-  return [...masters, ...replicas].flatMap(({ node, answer }) =>
-    answer?.refusal === undefined
-      ? []
-      : [`${node} refused ${answer.refusal}. Counts need +pubsub in the ACL.`],
-  );
+  return [...masters, ...replicas].flatMap(({ node, answer }) => {
+    const [first] = answer?.refusals ?? [];
+    if (first === undefined) {
+      return [];
+    }
+    const missing = (answer?.refusals ?? [])
+      .filter(({ error }) => error.kind === 'NOPERM')
+      .map(({ command }) => `+${command.toLowerCase().replace(' ', '|')}`);
+    const advice = missing.length === 0 ? '' : ` The ACL needs ${missing.join(' ')}.`;
+    return [`${node} refused ${first.command}: ${reasonOf(first.error)}.${advice}`];
+  });
 }
 
 function refusedProbes({ probes }: Evidence): string[] {

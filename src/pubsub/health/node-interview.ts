@@ -1,40 +1,85 @@
-import type { ChannelKey } from '../channel-key.js';
 import type { CommandConnection } from '../command-connection.js';
-import { readCounts, readNames } from '../introspection.js';
 import { readClusterInfo } from '../node-account.js';
 import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
 import type { ChannelName, Payload } from '../options.js';
+import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Deadline } from '../deadline.js';
 import { reasonOf } from './reason-of.js';
 
-/** What every node is asked. */
-export interface NodeQuestion {
-  /** Whose subscribers to count. */
-  readonly channels: readonly ChannelName[];
-  /** Whether the cluster knows shard channels. */
-  readonly sharded: boolean;
+/** How many names one command carries at most: answers that come in one read are cheaper than long ones. */
+const NAMES_A_COMMAND = 1_000;
+
+interface Command {
+  readonly name: string;
+  readonly head: CommandHead;
+  readonly last: Payload;
 }
 
-/** What a node has said. What it refused to say is missing, and told in `refusal`. */
+/** What every node is asked, encoded once for all of them. */
+export class NodeQuestion {
+  readonly numsub: readonly Command[];
+  /** None where the cluster knows no shard channels. */
+  readonly shardNumsub: readonly Command[];
+
+  constructor(
+    /** Whose subscribers to count. */
+    readonly channels: readonly ChannelName[],
+    /** Whether the cluster knows shard channels. */
+    readonly sharded: boolean,
+  ) {
+    const batches: (readonly ChannelName[])[] = [];
+    for (let from = 0; from < channels.length; from += NAMES_A_COMMAND) {
+      batches.push(channels.slice(from, from + NAMES_A_COMMAND));
+    }
+    this.numsub = batches.map((batch) => command('PUBSUB', 'NUMSUB', ...batch));
+    this.shardNumsub = sharded ? batches.map((batch) => command('PUBSUB', 'SHARDNUMSUB', ...batch)) : [];
+  }
+}
+
+const NUMPAT = command('PUBSUB', 'NUMPAT');
+const CHANNELS = command('PUBSUB', 'CHANNELS');
+const SHARDCHANNELS = command('PUBSUB', 'SHARDCHANNELS');
+const CLUSTER_INFO = command('CLUSTER', 'INFO');
+
+function command(first: string, second: string, ...rest: readonly ChannelName[]): Command {
+  const args = [first, second, ...rest];
+  return { name: `${first} ${second}`, head: encodeHead(args.slice(0, -1)), last: args.at(-1) as Payload };
+}
+
+/** An error reply to one of the questions. */
+export interface Refusal {
+  /** `PUBSUB NUMSUB` and its like. */
+  readonly command: string;
+  readonly error: RedisReplyError;
+}
+
+/** What a node has said. What it refused to say is missing, and told in `refusals`. */
 export interface NodeAnswer {
   /** Of PING, in ms. */
   readonly roundTrip: number;
   /** Whether the cluster works in the eyes of the node; undefined where it may not be asked. */
   readonly works: boolean | undefined;
-  readonly channels: readonly ChannelKey[];
-  readonly shardChannels: readonly ChannelKey[];
-  readonly numsub: ReadonlyMap<ChannelName, number> | undefined;
-  readonly shardNumsub: ReadonlyMap<ChannelName, number> | undefined;
+  /** Those of probes as well. */
+  readonly channels: readonly Buffer[];
+  readonly shardChannels: readonly Buffer[];
+  /** In the order of the channels that were asked for; undefined where that was refused, or not asked. */
+  readonly numsub: readonly number[] | undefined;
+  readonly shardNumsub: readonly number[] | undefined;
   readonly patterns: number;
-  /** The first command that was refused, and why. */
-  readonly refusal: string | undefined;
+  readonly refusals: readonly Refusal[];
+}
+
+/** Who is asked. */
+export interface Interviewee {
+  readonly node: NodeKey;
+  /** `slotless`: a master without slots */
+  readonly role: 'master' | 'slotless' | 'replica';
 }
 
 /** One node's answers, or why there are none. */
-export interface NodeReport {
-  readonly node: NodeKey;
+export interface NodeReport extends Interviewee {
   readonly answer?: NodeAnswer;
   readonly silence?: string;
 }
@@ -42,72 +87,84 @@ export interface NodeReport {
 /** Asks one node all there is to ask, in one round trip. Resolves by the deadline in any case. */
 export async function interview(
   connections: NodeConnections,
-  node: NodeKey,
+  asked: Interviewee,
   question: NodeQuestion,
   deadline: Deadline,
 ): Promise<NodeReport> {
   try {
-    const answer = connections.connect(node).then((connection) => ask(connection, question));
+    const answer = connections.connect(asked.node).then((connection) => ask(connection, question));
     return {
-      node,
+      ...asked,
       answer: await deadline.or(answer, (ms) => new Error(`it did not answer within ${ms} ms`)),
     };
   } catch (error) {
-    return { node, silence: reasonOf(error) };
+    return { ...asked, silence: reasonOf(error) };
   }
 }
 
 async function ask(connection: CommandConnection, question: NodeQuestion): Promise<NodeAnswer> {
-  const { channels, sharded } = question;
-  const refusals: string[] = [];
+  const refusals: Refusal[] = [];
   /** Undefined where Redis refuses, which is an answer too; a lost connection is none. */
-  const pubsub = async (...args: Payload[]): Promise<Reply | undefined> => {
-    const reply = await call(connection, 'PUBSUB', ...args);
-    if (reply instanceof RedisReplyError) {
-      refusals.push(`PUBSUB ${String(args[0])}: ${reply.message}`);
-      return undefined;
-    }
-    return reply;
+  const put = (asked: Command): Promise<Reply | undefined> =>
+    new Promise((resolve, reject) => {
+      connection.send(asked.head, asked.last, {
+        answered: (error, reply) => {
+          if (error instanceof RedisReplyError) {
+            refusals.push({ command: asked.name, error });
+            resolve(undefined);
+          } else if (error === undefined) {
+            resolve(reply);
+          } else {
+            reject(error);
+          }
+        },
+      });
+    });
+  const putAll = async (asked: readonly Command[]): Promise<readonly number[] | undefined> => {
+    const replies = await Promise.all(asked.map(put));
+    return asked.length === 0 || replies.includes(undefined) ? undefined : replies.flatMap(readNumbers);
   };
-  const counting = channels.length > 0;
   const [roundTrip, numpat, active, numsub, activeShard, shardNumsub, info] = await Promise.all([
     ping(connection),
-    pubsub('NUMPAT'),
-    pubsub('CHANNELS'),
-    counting ? pubsub('NUMSUB', ...channels) : undefined,
-    sharded ? pubsub('SHARDCHANNELS') : undefined,
-    sharded && counting ? pubsub('SHARDNUMSUB', ...channels) : undefined,
-    call(connection, 'CLUSTER', 'INFO'),
+    put(NUMPAT),
+    put(CHANNELS),
+    putAll(question.numsub),
+    question.sharded ? put(SHARDCHANNELS) : undefined,
+    putAll(question.shardNumsub),
+    put(CLUSTER_INFO),
   ]);
   return {
     roundTrip,
-    works: readClusterInfo(info instanceof RedisReplyError ? undefined : info).works,
-    channels: active === undefined ? [] : readNames(active),
-    shardChannels: activeShard === undefined ? [] : readNames(activeShard),
-    numsub: numsub === undefined ? undefined : readCounts(numsub, channels),
-    shardNumsub: shardNumsub === undefined ? undefined : readCounts(shardNumsub, channels),
+    works: readClusterInfo(info).works,
+    channels: (active ?? []) as readonly Buffer[],
+    shardChannels: (activeShard ?? []) as readonly Buffer[],
+    numsub,
+    shardNumsub,
     patterns: typeof numpat === 'number' ? numpat : 0,
-    refusal: refusals[0],
+    // One for each command, however often it was put.
+    refusals: [...new Map(refusals.map((refusal) => [refusal.command, refusal])).values()],
   };
+}
+
+/** The answer to `PUBSUB NUMSUB`: each name is followed by its count. */
+function readNumbers(reply: Reply | undefined): number[] {
+  const flat = reply as readonly Reply[];
+  const numbers: number[] = [];
+  for (let at = 1; at < flat.length; at += 2) {
+    numbers.push(flat[at] as number);
+  }
+  return numbers;
 }
 
 /** @throws the answer of a node that is there, but does not serve (LOADING, MASTERDOWN) */
 async function ping(connection: CommandConnection): Promise<number> {
   const asked = performance.now();
-  const reply = await call(connection, 'PING');
-  if (reply instanceof RedisReplyError && reply.kind !== 'NOPERM') {
-    throw reply;
+  try {
+    await connection.call('PING');
+  } catch (error) {
+    if (!(error instanceof RedisReplyError && error.kind === 'NOPERM')) {
+      throw error;
+    }
   }
   return performance.now() - asked;
-}
-
-async function call(connection: CommandConnection, ...args: Payload[]): Promise<Reply> {
-  try {
-    return await connection.call(...args);
-  } catch (error) {
-    if (error instanceof RedisReplyError) {
-      return error;
-    }
-    throw error;
-  }
 }

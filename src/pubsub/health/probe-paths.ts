@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../backoff.js';
 import type { ConnectionFactory } from '../connection-factory.js';
 import type { Deadline } from '../deadline.js';
@@ -47,6 +48,7 @@ export class ProbePaths {
     private readonly surroundings: ProbeSurroundings,
     private readonly topology: Topology,
   ) {
+    setMaxListeners(0, this.#stop.signal); // one for each probe that waits to be tried anew
     topology.onChange(({ masters }) => {
       for (const node of this.#spares.keys()) {
         if (!masters.includes(node)) {
@@ -92,7 +94,7 @@ export class ProbePaths {
         // The node is the first to know what it has lost.
         await this.topology.verify(node).catch(() => undefined);
         await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
-        if (deadline.passed || this.#stop.signal.aborted) {
+        if (deadline.left === 0 || this.#stop.signal.aborted) {
           throw error;
         }
       }

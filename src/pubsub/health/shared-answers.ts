@@ -1,9 +1,10 @@
-/** How many different questions are remembered. */
-const MOST_QUESTIONS = 16;
+/** How many answers are kept at most. */
+export const MOST_ANSWERS = 64;
 
-interface SharedAnswer<T> {
+interface SharedAnswer<Q, T> {
+  readonly question: Q;
   readonly answer: Promise<T>;
-  /** By the monotonic clock, in ms. */
+  /** By the monotonic clock, in ms; Infinity while it is awaited. */
   until: number;
 }
 
@@ -11,19 +12,24 @@ interface SharedAnswer<T> {
  * Gives those who ask the same at the same time one answer, and those who come soon after it too: a load balancer that
  * asks 200 times a second costs the cluster as much as one that asks twice.
  */
-export class SharedAnswers<T> {
-  readonly #answers = new Map<string, SharedAnswer<T>>();
+export class SharedAnswers<Q, T> {
+  #answers: SharedAnswer<Q, T>[] = [];
 
-  /** @param ask resolves in any case */
-  get(key: string, cacheFor: number, ask: () => Promise<T>): Promise<T> {
-    const known = this.#answers.get(key);
-    if (known !== undefined && performance.now() < known.until) {
-      return known.answer;
-    }
-    const shared: SharedAnswer<T> = { answer: ask(), until: Infinity };
-    this.#answers.delete(key); // so that the first of the map is the one that was asked longest ago
-    this.#answers.set(key, shared);
-    this.#forgetOldest();
+  /** The answer to the question that `is` the one asked, where there is one that still holds. */
+  find(is: (question: Q) => boolean): Promise<T> | undefined {
+    const now = performance.now();
+    return this.#answers.find(({ question, until }) => now < until && is(question))?.answer;
+  }
+
+  /**
+   * Asks, and keeps the answer for `cacheFor` ms from when it is there.
+   *
+   * @param ask resolves in any case
+   */
+  ask(question: Q, cacheFor: number, ask: () => Promise<T>): Promise<T> {
+    this.#makeRoom();
+    const shared: SharedAnswer<Q, T> = { question, answer: ask(), until: Infinity };
+    this.#answers.push(shared);
     void shared.answer.then(() => {
       shared.until = performance.now() + cacheFor;
     });
@@ -31,15 +37,16 @@ export class SharedAnswers<T> {
   }
 
   clear(): void {
-    this.#answers.clear();
+    this.#answers = [];
   }
 
-  #forgetOldest(): void {
-    for (const key of this.#answers.keys()) {
-      if (this.#answers.size <= MOST_QUESTIONS) {
-        return;
-      }
-      this.#answers.delete(key);
+  /** Those that do not hold any more go first, then those that would go next. One that is awaited stays. */
+  #makeRoom(): void {
+    const now = performance.now();
+    this.#answers = this.#answers.filter(({ until }) => now < until);
+    if (this.#answers.length >= MOST_ANSWERS) {
+      const next = this.#answers.reduce((one, other) => (other.until < one.until ? other : one));
+      this.#answers = this.#answers.filter((one) => one !== next || one.until === Infinity);
     }
   }
 }

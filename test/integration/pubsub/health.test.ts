@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -15,6 +15,9 @@ const addressOf = ({ host, port }: { host: string; port: number }): string => `$
 
 /** Keeps those out who look for another cluster at the same ports: here every subscriber is counted. */
 const PASSWORD = 'of-this-suite';
+const isAt = (node: ClusterNode, { port }: { port: number }): boolean =>
+  typeof node === 'object' && node.port === port;
+
 /** For what is not about time, on a machine that is busy with other things, in ms. */
 const PATIENT = 10_000;
 /** How long such a machine may take to call a timer that is due, in ms. */
@@ -194,6 +197,71 @@ describe('health()', () => {
     }
   });
 
+  it('judges counts where the ACL allows to count, though it refuses other questions, and says what it needs', async () => {
+    const counts = ['+pubsub|numsub', '+pubsub|shardnumsub'];
+    await everywhere('ACL', 'SETUSER', 'least', 'on', '>secret', '+@all', '-pubsub', ...counts, '~*', '&*');
+    const redisOptions = { username: 'least', password: 'secret' };
+    const pubsub = engine({ clusterOptions: { redisOptions } });
+    const [channel] = uniques(1);
+    const { status, reasons } = await uncached(pubsub, { channels: [channel!], minSubscribers: 1 });
+    expect([status, reasons[0]]).toEqual([
+      'down',
+      `Channel "${channel}" has 0 of the 1 subscribers that are asked for.`,
+    ]);
+    expect(reasons.slice(1)).toHaveLength(6);
+    expect(reasons[1]).toMatch(
+      /The ACL needs \+pubsub\|numpat \+pubsub\|channels \+pubsub\|shardchannels\.$/,
+    );
+  });
+
+  it('is degraded where the ACL refuses CLUSTER INFO: whether the cluster works cannot be told', async () => {
+    await everywhere('ACL', 'SETUSER', 'no-info', 'on', '>secret', '+@all', '-cluster|info', '~*', '&*');
+    const pubsub = engine({ clusterOptions: { redisOptions: { username: 'no-info', password: 'secret' } } });
+    const { status, complete, reasons } = await uncached(pubsub);
+    expect([status, complete, reasons.length]).toEqual(['degraded', false, 6]);
+    for (const reason of reasons) expect(reason).toMatch(/refused CLUSTER INFO: .*\+cluster\|info\.$/);
+  });
+
+  it('does not call down what it cannot count while a replica is silent', async () => {
+    const pubsub = engine();
+    const [channel, missing] = uniques(2);
+    const [replica] = await cluster.replicas();
+    await plain(replica!.port).subscribe(channel!);
+    const options = { channels: [channel!], minSubscribers: 1, timeout: 500 };
+    expect(await uncached(pubsub, { ...options, timeout: PATIENT })).toMatchObject({ status: 'up' });
+    await cluster.pause(replica!);
+    const health = await uncached(pubsub, options);
+    expect(health).toMatchObject({ status: 'degraded', numsub: { [channel!]: 0 }, complete: false });
+    expect(health.reasons[1]).toContain(`"${channel}" has 0 of the 1 subscribers`);
+    expect(health.reasons[1]).toContain('as far as can be told');
+    await cluster.resume(replica!);
+    expect(await uncached(pubsub, { ...options, channels: [missing!], timeout: PATIENT })).toMatchObject({
+      status: 'down',
+    });
+  });
+
+  it.each(['constructor', '__proto__', 'toString'])('counts on a channel called "%s"', async (channel) => {
+    await using pubsub = engine();
+    const options = { channels: [channel], minSubscribers: 1 };
+    const before = await uncached(pubsub, options);
+    expect([before.status, Object.entries(before.numsub)]).toEqual(['down', [[channel, 0]]]);
+    await pubsub.subscribe(channel);
+    const { status, numsub } = await uncached(pubsub, options);
+    expect([status, Object.entries(numsub)]).toEqual(['up', [[channel, 1]]]);
+  });
+
+  it('counts exactly on more channels than one command carries', async () => {
+    const [pubsub, other] = [engine(), engine()];
+    const channels = uniques(2_500);
+    await pubsub.subscribe(channels);
+    await other.ssubscribe(channels.slice(-10));
+    const { numsub, shardNumsub } = await uncached(pubsub, { channels });
+    expect(Object.keys(numsub)).toEqual(channels);
+    expect(new Set(Object.values(numsub))).toEqual(new Set([1]));
+    expect(Object.values(shardNumsub).reduce((sum, count) => sum + count)).toBe(10);
+    expect(channels.slice(-10).map((channel) => shardNumsub[channel])).toEqual(Array(10).fill(1));
+  });
+
   it('is down while a watched channel has fewer subscribers than asked, classic or sharded', async () => {
     const [pubsub, other] = [engine(), engine()];
     const [channel, lonely] = [unique(), unique('lonely')];
@@ -238,6 +306,29 @@ describe('health()', () => {
       lastGap: { names: [channel] },
     });
     expect(await uncached(pubsub)).toMatchObject({ status: 'up', lastGap: { names: [channel] } });
+  });
+
+  it('goes by no clock that somebody sets back', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    await pubsub.subscribe(channel);
+    const gap = next(pubsub, 'gap');
+    await plain(pubsub.nodeOf(channel)).call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await gap;
+    const hour = 3_600_000;
+    const { now } = Date;
+    for (const step of [-hour, hour]) {
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + step);
+      try {
+        const { status, lastGap } = await uncached(pubsub);
+        expect(status).toBe('up');
+        expect(lastGap!.age).toBeGreaterThanOrEqual(0);
+        expect(lastGap!.age).toBeLessThan(hour);
+        expect(await uncached(pubsub, { maxGapAge: 60_000 })).toMatchObject({ status: 'down' });
+      } finally {
+        clock.mockRestore();
+      }
+    }
   });
 
   it('is down when Redis does not confirm a subscription for too long, and names it', async () => {
@@ -392,6 +483,31 @@ describe('health()', () => {
       }
     });
 
+    it('knows the same question by what it says, and each engine by itself', async () => {
+      const [pubsub, one, other] = [engine(), engine(), engine()];
+      const channels = ['a', Buffer.from('b'), 'c'];
+      const ask = (names: (string | Buffer)[]) => pubsub.health({ channels: names, cacheFor: 60_000 });
+      const first = await ask(channels);
+      expect(await ask(['a', Buffer.from('b'), 'c'])).toBe(first);
+      channels.push('d');
+      const second = await ask(channels);
+      expect(Object.keys(second.numsub)).toEqual(['a', 'b', 'c', 'd']);
+      (channels[1] as Buffer).write('x');
+      expect(Object.keys((await ask(channels)).numsub)).toEqual(['a', 'x', 'c', 'd']);
+      await one.subscribe(unique());
+      const withOthers = async (...others: ClusterPubSub[]): Promise<number> =>
+        (await pubsub.healthWith(others, { cacheFor: 60_000 })).subscriptions.desired;
+      expect([await withOthers(one), await withOthers(other)]).toEqual([1, 0]);
+    });
+
+    it('keeps the answers to as many different questions as a service asks', async () => {
+      const pubsub = engine();
+      const ask = (index: number) => pubsub.health({ channels: [`q${index}`], cacheFor: 60_000 });
+      const answers = [];
+      for (let index = 0; index < 40; index += 1) answers.push(await ask(index));
+      for (let index = 0; index < 40; index += 1) expect(await ask(index)).toBe(answers[index]);
+    });
+
     it('gives each question its own answer, and asks anew after cacheFor', async () => {
       const pubsub = engine();
       const [channel, other] = uniques(2);
@@ -439,6 +555,37 @@ describe('health()', () => {
         code: 'CLUSTER_UNREACHABLE',
       });
       expect(performance.now() - began).toBeLessThan(200 + LATE);
+    });
+
+    it('and says whom it has asked, and what came of it, where the first answer does not come', async () => {
+      const [master] = await cluster.masters();
+      await cluster.pause(master!);
+      const health = await engine({ nodes: nodes.filter((node) => isAt(node, master!)) }).health({
+        timeout: 500,
+      });
+      expect(health).toMatchObject({ status: 'down', code: 'CLUSTER_UNREACHABLE' });
+      expect(health.reasons).toEqual([
+        `The cluster did not answer within 450 ms. Asked: ${addressOf(master!)}.`,
+      ]);
+      await cluster.resume(master!);
+      const refusing = await engine({ nodes: [{ host: '127.0.0.1', port: 1 }] }).health({ timeout: 500 });
+      expect(refusing.reasons[0]).toMatch(
+        /^The cluster did not answer .* Asked: 127\.0\.0\.1:1\. .*ECONNREFUSED/,
+      );
+      const unknown = await engine({ nodes: [{ host: 'nowhere.invalid', port: 7000 }] }).health();
+      expect(unknown.reasons.join()).toContain('nowhere.invalid');
+      for (const { reasons } of [health, refusing, unknown]) expect(reasons.join()).not.toContain(PASSWORD);
+    });
+
+    it('of what cannot even be shown', async () => {
+      const thrower = {
+        get timeout(): number {
+          throw Object.create(null);
+        },
+      };
+      for (const options of [thrower, { timeout: Object.create(null) }, { maxNames: Symbol('x') }]) {
+        expect((await engine().health(options as unknown as PubSubHealthOptions)).status).toBe('down');
+      }
     });
 
     it.each<[PubSubHealthOptions, string]>([
