@@ -7,6 +7,7 @@ import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
+import { WatchedChannels } from './watched-channels.js';
 
 /**
  * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at, and what it is to be judged by.
@@ -72,21 +73,33 @@ interface Verdicts<Key extends string> {
  */
 @Injectable()
 export class ClusterPubSubHealthIndicator {
+  private readonly watched = new WatchedChannels();
+  private readonly like: LivePart['options'] | undefined;
+
   constructor(
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Optional() @Inject(getClusterPubSubToken()) private readonly pubsub?: ClusterPubSub,
     @Optional() @Inject(getClusterPubSubOptionsToken()) private readonly options?: ClusterPubSubOptions,
-  ) {}
+  ) {
+    this.like = options && { connection: options, prefix: options.prefix ?? '' };
+  }
 
   async isHealthy<Key extends string>(
     key: Key,
     options: ClusterPubSubHealthOptions = {},
   ): Promise<ClusterPubSubHealthResult<Key>> {
-    const parts = options.pubsub === undefined ? this.partsOfProcess() : [];
-    const { status, ...health } = await this.look(options, parts).catch(healthWithout);
+    let parts: readonly LivePart[] = [];
+    let health: PubSubHealth;
+    try {
+      parts = options.pubsub === undefined ? livePartsOf(this.like) : [];
+      health = withAbsent(parts, await this.look(options, parts));
+    } catch (error) {
+      health = withAbsent(parts, healthWithout(error));
+    }
+    const { status, ...facts } = health;
     const data: ClusterPubSubHealth = {
-      ...health,
-      ...(status !== 'up' && { message: health.reasons.join(' ') }),
+      ...facts,
+      ...(status !== 'up' && { message: facts.reasons.join(' ') }),
       requests: {
         inFlight: sum(parts.map((part) => part.waiting())),
         handling: sum(parts.map((part) => part.handling())),
@@ -99,22 +112,23 @@ export class ClusterPubSubHealthIndicator {
     return (status === 'degraded' ? verdicts.degraded?.(data) : undefined) ?? verdicts.up(data);
   }
 
-  private async look(
+  private look(
     { pubsub, ...options }: ClusterPubSubHealthOptions,
     parts: readonly LivePart[],
   ): Promise<PubSubHealth> {
     if (pubsub !== undefined) {
       return pubsub.health(options);
     }
-    const [asked, ...others] = [...parts.map(({ engine }) => engine), ...this.provided(parts)];
+    const there = parts.filter(({ absence }) => absence?.final !== true);
+    const [asked, ...others] = [...there.map(({ engine }) => engine), ...this.provided(there)];
     if (asked === undefined) {
       throw new InvalidArgumentError(
         'No ClusterPubSub: import ClusterPubSubModule.forRoot(), or pass `pubsub`.',
       );
     }
     const prefix = parts[0]?.options.prefix ?? this.options?.prefix ?? '';
-    const channels = options.channels?.map((pattern) => prefix + pattern) ?? channelsOf(parts, options);
-    return withoutPrefix(await asked.healthWith(others, { ...options, channels }), prefix);
+    const channels = this.watched.names(options, parts, prefix);
+    return asked.healthWith(others, { ...options, channels }, prefix);
   }
 
   /** The engine of the module: where there is nothing else to ask, and where somebody uses it. */
@@ -122,30 +136,14 @@ export class ClusterPubSubHealthIndicator {
     const { pubsub } = this;
     return pubsub !== undefined && (parts.length === 0 || pubsub.subscribed) ? [pubsub] : [];
   }
-
-  private partsOfProcess(): LivePart[] {
-    const { options } = this;
-    return livePartsOf(options && { connection: options, prefix: options.prefix ?? '' });
-  }
 }
 
-/** Undefined where there are no servers and clients: what the engine is subscribed to is watched then. */
-function channelsOf(
-  parts: readonly LivePart[],
-  { maxNames = 100 }: ClusterPubSubHealthOptions,
-): string[] | undefined {
-  return parts.length === 0
-    ? undefined
-    : [...new Set(parts.flatMap(({ channels }) => channels))].slice(0, maxNames);
-}
-
-/** Counts by the pattern, as the application names it. */
-function withoutPrefix(health: PubSubHealth, prefix: string): PubSubHealth {
-  const withoutIt = (channel: string): string =>
-    channel.startsWith(prefix) ? channel.slice(prefix.length) : channel;
-  const byPattern = (counts: Readonly<Record<string, number>>): Record<string, number> =>
-    Object.fromEntries(Object.entries(counts).map(([channel, count]) => [withoutIt(channel), count]));
-  return { ...health, numsub: byPattern(health.numsub), shardNumsub: byPattern(health.shardNumsub) };
+/** A server that does not serve is what its cluster cannot tell. */
+function withAbsent(parts: readonly LivePart[], health: PubSubHealth): PubSubHealth {
+  const reasons = parts.flatMap(({ absence }) => absence?.reason ?? []);
+  return reasons.length === 0
+    ? health
+    : { ...health, status: 'down', reasons: [...reasons, ...health.reasons] };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -399,6 +399,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       options: this.options,
       engine,
       channels: [],
+      absence: undefined,
       handling: () => 0,
       waiting: () => requests.pendingCount,
     });

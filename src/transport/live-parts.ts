@@ -1,3 +1,4 @@
+import { isSameList } from '../pubsub/same-list.js';
 import { isSameCluster } from '../pubsub/seeds.js';
 import type { Engine } from './engine-events.js';
 import type { ResolvedOptions } from './options.js';
@@ -11,25 +12,44 @@ export interface LivePart {
   readonly is: 'server' | 'client';
   readonly options: Pick<ResolvedOptions, 'connection' | 'prefix'>;
   readonly engine: Engine;
-  /** Of a server: the names on the cluster of the channels that its handlers listen to; wildcards have none. */
+  /**
+   * Of a server: the names on the cluster of the channels that its handlers listen to; wildcards have none. The same list
+   * until it changes.
+   */
   readonly channels: readonly string[];
+  /** Of a server that does not serve: why. */
+  readonly absence: Absence | undefined;
   /** Of a server: how many handlers run. */
   handling(): number;
   /** Of a client: how many requests wait for their answer. */
   waiting(): number;
 }
 
+/** @internal */
+export interface Absence {
+  /** In a sentence. */
+  readonly reason: string;
+  /** Whether it has given up, and its engine with it. */
+  readonly final: boolean;
+}
+
+/** What all copies of this package in the process share; the version is that of {@link LivePart}. */
+const REGISTRY = Symbol.for('nestjs-cluster-pubsub/live-parts/1');
+
 /**
  * Nest gives its providers no way to the servers of their application, which are made outside of it. So servers and
  * clients are known to the process for as long as they are open, and found by the cluster and the prefix that they share
- * with whoever asks.
+ * with whoever asks. To the process, not to this module: one entry may be imported and another one required.
  */
-const open = new Set<LivePart>();
+const open = ((globalThis as { [REGISTRY]?: Set<LivePart> })[REGISTRY] ??= new Set<LivePart>());
 
 /** @internal @returns what to call when it is closed. */
 export function register(part: LivePart): () => void {
   open.add(part);
-  return () => open.delete(part);
+  return () => {
+    open.delete(part);
+    last = NOTHING;
+  };
 }
 
 /**
@@ -38,7 +58,26 @@ export function register(part: LivePart): () => void {
  *
  * @internal
  */
-export function livePartsOf(options: LivePart['options'] | undefined): LivePart[] {
+export function livePartsOf(options: LivePart['options'] | undefined): readonly LivePart[] {
+  const all = [...open];
+  if (last.options !== options || !isSameList(last.all, all)) {
+    last = { options, all, found: find(all, options) };
+  }
+  return last.found;
+}
+
+interface Search {
+  readonly options: LivePart['options'] | undefined;
+  readonly all: readonly LivePart[];
+  readonly found: readonly LivePart[];
+}
+
+const NOTHING: Search = { options: undefined, all: [], found: [] };
+
+/** Whoever asks for health asks again and again, and nothing has been opened meanwhile. */
+let last = NOTHING;
+
+function find(open: readonly LivePart[], options: LivePart['options'] | undefined): LivePart[] {
   const all = [...open].sort((one, other) => Number(other.is === 'server') - Number(one.is === 'server'));
   const like = options ?? all[0]?.options;
   return all.filter((part) => like !== undefined && isSame(part.options, like));

@@ -9,7 +9,8 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { InvalidArgumentError } from '../pubsub/errors.js';
+import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/errors.js';
+import { textOf } from '../pubsub/text-of.js';
 import { ActiveWork } from './active-work.js';
 import { ChannelNames, isReserved } from './channels.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
@@ -24,7 +25,7 @@ import { errorStack, errorText } from './error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
-import { register } from './live-parts.js';
+import { type Absence, register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import type { ClusterPubSubServerMetrics } from './metrics.js';
 import { newEngine } from './new-engine.js';
@@ -51,8 +52,9 @@ interface Session {
   readonly engine: Engine;
   readonly work: ActiveWork;
   receiver: Receiver | undefined;
-  /** Once it listens: takes it out of what the health indicator sees. */
-  leave?: () => void;
+  /** The names on the cluster of what its handlers listen to. */
+  channels: readonly string[];
+  absence: Absence | undefined;
 }
 
 /**
@@ -89,6 +91,8 @@ export class ClusterPubSubServer
   private session: Session | undefined;
   /** Whose handlers may still run. */
   private readonly draining = new Set<Session>();
+  /** Takes the last session, also one that failed, out of what the health indicator sees. */
+  private leave: (() => void) | undefined;
   private closing: Promise<void> | undefined;
 
   /** @throws {InvalidArgumentError} naming the option that cannot work. */
@@ -181,9 +185,9 @@ export class ClusterPubSubServer
    */
   close(): Promise<void> {
     const session = this.session;
+    this.leave?.();
     if (session !== undefined) {
       this.session = undefined;
-      session.leave?.();
       this.events.leave(session.engine);
       this.draining.add(session);
       this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
@@ -220,15 +224,24 @@ export class ClusterPubSubServer
       throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
     }
     const engine = newEngine(this.options);
-    const session: Session = { engine, work: new ActiveWork(), receiver: undefined };
+    const session: Session = {
+      engine,
+      work: new ActiveWork(),
+      receiver: undefined,
+      channels: [],
+      absence: { reason: 'A server of this process is not subscribed yet.', final: false },
+    };
     this.session = session;
+    this.announce(session);
     this.events.bind(engine);
     try {
       await engine.connect();
       session.receiver = this.newReceiver(session);
       await this.subscribe(engine, session.receiver);
-      this.announce(session);
+      session.channels = channelsOfHandlers(engine);
+      session.absence = undefined;
     } catch (error) {
+      session.absence = { reason: failedToListen(error), final: true };
       if (this.session === session) {
         this.session = undefined;
       }
@@ -237,21 +250,22 @@ export class ClusterPubSubServer
     }
   }
 
-  /** Nobody who closed it while it was subscribing is to find it open. */
+  /** From the beginning: one that never gets to listen is what the health indicator has to tell. */
   private announce(session: Session): void {
-    if (this.session === session) {
-      const { engine, work } = session;
-      const channels = [...engine.channels, ...engine.shardChannels].map(String);
-      const ofHandlers = channels.filter((name) => !isReserved(name));
-      session.leave = register({
-        is: 'server',
-        options: this.options,
-        engine,
-        channels: [...new Set(ofHandlers)],
-        handling: () => work.size,
-        waiting: () => 0,
-      });
-    }
+    this.leave?.();
+    this.leave = register({
+      is: 'server',
+      options: this.options,
+      engine: session.engine,
+      get channels() {
+        return session.channels;
+      },
+      get absence() {
+        return session.absence;
+      },
+      handling: () => session.work.size,
+      waiting: () => 0,
+    });
   }
 
   private newReceiver({ engine, work }: Session): Receiver {
@@ -331,6 +345,16 @@ export class ClusterPubSubServer
     // Not by its code, of which the application may have any number: nor is one handler to hide another.
     this.problems.log(`${what}: ${errorText(error)}`, what, errorStack(error));
   }
+}
+
+/** Of the inbox and its like, which are subscribed as well, nobody asks. */
+function channelsOfHandlers({ channels, shardChannels }: Engine): string[] {
+  return [...new Set([...channels, ...shardChannels].map(String).filter((name) => !isReserved(name)))];
+}
+
+function failedToListen(error: unknown): string {
+  const code = error instanceof ClusterPubSubError ? ` (${error.code})` : '';
+  return `A server of this process could not listen${code}: ${textOf(error)}`;
 }
 
 function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | undefined {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Inject } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
@@ -120,7 +120,7 @@ describe('the health of the cluster', () => {
     });
     expect(await ask(hybrid, { channels, minSubscribers: 1 })).toMatchObject({
       status: 'down',
-      message: `Channel "${apps.prefix}invoice.get" has 0 of the 1 subscribers that are asked for.`,
+      message: `Channel "invoice.get" has 0 of the 1 subscribers that are asked for.`,
     });
     expect(await ask(hybrid, { minSubscribers: 2 })).toMatchObject({ status: 'up' });
     expect(await ask(hybrid, { minSubscribers: 3 })).toMatchObject({ status: 'down' });
@@ -255,6 +255,92 @@ describe('the health of the cluster', () => {
         message: expect.stringContaining('ClusterPubSubModule.forRoot()'),
         masters: { known: 0 },
       },
+    });
+  });
+
+  it('is down, not an exception, for options that throw', async () => {
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    const indicator = hybrid.app.get(ClusterPubSubHealthIndicator);
+    const thrower = {
+      get pubsub(): never {
+        throw Object.create(null);
+      },
+    };
+    for (const options of [null, thrower, { pubsub: {} }, { channels: [Symbol('x')] }]) {
+      expect(await indicator.isHealthy('redis', options as never)).toMatchObject({
+        redis: { status: 'down', message: expect.stringMatching(/./) },
+      });
+    }
+  });
+
+  it('takes what is null for what was left out', async () => {
+    const hybrid = await apps.start(parts);
+    const { numsub } = await ask(hybrid, { maxNames: null as unknown as number });
+    expect(Object.keys(numsub)).toEqual(['order.create', 'order.wait', 'order.placed']);
+  });
+
+  it('keeps channels apart that differ by the prefix alone', async () => {
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    const prefixed = `${apps.prefix}orders`;
+    await hybrid.app.get(ClusterPubSub).subscribe(prefixed, 'orders', `${apps.prefix}items`);
+    await using other = new ClusterPubSub(apps.options());
+    await other.subscribe('orders', `${apps.prefix}items`);
+    expect(await ask(hybrid, { minSubscribers: 2 })).toMatchObject({
+      numsub: { [prefixed]: 1, orders: 2, items: 2 },
+      message: `Channel "${prefixed}" has 1 of the 2 subscribers that are asked for.`,
+    });
+  });
+
+  it('is down until a server has subscribed its handlers', async () => {
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    const server = apps.closing(new ClusterPubSubServer(apps.options()));
+    server.addHandler('order.create', async () => undefined);
+    const listening = server.listen((error) => expect(error).toBeUndefined());
+    const early = ask(hybrid, { timeout: 1 });
+    expect((await early).reasons).toContain('A server of this process is not subscribed yet.');
+    expect((await early).status).toBe('down');
+    await listening;
+    expect(await ask(hybrid, { minSubscribers: 1 })).toMatchObject({
+      status: 'up',
+      shardNumsub: { 'order.create': 1 },
+    });
+  });
+
+  it('is down while there is a server that could not listen, and says why', async () => {
+    const admins = cluster.nodes.map((node) => new Redis({ ...node, password: PASSWORD, protocol: 2 }));
+    const rules = ['on', '>secret', '+@all', '~*', 'resetchannels', '&nothing'];
+    await Promise.all(admins.map((admin) => admin.call('ACL', 'SETUSER', 'deaf', ...rules)));
+    admins.forEach((admin) => admin.disconnect());
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    const redisOptions = { username: 'deaf', password: 'secret' };
+    const server = new ClusterPubSubServer(apps.options({ clusterOptions: { redisOptions } }));
+    server.addHandler('order.create', async () => undefined);
+    await server.listen((error) => expect(error).toMatchObject({ code: 'SUBSCRIPTION_REFUSED' }));
+    expect(await ask(hybrid)).toMatchObject({
+      status: 'down',
+      reasons: [
+        expect.stringMatching(/^A server of this process could not listen \(SUBSCRIPTION_REFUSED\): /),
+      ],
+      masters: { reachable: 3 },
+    });
+    await server.close();
+    expect(await ask(hybrid)).toMatchObject({ status: 'up' });
+  });
+
+  it('knows the servers of another copy of this package in the process', async () => {
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    jest.resetModules();
+    const copy = await import('../../../src/index.js');
+    (await import('@nestjs/common')).Logger.overrideLogger(false);
+    expect(copy.ClusterPubSubServer).not.toBe(ClusterPubSubServer);
+    const server = apps.closing(new copy.ClusterPubSubServer(apps.options()));
+    server.addHandler('order.create', async () => undefined);
+    await server.listen((error) => expect(error).toBeUndefined());
+    await hybrid.app.get(ClusterPubSub).subscribe('of-the-engine');
+    expect(await ask(hybrid)).toMatchObject({
+      status: 'up',
+      subscriptions: { desired: 3 },
+      shardNumsub: { 'order.create': 1 },
     });
   });
 
