@@ -10,7 +10,7 @@ export const HEALTH_DEFAULTS = {
   maxGapAge: 0,
   unconfirmedFor: 2_000,
   timeout: 1_000,
-  cacheFor: 500,
+  cacheFor: 1_000,
   maxNames: 100,
 };
 

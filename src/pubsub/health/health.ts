@@ -41,7 +41,7 @@ export interface PubSubHealthOptions {
   timeout?: number | undefined;
   /**
    * How long the same answer is given to those who ask the same, in ms; calls that meet share one. The answers to 64
-   * different questions are kept. Default 500.
+   * different questions are kept. Default 1,000.
    */
   cacheFor?: number | undefined;
   /** How many names each list holds at most. Default 100. */

@@ -64,7 +64,7 @@ const options: Required<PubSubHealthOptions & Omit<ClusterPubSubHealthOptions, '
   unconfirmedFor: 2_000,
   probe: true,
   timeout: 1_000,
-  cacheFor: 500,
+  cacheFor: 1_000,
   maxNames: 100,
   pubsub: undefined,
 };
