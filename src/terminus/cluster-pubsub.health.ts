@@ -5,6 +5,7 @@ import { InvalidArgumentError } from '../pubsub/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
+import { connectUnused } from '../transport/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 import { WatchedChannels } from './watched-channels.js';
@@ -91,7 +92,7 @@ export class ClusterPubSubHealthIndicator {
     let parts: readonly LivePart[] = [];
     let health: PubSubHealth;
     try {
-      parts = options.pubsub === undefined ? livePartsOf(this.like) : [];
+      parts = options.pubsub === undefined ? this.parts() : [];
       health = withAbsent(parts, await this.look(options, parts));
     } catch (error) {
       health = withAbsent(parts, healthWithout(error));
@@ -112,6 +113,15 @@ export class ClusterPubSubHealthIndicator {
     return (status === 'degraded' ? verdicts.degraded?.(data) : undefined) ?? verdicts.up(data);
   }
 
+  private parts(): readonly LivePart[] {
+    const parts = livePartsOf(this.like);
+    if (parts.length > 0 || this.pubsub !== undefined) {
+      return parts;
+    }
+    connectUnused(this.like);
+    return livePartsOf(this.like);
+  }
+
   private look(
     { pubsub, ...options }: ClusterPubSubHealthOptions,
     parts: readonly LivePart[],
@@ -123,7 +133,7 @@ export class ClusterPubSubHealthIndicator {
     const [asked, ...others] = [...there.map(({ engine }) => engine), ...this.provided(there)];
     if (asked === undefined) {
       throw new InvalidArgumentError(
-        'No ClusterPubSub: import ClusterPubSubModule.forRoot(), or pass `pubsub`.',
+        'No ClusterPubSub: import ClusterPubSubModule.forRoot(), make a server or a client, or pass `pubsub`.',
       );
     }
     const prefix = parts[0]?.options.prefix ?? this.options?.prefix ?? '';

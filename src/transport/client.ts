@@ -35,6 +35,7 @@ import type { RequestCall } from './request-call.js';
 import { Requests } from './requests.js';
 import { assertRoute, symbolRoute } from './route.js';
 import { watchEmit, watchRequest } from './watch-request.js';
+import { awaitUse } from './unused-clients.js';
 import { waitingLimitsOf } from './waiting-requests.js';
 import { FrameEnd } from './wire.js';
 
@@ -90,6 +91,8 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly tally = newRequestTally();
   private eventCount = 0;
   private session: Session | undefined;
+  /** Takes it out of those that nobody has used yet. */
+  private readonly leaveUnused: () => void;
   private closing: Promise<void> = Promise.resolve();
   private warnedOfFallback = false;
 
@@ -102,6 +105,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
+    this.leaveUnused = awaitUse(this, this.options);
   }
 
   /** How the connection is doing, now and from now on; each change once. */
@@ -142,6 +146,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   /** Fails what waits for an answer with `ClosedError`, and closes all connections. `connect()` opens new ones. */
   close(): Promise<void> {
+    this.leaveUnused();
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
@@ -382,6 +387,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private open(): Session {
+    this.leaveUnused();
     const { sequence } = this.options;
     const engine = newEngine(this.options);
     this.events.bind(engine);

@@ -83,6 +83,7 @@ function find(open: readonly LivePart[], options: LivePart['options'] | undefine
   return all.filter((part) => like !== undefined && isSame(part.options, like));
 }
 
-function isSame(one: LivePart['options'], other: LivePart['options']): boolean {
+/** @internal */
+export function isSame(one: LivePart['options'], other: LivePart['options']): boolean {
   return one.prefix === other.prefix && isSameCluster(one.connection, other.connection);
 }

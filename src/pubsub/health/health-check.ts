@@ -274,7 +274,8 @@ function masterHealth(
   facts: EnginesFacts,
   probe: ProbeResult | undefined,
 ): MasterHealth {
-  const heartbeat = probe === undefined ? facts.heartbeat(node) : probe.is === 'back' ? probe.ms : undefined;
+  const known = answer === undefined ? undefined : facts.heartbeat(node); // one of before it died says nothing
+  const heartbeat = probe === undefined ? known : probe.is === 'back' ? probe.ms : undefined;
   return {
     node,
     reachable: answer !== undefined,

@@ -8,6 +8,8 @@ import { reasonOf } from './reason-of.js';
 /** How many names a reason lists. */
 const NAMES_A_REASON = 5;
 
+const KIND_WORDS = { channel: 'channel', pattern: 'pattern', shard: 'shard channel' } as const;
+
 /** What there is to judge. */
 export interface Evidence {
   readonly masters: readonly NodeReport[];
@@ -52,11 +54,14 @@ function unreachable({ masters }: Evidence): string[] {
     .map(({ node, silence }) => `Master ${node} is unreachable: ${String(silence)}.`);
 }
 
-/** A master that has lost the majority, or misses slots, refuses what it is asked to publish. */
+/** Masters that have lost the majority, or miss slots. They refuse what concerns keys; whether also messages is their setting. */
 function clusterDown({ masters }: Evidence): string[] {
-  return masters
-    .filter(({ answer }) => answer?.works === false)
-    .map(({ node }) => `Master ${node} says that the cluster is down (cluster_state:fail).`);
+  const told = masters.filter(({ answer }) => answer?.works === false).map(({ node }) => node);
+  return told.length === 0
+    ? []
+    : [
+        `The cluster is down (cluster_state:fail): so ${told.length === 1 ? 'says' : 'say'} ${summary(told)}.`,
+      ];
 }
 
 function lostProbes({ masters, probes }: Evidence): string[] {
@@ -73,7 +78,9 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
   if (late.length === 0) {
     return [];
   }
-  const names = summary(late.map(({ name, node }) => `"${name}" at ${node ?? 'no node'}`));
+  const names = summary(
+    late.map(({ kind, name, node }) => `${KIND_WORDS[kind]} "${name}" at ${node ?? 'no node'}`),
+  );
   return [`Redis has not confirmed for more than ${String(unconfirmedFor)} ms: ${names}.`];
 }
 
@@ -92,9 +99,10 @@ function tooFewSubscribers(
       Object.hasOwn(counts, channel) ? (counts[channel] ?? 0) : 0,
     );
     const count = Math.max(classic ?? 0, sharded ?? 0);
+    const pattern = /[*?[]/.test(channel) ? ' Subscribers by pattern cannot be counted.' : '';
     return count < minSubscribers
       ? [
-          `Channel "${channel}" has ${String(count)} of the ${String(minSubscribers)} subscribers that are asked for${reserve}.`,
+          `Channel "${channel}" has ${String(count)} of the ${String(minSubscribers)} subscribers that are asked for${reserve}.${pattern}`,
         ]
       : [];
   });

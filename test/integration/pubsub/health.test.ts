@@ -347,7 +347,9 @@ describe('health()', () => {
     const health = await uncached(pubsub, { unconfirmedFor: 200 });
     expect(health).toMatchObject({
       status: 'down',
-      reasons: [`Redis has not confirmed for more than 200 ms: "${banned}" at ${pubsub.nodeOf(banned)!}.`],
+      reasons: [
+        `Redis has not confirmed for more than 200 ms: channel "${banned}" at ${pubsub.nodeOf(banned)!}.`,
+      ],
       subscriptions: {
         desired: 2,
         confirmed: 1,
@@ -631,7 +633,7 @@ describe('health() of a cluster that has lost its majority', () => {
     await pubsub.health();
     const [left, ...others] = await cluster.masters();
     await Promise.all(others.map((node) => cluster.kill(node)));
-    const word = `Master ${addressOf(left!)} says that the cluster is down (cluster_state:fail).`;
+    const word = `The cluster is down (cluster_state:fail): so says ${addressOf(left!)}.`;
     await eventually(async () => (await pubsub.health({ cacheFor: 0 })).reasons.includes(word), word);
     const { status, reasons, masters } = await pubsub.health({ cacheFor: 0 });
     expect({ status, reachable: masters.reachable, reasons: reasons.length }).toEqual({

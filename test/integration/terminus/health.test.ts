@@ -1,10 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Inject } from '@nestjs/common';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { ClientsModule, EventPattern, MessagePattern } from '@nestjs/microservices';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
-import { ClusterPubSub, ClusterPubSubModule, ClusterPubSubServer } from '../../../src/index.js';
+import {
+  ClusterPubSub,
+  ClusterPubSubClient,
+  ClusterPubSubModule,
+  ClusterPubSubServer,
+} from '../../../src/index.js';
 import {
   ClusterPubSubHealthIndicator,
   type ClusterPubSubHealthOptions,
@@ -341,6 +347,30 @@ describe('the health of the cluster', () => {
       status: 'up',
       subscriptions: { desired: 3 },
       shardNumsub: { 'order.create': 1 },
+    });
+  });
+
+  it('connects the clients of an application that has asked nothing yet', async () => {
+    const register = ClientsModule.register([
+      { name: 'SHOP', customClass: ClusterPubSubClient, options: apps.options() },
+    ]);
+    const module = apps.closing(
+      await Test.createTestingModule({
+        imports: [TerminusModule.forRoot({ logger: false }), register],
+        providers: [ClusterPubSubHealthIndicator],
+      }).compile(),
+    );
+    const indicator = module.get(ClusterPubSubHealthIndicator);
+    expect((await indicator.isHealthy('redis', { timeout: PATIENT })).redis).toMatchObject({
+      status: 'up',
+      engine: 'connected',
+      masters: { reachable: 3 },
+    });
+    const client = module.get<ClusterPubSubClient>('SHOP');
+    await client.close();
+    expect((await indicator.isHealthy('redis', { timeout: PATIENT })).redis).toMatchObject({
+      status: 'down',
+      code: 'INVALID_ARGUMENT',
     });
   });
 
