@@ -11,6 +11,7 @@ import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount 
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError } from './resp/reply.js';
+import { textOf } from './text-of.js';
 import { readClusterSlots } from './topology-view.js';
 
 /** How long to wait for one node's answer before doing without it, in ms. */
@@ -116,10 +117,25 @@ export function isFinal(error: unknown): boolean {
   );
 }
 
+/** How many nodes are told of where none answers. */
+const MOST_TOLD = 3;
+
 /** A wrong password says more than that some other node is down. */
 function mostTelling(errors: readonly unknown[]): Error {
   const error = errors.find(isFinal) ?? errors[0];
-  return error instanceof Error ? error : new ClusterUnreachableError('The startup nodes name no address.');
+  if (!(error instanceof Error)) {
+    return new ClusterUnreachableError('The startup nodes name no address.');
+  }
+  const told = [...new Set(errors.map(textOf))];
+  if (isFinal(error) || told.length === 1) {
+    return error;
+  }
+  // They may fail for different reasons, of which one matters.
+  const more = told.length > MOST_TOLD ? ` (and ${String(told.length - MOST_TOLD)} more)` : '';
+  return new ClusterUnreachableError(
+    `None of ${String(errors.length)} nodes answers: ${told.slice(0, MOST_TOLD).join('; ')}${more}`,
+    { cause: error },
+  );
 }
 
 function describe(error: unknown, node: NodeKey): unknown {

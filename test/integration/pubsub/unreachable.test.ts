@@ -44,6 +44,14 @@ describe('what cannot be reached', () => {
     await expectWithin(connectTimeout, open({}, { nodes: [{ port }], connectTimeout }).connect());
   });
 
+  it('for more than one reason is told with each of them', async () => {
+    const noRedis = await listen((socket) => socket.write('220 mail.example ESMTP\r\n'));
+    const pubsub = open({}, { nodes: [{ port: 1 }, { port: noRedis }], connectTimeout });
+    const error = await pubsub.connect().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+    expect(String(error)).toMatch(/None of 2 nodes answers: .*:1: .*ECONNREFUSED.*; .*Redis protocol/);
+  });
+
   it('behind a name that is never looked up to the end, likewise', async () => {
     const clusterOptions = { dnsLookup: () => undefined };
     await expectWithin(
