@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../pubsub/errors.js';
-import type { PubSubMetrics } from '../pubsub/metrics.js';
 import type { PublishObserver } from '../pubsub/publication.js';
 import { ChannelNames } from './channels.js';
+import { ClientSession } from './client-session.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
@@ -17,10 +16,8 @@ import { Emission } from './emission.js';
 import { errorText } from './error-text.js';
 import { NotConnectedError } from './errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
-import { register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import { type ClusterPubSubClientMetrics, newRequestTally } from './metrics.js';
-import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
@@ -32,27 +29,16 @@ import { RateLimitedLog } from './rate-limited-log.js';
 import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';
 import { readReply } from './read-reply.js';
 import type { RequestCall } from './request-call.js';
-import { Requests } from './requests.js';
+import type { Requests } from './requests.js';
 import { assertRoute, symbolRoute } from './route.js';
 import { watchEmit, watchRequest } from './watch-request.js';
 import { awaitUse } from './unused-clients.js';
-import { waitingLimitsOf } from './waiting-requests.js';
 import { FrameEnd } from './wire.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();
 
 type Callback = (packet: WritePacket) => void;
-
-/** One connection of the client, from `connect()` to `close()`. */
-interface Session {
-  readonly engine: Engine;
-  readonly requests: Requests;
-  /** Whether nobody waits for the connection any more. */
-  connected: boolean;
-  /** Takes it out of what the health indicator sees. */
-  readonly leave: () => void;
-}
 
 /**
  * Sends requests and events over Redis Cluster pub/sub.
@@ -90,7 +76,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly eventEnd: FrameEnd;
   private readonly tally = newRequestTally();
   private eventCount = 0;
-  private session: Session | undefined;
+  private session: ClientSession | undefined;
   /** Takes it out of those that nobody has used yet. */
   private readonly leaveUnused: () => void;
   private closing: Promise<void> = Promise.resolve();
@@ -126,7 +112,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
       events: this.eventCount,
       malformed: this.malformed,
       inFlight: this.session?.requests.pendingCount ?? 0,
-      pubsub: this.session && withUnsent(this.session),
+      pubsub: this.session?.metrics(),
     };
   }
 
@@ -150,9 +136,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     const session = this.session;
     if (session !== undefined) {
       this.session = undefined;
-      session.leave();
-      session.requests.failAll(new ClosedError(ClusterPubSubClient.name));
-      this.closing = session.engine.close();
+      this.closing = session.close(new ClosedError(ClusterPubSubClient.name));
     }
     return this.closing;
   }
@@ -386,30 +370,13 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
   }
 
-  private open(): Session {
+  private open(): ClientSession {
     this.leaveUnused();
-    const { sequence } = this.options;
-    const engine = newEngine(this.options);
-    this.events.bind(engine);
-    const requests: Requests = new Requests(
-      engine,
-      this.names,
-      newClientId(),
-      sequence,
-      waitingLimitsOf(this.options.connection),
-      this.tally,
-      (message, inbox) => readReply(message, inbox, requests, this.deserializer, this.malformedLog),
+    const session = new ClientSession(this.options, this.names, this.tally, (message, inbox, requests) =>
+      readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
-    const leave = register({
-      is: 'client',
-      options: this.options,
-      engine,
-      channels: [],
-      absence: undefined,
-      handling: () => 0,
-      waiting: () => requests.pendingCount,
-    });
-    return { engine, requests, connected: false, leave };
+    this.events.bind(session.engine);
+    return session;
   }
 
   /** For those who watch, who are to hear of a pattern that cannot be one as well. */
@@ -444,15 +411,4 @@ const own = ClusterPubSubClient.prototype;
 
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;
-}
-
-/** Ten characters of base64url: short, for it travels with every request, and never the same twice. */
-function newClientId(): string {
-  return randomBytes(8).toString('base64url').slice(0, 10);
-}
-
-/** Requests that wait for their inbox have not reached the engine yet, and are messages that wait all the same. */
-function withUnsent({ engine, requests }: Session): PubSubMetrics {
-  const metrics = engine.metrics();
-  return { ...metrics, waiting: metrics.waiting + requests.unsentCount };
 }

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import type { PubSubMetrics } from '../pubsub/metrics.js';
+import type { ChannelNames } from './channels.js';
+import type { Engine } from './engine-events.js';
+import { register } from './live-parts.js';
+import type { RequestTally } from './metrics.js';
+import { newEngine } from './new-engine.js';
+import type { ResolvedOptions } from './options.js';
+import { Requests } from './requests.js';
+import { waitingLimitsOf } from './waiting-requests.js';
+
+/**
+ * One connection of a client, from `connect()` to `close()`.
+ *
+ * @internal
+ */
+export class ClientSession {
+  readonly engine: Engine;
+  readonly requests: Requests;
+  /** Whether nobody waits for the connection any more. */
+  connected = false;
+  /** Takes it out of what the health indicator sees. */
+  readonly #leave: () => void;
+
+  constructor(
+    options: ResolvedOptions,
+    names: ChannelNames,
+    tally: RequestTally,
+    received: (...reply: [...Parameters<Requests['received']>, requests: Requests]) => void,
+  ) {
+    this.engine = newEngine(options);
+    this.requests = new Requests(
+      this.engine,
+      names,
+      newClientId(),
+      options.sequence,
+      waitingLimitsOf(options.connection),
+      tally,
+      (message, inbox) => received(message, inbox, this.requests),
+    );
+    this.#leave = register({
+      is: 'client',
+      options,
+      engine: this.engine,
+      channels: [],
+      absence: undefined,
+      handling: () => 0,
+      waiting: () => this.requests.pendingCount,
+    });
+  }
+
+  /** Requests that wait for their inbox have not reached the engine yet, and are messages that wait all the same. */
+  metrics(): PubSubMetrics {
+    const metrics = this.engine.metrics();
+    return { ...metrics, waiting: metrics.waiting + this.requests.unsentCount };
+  }
+
+  /** Fails what waits for an answer. */
+  close(reason: Error): Promise<void> {
+    this.#leave();
+    this.requests.failAll(reason);
+    return this.engine.close();
+  }
+}
+
+/** Ten characters of base64url: short, for it travels with every request, and never the same twice. */
+function newClientId(): string {
+  return randomBytes(8).toString('base64url').slice(0, 10);
+}
