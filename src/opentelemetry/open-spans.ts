@@ -1,20 +1,36 @@
 import { type Span, SpanStatusCode } from '@opentelemetry/api';
 
-/** The spans that have begun and not ended, each by what it is about. */
-export class OpenSpans<T> {
-  readonly #spans = new Map<T, Span>();
+interface OpenSpan<T extends object> {
+  readonly span: Span;
+  readonly about: WeakRef<T>;
+}
+
+/**
+ * The spans that have begun and not ended, each by what it is about. That is a packet or a context, with a payload in it: it
+ * is not held, for of some nobody ever tells the end.
+ */
+export class OpenSpans<T extends object> {
+  readonly #byAbout = new WeakMap<T, OpenSpan<T>>();
+  readonly #all = new Set<OpenSpan<T>>();
+  readonly #forgotten = new FinalizationRegistry<OpenSpan<T>>((one) => {
+    this.#all.delete(one);
+  });
 
   begin(about: T, span: Span): void {
-    this.#spans.set(about, span);
+    const one = { span, about: new WeakRef(about) };
+    this.#byAbout.set(about, one);
+    this.#all.add(one);
+    this.#forgotten.register(about, one, one);
   }
 
   /** Never with the error's message: it may hold what a handler was given. */
   end(about: T, outcome: string, error: unknown): void {
-    const span = this.#spans.get(about);
-    if (span === undefined) {
+    const one = this.#byAbout.get(about);
+    if (one === undefined) {
       return;
     }
-    this.#spans.delete(about);
+    this.#close(one, about);
+    const { span } = one;
     span.setAttribute('cluster_pubsub.outcome', outcome);
     if (outcome === 'failed') {
       span.setAttribute('error.type', errorType(error));
@@ -25,10 +41,18 @@ export class OpenSpans<T> {
 
   /** Without an outcome, for that is not known yet. */
   endAll(): void {
-    for (const span of this.#spans.values()) {
-      span.end();
+    for (const one of [...this.#all]) {
+      this.#close(one, one.about.deref());
+      one.span.end();
     }
-    this.#spans.clear();
+  }
+
+  #close(one: OpenSpan<T>, about: T | undefined): void {
+    this.#all.delete(one);
+    this.#forgotten.unregister(one);
+    if (about !== undefined) {
+      this.#byAbout.delete(about);
+    }
   }
 }
 

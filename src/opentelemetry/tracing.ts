@@ -103,15 +103,15 @@ export function instrumentServer(
   // Set by hand: the method that sets it is younger than Nest 11, as the default start hook is.
   const hooked = server as unknown as Hooked;
   const { onProcessingStartHook: earlier } = hooked;
-  const spans = new OpenSpans<unknown>();
+  const spans = new OpenSpans<object>();
   let isUndone = false;
   const hook: StartHook = (transportId, context, done) => {
     if (isUndone) {
       return earlier === undefined ? done() : earlier(transportId, context, done);
     }
     // Not under what is active here: that is whatever opened the connection.
-    const sent = propagation.extract(ROOT_CONTEXT, (context as ClusterPubSubContext).getMetadata(), STRINGS);
-    const span = startHandling(tracer, context as ClusterPubSubContext, sent);
+    const sent = propagation.extract(ROOT_CONTEXT, context.getMetadata(), STRINGS);
+    const span = startHandling(tracer, context, sent);
     spans.begin(context, span);
     let began = false;
     const begin = (): Promise<unknown> => {
@@ -156,7 +156,11 @@ export function instrumentServer(
 type DispatchHook = (packet: ReadPacket) => void;
 
 /** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
-type StartHook = (transportId: Transport | symbol, context: unknown, done: () => Promise<unknown>) => unknown;
+type StartHook = (
+  transportId: Transport | symbol,
+  context: ClusterPubSubContext,
+  done: () => Promise<unknown>,
+) => unknown;
 
 interface Hooked {
   onProcessingStartHook: StartHook | undefined;

@@ -64,6 +64,8 @@ export class Losses {
     if (subscriptions.length > 0 && this.#lost.size === 0) {
       this.events.broken();
     }
+    // A node that has left the cluster, and takes its connection with it later, loses nothing twice.
+    const fresh = subscriptions.filter((subscription) => !this.#lost.has(subscription));
     for (const subscription of subscriptions) {
       const earlier = subscription.following;
       this.#endFollowing(subscription);
@@ -73,7 +75,7 @@ export class Losses {
       subscription.lost ??= earlier ?? cause;
       this.#lost.add(subscription);
     }
-    for (const { kind, names } of namesByKind(subscriptions)) {
+    for (const { kind, names } of namesByKind(fresh)) {
       this.events.lost({ kind, names, ...cause });
     }
   }

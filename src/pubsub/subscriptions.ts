@@ -29,7 +29,8 @@ export interface SubscriptionSurroundings<E extends PubSubEncoding> {
  * What the subscribe and unsubscribe methods do, of whatever kind: from their arguments to what is wanted and confirmed.
  *
  * Calls take effect in their order: each waits for the same promise, that of the connection, once and no longer, and
- * what it wants is written down in the step that follows.
+ * what it wants is written down in the step that follows. (A subscription at a chosen node that nobody knows yet waits for
+ * another look at the cluster.)
  */
 export class Subscriptions<E extends PubSubEncoding> {
   /** How many calls of {@link add} have not come to an end. */

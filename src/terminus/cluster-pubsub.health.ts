@@ -67,22 +67,29 @@ interface Verdicts<Key extends string> {
  *
  * @example
  * ```ts
- * this.health.check([() => this.pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
+ * this.health.check([() => this.#pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
  * ```
  *
  * @publicApi
  */
 @Injectable()
 export class ClusterPubSubHealthIndicator {
-  private readonly watched = new WatchedChannels();
-  private readonly like: LivePart['options'] | undefined;
+  // Of the language, not of the types: whoever prints an indicator is not to see the password of the options.
+  readonly #watched = new WatchedChannels();
+  readonly #like: LivePart['options'] | undefined;
+  readonly #indicators: HealthIndicatorService;
+  readonly #pubsub: ClusterPubSub | undefined;
+  readonly #prefix: string;
 
   constructor(
-    @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
-    @Optional() @Inject(getClusterPubSubToken()) private readonly pubsub?: ClusterPubSub,
-    @Optional() @Inject(getClusterPubSubOptionsToken()) private readonly options?: ClusterPubSubOptions,
+    @Inject(HealthIndicatorService) indicators: HealthIndicatorService,
+    @Optional() @Inject(getClusterPubSubToken()) pubsub?: ClusterPubSub,
+    @Optional() @Inject(getClusterPubSubOptionsToken()) options?: ClusterPubSubOptions,
   ) {
-    this.like = options && { connection: options, prefix: options.prefix ?? '' };
+    this.#indicators = indicators;
+    this.#pubsub = pubsub;
+    this.#prefix = options?.prefix ?? '';
+    this.#like = options && { connection: options, prefix: this.#prefix };
   }
 
   async isHealthy<Key extends string>(
@@ -106,7 +113,7 @@ export class ClusterPubSubHealthIndicator {
         handling: sum(parts.map((part) => part.handling())),
       },
     };
-    const verdicts = this.indicators.check(key) as Verdicts<Key>;
+    const verdicts = this.#indicators.check(key) as Verdicts<Key>;
     if (status === 'down') {
       return verdicts.down(data);
     }
@@ -114,12 +121,12 @@ export class ClusterPubSubHealthIndicator {
   }
 
   private parts(): readonly LivePart[] {
-    const parts = livePartsOf(this.like);
-    if (parts.length > 0 || this.pubsub !== undefined) {
+    const parts = livePartsOf(this.#like);
+    if (parts.length > 0 || this.#pubsub !== undefined) {
       return parts;
     }
-    connectUnused(this.like);
-    return livePartsOf(this.like);
+    connectUnused(this.#like);
+    return livePartsOf(this.#like);
   }
 
   private look(
@@ -136,14 +143,14 @@ export class ClusterPubSubHealthIndicator {
         'No ClusterPubSub: import ClusterPubSubModule.forRoot(), make a server or a client, or pass `pubsub`.',
       );
     }
-    const prefix = parts[0]?.options.prefix ?? this.options?.prefix ?? '';
-    const channels = this.watched.names(options, parts, prefix);
+    const prefix = parts[0]?.options.prefix ?? this.#prefix;
+    const channels = this.#watched.names(options, parts, prefix);
     return asked.healthWith(others, { ...options, channels }, prefix);
   }
 
   /** The engine of the module: where there is nothing else to ask, and where somebody uses it. */
   private provided(parts: readonly LivePart[]): ClusterPubSub[] {
-    const { pubsub } = this;
+    const pubsub = this.#pubsub;
     return pubsub !== undefined && (parts.length === 0 || pubsub.subscribed) ? [pubsub] : [];
   }
 }

@@ -53,6 +53,21 @@ export function register(part: LivePart): () => void {
 }
 
 /**
+ * Of those on this cluster, with this prefix: a server that serves is what they were to be, in an application that tried
+ * again with a new one. Nest closes none that could not listen.
+ *
+ * @internal
+ */
+export function forgetFailedServers(options: LivePart['options']): void {
+  for (const part of open) {
+    if (part.absence?.final === true && isSame(part.options, options)) {
+      open.delete(part);
+      last = NOTHING;
+    }
+  }
+}
+
+/**
  * Those on this cluster, with this prefix; servers first, in the order in which they were opened. Without `options`, those
  * that belong together with the one that was opened first.
  *

@@ -25,7 +25,7 @@ import { errorStack, errorText } from './error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
-import { type Absence, register } from './live-parts.js';
+import { type Absence, forgetFailedServers, register } from './live-parts.js';
 import { MalformedLog } from './malformed-log.js';
 import type { ClusterPubSubServerMetrics } from './metrics.js';
 import { newEngine } from './new-engine.js';
@@ -240,6 +240,7 @@ export class ClusterPubSubServer
       await this.subscribe(engine, session.receiver);
       session.channels = channelsOfHandlers(engine);
       session.absence = undefined;
+      forgetFailedServers(this.options);
     } catch (error) {
       session.absence = { reason: failedToListen(error), final: true };
       if (this.session === session) {
@@ -342,8 +343,10 @@ export class ClusterPubSubServer
 
   private logProblem(route: string, problem: string, error: unknown): void {
     const what = `${problem} ("${route}")`;
-    // Not by its code, of which the application may have any number: nor is one handler to hide another.
-    this.problems.log(`${what}: ${errorText(error)}`, what, errorStack(error));
+    // By the route, that no handler hides another: not by codes of the application, which may have any number. What
+    // Redis does not take for a reason of ours concerns all routes, and is one kind of trouble.
+    const kind = error instanceof ClusterPubSubError ? `${problem} ${error.code}` : what;
+    this.problems.log(`${what}: ${errorText(error)}`, kind, errorStack(error));
   }
 }
 

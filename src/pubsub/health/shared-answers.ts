@@ -10,7 +10,7 @@ interface SharedAnswer<Q, T> {
 
 /**
  * Gives those who ask the same at the same time one answer, and those who come soon after it too: a load balancer that
- * asks 200 times a second costs the cluster as much as one that asks twice.
+ * asks 200 times a second costs the cluster as much as one that asks once.
  */
 export class SharedAnswers<Q, T> {
   #answers: SharedAnswer<Q, T>[] = [];

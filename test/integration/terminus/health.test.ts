@@ -333,6 +333,18 @@ describe('the health of the cluster', () => {
     expect(await ask(hybrid)).toMatchObject({ status: 'up' });
   });
 
+  it('forgets a server that could not listen when another one serves in its place', async () => {
+    const hybrid = await apps.start({ ...parts, servers: 0 });
+    const redisOptions = { password: 'wrong' };
+    const wrong = new ClusterPubSubServer(apps.options({ clusterOptions: { redisOptions } })); // closed by nobody
+    await wrong.listen((error) => expect(error).toMatchObject({ code: 'AUTHENTICATION_FAILED' }));
+    expect(await ask(hybrid)).toMatchObject({ status: 'down' });
+    const right = apps.closing(new ClusterPubSubServer(apps.options()));
+    right.addHandler('order.create', async () => undefined);
+    await right.listen((error) => expect(error).toBeUndefined());
+    expect(await ask(hybrid)).toMatchObject({ status: 'up' });
+  });
+
   it('knows the servers of another copy of this package in the process', async () => {
     const hybrid = await apps.start({ ...parts, servers: 0 });
     jest.resetModules();
