@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { filter, firstValueFrom, lastValueFrom, Observable } from 'rxjs';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import type { ClusterPubSubClient, ClusterPubSubOptions } from '../../../src/transport/index.js';
-import { Harness, outcome, Signal } from './harness.js';
+import { eventually } from '../../support/eventually.js';
+import { Harness, logged, outcome, Signal } from './harness.js';
 
 let cluster: LocalCluster;
 let harness: Harness;
@@ -69,6 +70,27 @@ it('a request made while the inbox is lost waits until it stands again', async (
   await dropInbox();
   await lost.promise;
   expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
+});
+
+it('answers that have no way back are one line in the log, however many handlers they are of', async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `slow-${String(index)}`);
+  const done = new Signal();
+  const handlers = Object.fromEntries(names.map((name) => [name, () => done.promise]));
+  const server = await harness.server(handlers, { commandTimeout: 300 });
+  const client = harness.client();
+  const requests = names.map((name) => outcome(client.send(name, 1)));
+  await eventually(() => server.metrics().running === names.length, 'all run');
+  logged.length = 0;
+  await Promise.all(cluster.nodes.map((node) => cluster.pause(node)));
+  try {
+    done.resolve();
+    await eventually(() => server.metrics().running === 0, 'all answers are given up');
+    expect(logged.filter((line) => line.startsWith('An answer was not sent'))).toHaveLength(1);
+  } finally {
+    await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
+  }
+  await client.close();
+  await Promise.all(requests);
 });
 
 describe('requests made while their node is away', () => {
