@@ -1,5 +1,5 @@
-import { Deadline } from './deadline.js';
 import {
+  ClosedError,
   ClusterUnreachableError,
   CommandRefusedError,
   InvalidArgumentError,
@@ -8,7 +8,7 @@ import {
 import { firstSuccess } from './first-success.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import { LAST_CHANCE, type NodesWithoutSlots, type NodeWithoutSlots } from './nodes-without-slots.js';
+import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.js';
 import type { Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
@@ -38,7 +38,7 @@ export class NodeQuestions {
   ): Promise<ReadonlyMap<NodeKey, Reply>> {
     const { masters, replicas, others } = await this.#select(nodes);
     const answers = new Map<NodeKey, Reply>();
-    const askIfThere = async (node: NodeKey, asking = this.#ask(node, args)): Promise<void> => {
+    const askIfThere = async (node: NodeKey, asking: Promise<Reply>): Promise<void> => {
       try {
         answers.set(node, await asking);
       } catch (error) {
@@ -47,12 +47,12 @@ export class NodeQuestions {
         }
       }
     };
-    const askOther = ({ node, failed }: NodeWithoutSlots): Promise<void> =>
-      askIfThere(node, failed ? this.#askFailed(node, args) : undefined);
     await Promise.all([
       ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
-      ...replicas.map((node) => askIfThere(node)),
-      others.then((found) => Promise.all(found.map(askOther))),
+      ...replicas.map((node) => askIfThere(node, this.#ask(node, args))),
+      others.then((found) =>
+        Promise.all(found.map((other) => askIfThere(other.node, this.#askOther(other, args)))),
+      ),
     ]);
     return answers;
   }
@@ -103,21 +103,20 @@ export class NodeQuestions {
     }
   }
 
-  #askFailed(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
-    return new Deadline(LAST_CHANCE).or(this.#ask(node, args), (ms) =>
-      noAnswer(`PUBSUB ${String(args[0])}`, `${node} has failed, and did not answer within ${ms} ms`),
-    );
-  }
-
   async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
     const connection = await this.connections.connect(node);
     try {
       return await connection.call('PUBSUB', ...args);
     } catch (error) {
-      const command = `PUBSUB ${String(args[0])}`;
-      throw error instanceof RedisReplyError
-        ? new CommandRefusedError(command, node, error.message, { cause: error })
-        : noAnswer(command, error);
+      throw described(error, node, args);
+    }
+  }
+
+  async #askOther(other: NodeWithoutSlots, args: readonly Payload[]): Promise<Reply> {
+    try {
+      return await this.withoutSlots.ask(other, (connection) => connection.call('PUBSUB', ...args));
+    } catch (error) {
+      throw described(error, other.node, args);
     }
   }
 }
@@ -139,6 +138,16 @@ export async function assertNodes(topology: Topology, nodes: readonly NodeKey[])
   if (stranger !== undefined) {
     throw new UnknownNodeError(stranger, [...topology.masters, ...topology.replicas].join(', '));
   }
+}
+
+function described(error: unknown, node: NodeKey, args: readonly Payload[]): Error {
+  const command = `PUBSUB ${String(args[0])}`;
+  if (error instanceof ClosedError) {
+    return error;
+  }
+  return error instanceof RedisReplyError
+    ? new CommandRefusedError(command, node, error.message, { cause: error })
+    : noAnswer(`${command} at ${node}`, error);
 }
 
 function noAnswer(command: string, cause: unknown): ClusterUnreachableError {

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../src/testing/index.js';
+import { ServerGroup } from '../../../src/testing/server-group.js';
 import { eventually } from '../../support/eventually.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
 import { engines, plainConnections, unique } from './harness.js';
 
 const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
@@ -29,6 +31,9 @@ describe('nodes that the view of slots does not show', () => {
     return lines.find((line) => line.includes(`:${node.port}@`))?.split(' ')[2] ?? '';
   };
 
+  const givenUp = (node: LocalNode): Promise<void> =>
+    eventually(async () => (await flagsOf(node)).split(',').includes('fail'), 'it is given up', 20_000);
+
   it('a replica that has failed: whoever is subscribed there is not counted, and that is said', async () => {
     const pubsub = engine();
     const channel = unique();
@@ -38,11 +43,7 @@ describe('nodes that the view of slots does not show', () => {
     expect(await pubsub.health(watched)).toMatchObject({ status: 'up', numsub: { [channel]: 1 } });
 
     await cluster.pause(replica!);
-    await eventually(
-      async () => (await flagsOf(replica!)).split(',').includes('fail'),
-      'it is given up',
-      20_000,
-    );
+    await givenUp(replica!);
     await eventually(async () => (await pubsub.pubsubNumpat({ aggregate: false })).size === 5, 'it is gone');
     const began = performance.now();
     expect(await pubsub.health(watched)).toMatchObject({
@@ -58,6 +59,57 @@ describe('nodes that the view of slots does not show', () => {
     // Nobody waits for the dead as for the living.
     expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 0]]));
     expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  describe('a node that has died, and another Redis has its address', () => {
+    let dead: LocalNode;
+
+    beforeAll(async () => {
+      const [replica] = await cluster.replicas();
+      dead = replica!;
+      await cluster.kill(dead);
+      await givenUp(dead);
+    }, 30_000);
+    afterAll(() => cluster.restart(dead));
+
+    it.each([
+      ['without a password', undefined, 'another Redis has its address'],
+      ['with another password', 'other', 'what answers at its address refuses us'],
+    ])('%s: it is as silent as the dead one, its subscribers are not ours', async (_, password, why) => {
+      const stranger = new ServerGroup({}, password);
+      try {
+        await stranger.launch(1, dead.port);
+        const channel = unique();
+        await plain(dead.port, { password }).subscribe(channel);
+        const pubsub = engine();
+        await pubsub.subscribe(channel);
+        expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 1]]));
+        const perNode = await pubsub.pubsubNumpat({ aggregate: false });
+        expect([...perNode.keys()]).not.toContain(addressOf(dead));
+        expect(await pubsub.health({ channels: [channel], timeout: PATIENT })).toMatchObject({
+          status: 'degraded',
+          reasons: [`Replica ${addressOf(dead)} is unreachable: ${why}. Its subscribers are not counted.`],
+          numsub: { [channel]: 1 },
+          replicas: { known: 3, reachable: 2 },
+          complete: false,
+        });
+      } finally {
+        await stranger.stop();
+      }
+    });
+
+    it('of another cluster: neither are those', async () => {
+      const [foreign] = sharedCluster() as [LocalNode];
+      const channel = unique();
+      await plain(foreign.port).subscribe(channel);
+      const natMap = { [addressOf(dead)]: foreign };
+      const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { natMap } });
+      expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 0]]));
+      expect(await pubsub.health({ channels: [channel], timeout: PATIENT })).toMatchObject({
+        reasons: [expect.stringContaining('another Redis has its address')],
+        numsub: { [channel]: 0 },
+      });
+    });
   });
 
   it('a master without slots: its subscribers are counted like all others', async () => {
@@ -86,6 +138,16 @@ describe('nodes that the view of slots does not show', () => {
       reasons: [expect.stringMatching(`^Master ${addressOf(added)}, which owns no slots, is unreachable: `)],
       complete: false,
     });
+  });
+
+  it('are believed to be themselves where the ACL forbids CLUSTER MYID, while they are well', async () => {
+    const rules = ['on', '>secret', '+@all', '-cluster|myid', '~*', '&*'];
+    const added = cluster.nodes.at(-1)!;
+    for (const { port } of cluster.nodes) await plain(port).call('ACL', 'SETUSER', 'shy', ...rules);
+    const redisOptions = { username: 'shy', password: 'secret' };
+    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { redisOptions } });
+    expect((await pubsub.pubsubNumpat({ aggregate: false })).has(addressOf(added))).toBe(true);
+    expect(await pubsub.health({ timeout: PATIENT })).toMatchObject({ status: 'up', complete: true });
   });
 
   it('are left out where the ACL forbids CLUSTER NODES', async () => {
