@@ -36,7 +36,7 @@ export class NodeQuestions {
     nodes: NodeSelection | undefined,
     ...args: readonly Payload[]
   ): Promise<ReadonlyMap<NodeKey, Reply>> {
-    const { masters, replicas, others } = await this.#select(nodes);
+    const { masters, replicas, named = [], others } = await this.#select(nodes);
     const answers = new Map<NodeKey, Reply>();
     const askIfThere = async (node: NodeKey, asking: Promise<Reply>): Promise<void> => {
       try {
@@ -49,6 +49,7 @@ export class NodeQuestions {
     };
     await Promise.all([
       ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
+      ...named.map(async (other) => answers.set(other.node, await this.#askOther(other, args))),
       ...replicas.map((node) => askIfThere(node, this.#ask(node, args))),
       others.then((found) =>
         Promise.all(found.map((other) => askIfThere(other.node, this.#askOther(other, args)))),
@@ -93,12 +94,15 @@ export class NodeQuestions {
       case 'all-replicas':
         return { masters: [], replicas, others: others('replica') };
       default: {
-        const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
+        const named = [...new Set((Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference))];
         if (named.length === 0) {
           throw new InvalidArgumentError('nodes is an empty list: there is nobody to ask.');
         }
-        await assertNodes(this.topology, named);
-        return { masters: [...new Set(named)], replicas: [], others: Promise.resolve([]) };
+        const isUnknown = named.some((node) => !this.topology.knows(node));
+        const slotless = (isUnknown ? await others() : []).filter(({ node }) => named.includes(node));
+        const masters = named.filter((node) => !slotless.some((other) => other.node === node));
+        await assertNodes(this.topology, masters);
+        return { masters, named: slotless, replicas: [], others: Promise.resolve([]) };
       }
     }
   }
@@ -124,6 +128,8 @@ export class NodeQuestions {
 interface Selected {
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
+  /** Those of `others` that have to answer, as masters do. */
+  readonly named?: readonly NodeWithoutSlots[];
   /** What the view of slots does not show. Asking for it keeps nobody else waiting. */
   readonly others: Promise<readonly NodeWithoutSlots[]>;
 }

@@ -86,6 +86,11 @@ describe('nodes that the view of slots does not show', () => {
         expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 1]]));
         const perNode = await pubsub.pubsubNumpat({ aggregate: false });
         expect([...perNode.keys()]).not.toContain(addressOf(dead));
+        const named = pubsub.pubsubNumpat({ nodes: addressOf(dead) });
+        await expect(named).rejects.toMatchObject({
+          code: 'CLUSTER_UNREACHABLE',
+          message: `PUBSUB NUMPAT at ${addressOf(dead)} got no answer: ${why}`,
+        });
         expect(await pubsub.health({ channels: [channel], timeout: PATIENT })).toMatchObject({
           status: 'degraded',
           reasons: [`Replica ${addressOf(dead)} is unreachable: ${why}. Its subscribers are not counted.`],
@@ -131,6 +136,14 @@ describe('nodes that the view of slots does not show', () => {
     expect(perNode.get(addressOf(added))).toEqual(new Map([[channel, 1]]));
     const replicas = await pubsub.pubsubNumsub(channel, { aggregate: false, nodes: 'all-replicas' });
     expect([...replicas.keys()].sort()).toEqual((await cluster.replicas()).map(addressOf).sort());
+
+    const nodes = [addressOf(added), pubsub.nodeOf(channel)!];
+    expect([...(await pubsub.pubsubNumsub(channel, { aggregate: false, nodes })).keys()].sort()).toEqual(
+      nodes.sort(),
+    );
+    expect(await pubsub.pubsubNumsub(channel, { nodes: addressOf(added) })).toEqual(new Map([[channel, 1]]));
+    const nowhere = pubsub.pubsubNumpat({ nodes: '127.0.0.1:1' });
+    await expect(nowhere).rejects.toMatchObject({ code: 'UNKNOWN_NODE' });
 
     await cluster.pause(added);
     expect(await pubsub.health({ cacheFor: 0, timeout: 500 })).toMatchObject({
