@@ -18,6 +18,9 @@ const PATIENCE = 200;
  */
 const LAST_CHANCE = 200;
 
+/** How long one that has let it pass is taken to be silent still, in ms, while the cluster says that it has failed. */
+const SILENT_FOR = 5_000;
+
 /** A node of the cluster that serves no slot: `CLUSTER SLOTS` leaves it out, and yet it may have subscribers. */
 export interface NodeWithoutSlots {
   /** Redis's own name for it: somebody else may have its address by now. */
@@ -30,6 +33,9 @@ export interface NodeWithoutSlots {
 
 /** Finds masters without slots, and nodes that the cluster has given up: what the view of slots does not show. */
 export class NodesWithoutSlots {
+  /** By id: given up, and without a word when last asked. Who is refused at once may try each time. */
+  readonly #silent = new Map<string, { readonly until: Deadline; readonly error: Error }>();
+
   constructor(
     private readonly topology: Topology,
     private readonly connections: NodeConnections,
@@ -48,7 +54,9 @@ export class NodesWithoutSlots {
         PATIENCE,
         () => new Error('no node has answered'),
       );
-      return readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
+      const found = readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
+      this.#forgive(found);
+      return found;
     } catch {
       return [];
     }
@@ -57,16 +65,31 @@ export class NodesWithoutSlots {
   /**
    * What `question` finds out at one that was found.
    *
-   * @throws {@link ClusterUnreachableError} where it is not there: nobody answers at its address, or another Redis does
+   * @throws {@link ClusterUnreachableError} where it is not there: nobody answers at its address, or another Redis does. One
+   * that is given up and hangs is asked again after {@link SILENT_FOR} ms, or when it is given up no more
    */
   async ask<T>(other: NodeWithoutSlots, question: (connection: CommandConnection) => Promise<T>): Promise<T> {
     if (!other.failed) {
       return this.#visit(other, question);
     }
-    return new Deadline(LAST_CHANCE).or(
-      this.#visit(other, question),
-      (ms) => new ClusterUnreachableError(`it did not answer within ${ms} ms`),
-    );
+    const silent = this.#silent.get(other.id);
+    if (silent !== undefined && silent.until.left > 0) {
+      throw silent.error;
+    }
+    return new Deadline(LAST_CHANCE).or(this.#visit(other, question), (ms) => {
+      const error = new ClusterUnreachableError(`it did not answer within ${ms} ms`);
+      this.#silent.set(other.id, { until: new Deadline(SILENT_FOR), error });
+      return error;
+    });
+  }
+
+  /** One that the cluster has found to be back, or has forgotten, is silent no more. */
+  #forgive(found: readonly NodeWithoutSlots[]): void {
+    for (const id of this.#silent.keys()) {
+      if (!found.some((other) => other.failed && other.id === id)) {
+        this.#silent.delete(id);
+      }
+    }
   }
 
   /** One round trip. */

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../src/testing/index.js';
 import { ServerGroup } from '../../../src/testing/server-group.js';
 import { eventually } from '../../support/eventually.js';
@@ -25,14 +26,17 @@ describe('nodes that the view of slots does not show', () => {
   afterAll(() => cluster.stop());
 
   const engine = () => open({}, { nodes: cluster.nodes.slice(0, 3) });
-  const flagsOf = async (node: LocalNode): Promise<string> => {
-    const [master] = await cluster.masters();
-    const lines = String(await plain(master!.port).call('CLUSTER', 'NODES')).split('\n');
-    return lines.find((line) => line.includes(`:${node.port}@`))?.split(' ')[2] ?? '';
+  /** Whether all others say of `node` that it has failed, or that it has not. */
+  const isGivenUp = async (node: LocalNode, wanted = true): Promise<void> => {
+    const others = cluster.nodes.filter(({ port }) => port !== node.port).map(({ port }) => plain(port));
+    const asTold = async (other: Redis): Promise<boolean> => {
+      const lines = String(await other.call('CLUSTER', 'NODES')).split('\n');
+      const flags = lines.find((line) => line.includes(`:${node.port}@`))?.split(' ')[2] ?? '';
+      return flags.split(',').includes('fail') === wanted;
+    };
+    const told = async (): Promise<boolean> => (await Promise.all(others.map(asTold))).every(Boolean);
+    await eventually(told, `it is ${wanted ? 'given up' : 'found to be back'}`, 20_000);
   };
-
-  const givenUp = (node: LocalNode): Promise<void> =>
-    eventually(async () => (await flagsOf(node)).split(',').includes('fail'), 'it is given up', 20_000);
 
   it('a replica that has failed: whoever is subscribed there is not counted, and that is said', async () => {
     const pubsub = engine();
@@ -43,7 +47,7 @@ describe('nodes that the view of slots does not show', () => {
     expect(await pubsub.health(watched)).toMatchObject({ status: 'up', numsub: { [channel]: 1 } });
 
     await cluster.pause(replica!);
-    await givenUp(replica!);
+    await isGivenUp(replica!);
     await eventually(async () => (await pubsub.pubsubNumpat({ aggregate: false })).size === 5, 'it is gone');
     const began = performance.now();
     expect(await pubsub.health(watched)).toMatchObject({
@@ -61,6 +65,29 @@ describe('nodes that the view of slots does not show', () => {
     expect(performance.now() - began).toBeLessThan(1_500);
   });
 
+  it('a replica that hangs and is given up keeps one question waiting, not each, and is asked when it is back', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    const [replica] = await cluster.replicas();
+    await plain(replica!.port).subscribe(channel);
+    await cluster.pause(replica!);
+    await isGivenUp(replica!);
+    const ask = () => pubsub.pubsubNumsub(channel);
+    const began = performance.now();
+    for (let count = 0; count < 10; count++) {
+      expect(await ask()).toEqual(new Map([[channel, 0]]));
+    }
+    expect(performance.now() - began).toBeLessThan(1_000);
+    const health = await pubsub.health({ timeout: PATIENT });
+    expect(health.reasons).toEqual([
+      expect.stringMatching('is unreachable: it did not answer within 200 ms'),
+    ]);
+
+    await cluster.resume(replica!);
+    await isGivenUp(replica!, false);
+    expect(await ask()).toEqual(new Map([[channel, 1]]));
+  });
+
   describe('a node that has died, and another Redis has its address', () => {
     let dead: LocalNode;
 
@@ -68,7 +95,7 @@ describe('nodes that the view of slots does not show', () => {
       const [replica] = await cluster.replicas();
       dead = replica!;
       await cluster.kill(dead);
-      await givenUp(dead);
+      await isGivenUp(dead);
     }, 30_000);
     afterAll(() => cluster.restart(dead));
 
