@@ -1,5 +1,5 @@
-import { Deadline } from './deadline.js';
 import {
+  ClosedError,
   ClusterUnreachableError,
   CommandRefusedError,
   InvalidArgumentError,
@@ -8,7 +8,7 @@ import {
 import { firstSuccess } from './first-success.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import { LAST_CHANCE, type NodesWithoutSlots, type NodeWithoutSlots } from './nodes-without-slots.js';
+import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.js';
 import type { Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
@@ -36,9 +36,9 @@ export class NodeQuestions {
     nodes: NodeSelection | undefined,
     ...args: readonly Payload[]
   ): Promise<ReadonlyMap<NodeKey, Reply>> {
-    const { masters, replicas, others } = await this.#select(nodes);
+    const { masters, replicas, named = [], others } = await this.#select(nodes);
     const answers = new Map<NodeKey, Reply>();
-    const askIfThere = async (node: NodeKey, asking = this.#ask(node, args)): Promise<void> => {
+    const askIfThere = async (node: NodeKey, asking: Promise<Reply>): Promise<void> => {
       try {
         answers.set(node, await asking);
       } catch (error) {
@@ -47,12 +47,13 @@ export class NodeQuestions {
         }
       }
     };
-    const askOther = ({ node, failed }: NodeWithoutSlots): Promise<void> =>
-      askIfThere(node, failed ? this.#askFailed(node, args) : undefined);
     await Promise.all([
       ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
-      ...replicas.map((node) => askIfThere(node)),
-      others.then((found) => Promise.all(found.map(askOther))),
+      ...named.map(async (other) => answers.set(other.node, await this.#askOther(other, args))),
+      ...replicas.map((node) => askIfThere(node, this.#ask(node, args))),
+      others.then((found) =>
+        Promise.all(found.map((other) => askIfThere(other.node, this.#askOther(other, args)))),
+      ),
     ]);
     return answers;
   }
@@ -93,20 +94,17 @@ export class NodeQuestions {
       case 'all-replicas':
         return { masters: [], replicas, others: others('replica') };
       default: {
-        const named = (Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference);
+        const named = [...new Set((Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference))];
         if (named.length === 0) {
           throw new InvalidArgumentError('nodes is an empty list: there is nobody to ask.');
         }
-        await assertNodes(this.topology, named);
-        return { masters: [...new Set(named)], replicas: [], others: Promise.resolve([]) };
+        const isUnknown = named.some((node) => !this.topology.knows(node));
+        const slotless = (isUnknown ? await others() : []).filter(({ node }) => named.includes(node));
+        const masters = named.filter((node) => !slotless.some((other) => other.node === node));
+        await assertNodes(this.topology, masters);
+        return { masters, named: slotless, replicas: [], others: Promise.resolve([]) };
       }
     }
-  }
-
-  #askFailed(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
-    return new Deadline(LAST_CHANCE).or(this.#ask(node, args), (ms) =>
-      noAnswer(`PUBSUB ${String(args[0])}`, `${node} has failed, and did not answer within ${ms} ms`),
-    );
   }
 
   async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
@@ -114,10 +112,15 @@ export class NodeQuestions {
     try {
       return await connection.call('PUBSUB', ...args);
     } catch (error) {
-      const command = `PUBSUB ${String(args[0])}`;
-      throw error instanceof RedisReplyError
-        ? new CommandRefusedError(command, node, error.message, { cause: error })
-        : noAnswer(command, error);
+      throw described(error, node, args);
+    }
+  }
+
+  async #askOther(other: NodeWithoutSlots, args: readonly Payload[]): Promise<Reply> {
+    try {
+      return await this.withoutSlots.ask(other, (connection) => connection.call('PUBSUB', ...args));
+    } catch (error) {
+      throw described(error, other.node, args);
     }
   }
 }
@@ -125,6 +128,8 @@ export class NodeQuestions {
 interface Selected {
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
+  /** Those of `others` that have to answer, as masters do. */
+  readonly named?: readonly NodeWithoutSlots[];
   /** What the view of slots does not show. Asking for it keeps nobody else waiting. */
   readonly others: Promise<readonly NodeWithoutSlots[]>;
 }
@@ -139,6 +144,16 @@ export async function assertNodes(topology: Topology, nodes: readonly NodeKey[])
   if (stranger !== undefined) {
     throw new UnknownNodeError(stranger, [...topology.masters, ...topology.replicas].join(', '));
   }
+}
+
+function described(error: unknown, node: NodeKey, args: readonly Payload[]): Error {
+  const command = `PUBSUB ${String(args[0])}`;
+  if (error instanceof ClosedError) {
+    return error;
+  }
+  return error instanceof RedisReplyError
+    ? new CommandRefusedError(command, node, error.message, { cause: error })
+    : noAnswer(`${command} at ${node}`, error);
 }
 
 function noAnswer(command: string, cause: unknown): ClusterUnreachableError {

@@ -1,4 +1,7 @@
 import type { NatMap } from 'ioredis';
+import type { CommandConnection } from './command-connection.js';
+import { Deadline } from './deadline.js';
+import { AuthenticationError, ClusterUnreachableError } from './errors.js';
 import { firstSuccess } from './first-success.js';
 import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
@@ -13,10 +16,15 @@ const PATIENCE = 200;
  * How long one that the cluster has given up may take to say that it is there all the same, in ms: who asks is not to wait
  * for the dead each time.
  */
-export const LAST_CHANCE = 200;
+const LAST_CHANCE = 200;
+
+/** How long one that has let it pass is taken to be silent still, in ms, while the cluster says that it has failed. */
+const SILENT_FOR = 5_000;
 
 /** A node of the cluster that serves no slot: `CLUSTER SLOTS` leaves it out, and yet it may have subscribers. */
 export interface NodeWithoutSlots {
+  /** Redis's own name for it: somebody else may have its address by now. */
+  readonly id: string;
   readonly node: NodeKey;
   readonly role: 'master' | 'replica';
   /** The cluster has given it up (flag `fail`). */
@@ -25,6 +33,9 @@ export interface NodeWithoutSlots {
 
 /** Finds masters without slots, and nodes that the cluster has given up: what the view of slots does not show. */
 export class NodesWithoutSlots {
+  /** By id: given up, and without a word when last asked. Who is refused at once may try each time. */
+  readonly #silent = new Map<string, { readonly until: Deadline; readonly error: Error }>();
+
   constructor(
     private readonly topology: Topology,
     private readonly connections: NodeConnections,
@@ -39,17 +50,73 @@ export class NodesWithoutSlots {
     try {
       const [asked, reply] = await firstSuccess(
         [...new Set([...open, ...all])],
-        async (node): Promise<[NodeKey, Reply]> => [node, await this.#ask(node)],
+        async (node): Promise<[NodeKey, Reply]> => [node, await this.#askForNodes(node)],
         PATIENCE,
         () => new Error('no node has answered'),
       );
-      return readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
+      const found = readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
+      this.#forgive(found);
+      return found;
     } catch {
       return [];
     }
   }
 
-  async #ask(node: NodeKey): Promise<Reply> {
+  /**
+   * What `question` finds out at one that was found.
+   *
+   * @throws {@link ClusterUnreachableError} where it is not there: nobody answers at its address, or another Redis does. One
+   * that is given up and hangs is asked again after {@link SILENT_FOR} ms, or when it is given up no more
+   */
+  async ask<T>(other: NodeWithoutSlots, question: (connection: CommandConnection) => Promise<T>): Promise<T> {
+    if (!other.failed) {
+      return this.#visit(other, question);
+    }
+    const silent = this.#silent.get(other.id);
+    if (silent !== undefined && silent.until.left > 0) {
+      throw silent.error;
+    }
+    return new Deadline(LAST_CHANCE).or(this.#visit(other, question), (ms) => {
+      const error = new ClusterUnreachableError(`it did not answer within ${ms} ms`);
+      this.#silent.set(other.id, { until: new Deadline(SILENT_FOR), error });
+      return error;
+    });
+  }
+
+  /** One that the cluster has found to be back, or has forgotten, is silent no more. */
+  #forgive(found: readonly NodeWithoutSlots[]): void {
+    for (const id of this.#silent.keys()) {
+      if (!found.some((other) => other.failed && other.id === id)) {
+        this.#silent.delete(id);
+      }
+    }
+  }
+
+  /** One round trip. */
+  async #visit<T>(
+    other: NodeWithoutSlots,
+    question: (connection: CommandConnection) => Promise<T>,
+  ): Promise<T> {
+    const connection = await this.connections.connect(other.node).catch((error: unknown) => {
+      throw error instanceof AuthenticationError ? locked(other, error) : error;
+    });
+    const id = connection.call('CLUSTER', 'MYID');
+    const answer = question(connection);
+    answer.catch(() => undefined); // of no interest where it is a stranger's
+    await id.then(
+      (reply) => {
+        if (String(reply) !== other.id) {
+          throw new ClusterUnreachableError(STRANGER);
+        }
+      },
+      (error: unknown) => {
+        throwUnlessBelieved(other, error);
+      },
+    );
+    return answer;
+  }
+
+  async #askForNodes(node: NodeKey): Promise<Reply> {
     const connection = await this.connections.connect(node);
     try {
       return await connection.call('CLUSTER', 'NODES');
@@ -59,6 +126,28 @@ export class NodesWithoutSlots {
       }
       throw error;
     }
+  }
+}
+
+/** Addresses are given anew, those of containers every day. */
+const STRANGER = 'another Redis has its address';
+
+/** Of one that the cluster has given up it is no news that its address wants another password. */
+function locked({ failed }: NodeWithoutSlots, cause: AuthenticationError): ClusterUnreachableError {
+  const reason = failed ? 'what answers at its address refuses us' : cause.message;
+  return new ClusterUnreachableError(reason, { cause });
+}
+
+/** Where the ACL forbids the question who it is, the cluster's word counts, which knows of its own nodes only. */
+function throwUnlessBelieved({ failed }: NodeWithoutSlots, error: unknown): void {
+  if (!(error instanceof RedisReplyError)) {
+    throw error;
+  }
+  if (failed || error.kind !== 'NOPERM') {
+    const isStandalone = /cluster support disabled/i.test(error.message);
+    throw new ClusterUnreachableError(isStandalone ? STRANGER : `CLUSTER MYID: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -96,7 +185,8 @@ export function readClusterNodes(
     .filter(({ flags }) => !flags.has('noaddr') && !flags.has('handshake'))
     .map((line) => ({ line, node: keyOf(line) }))
     .filter(({ line, node }) => ![node, byName(line), byAddress(line)].some((one) => one && knows(one)))
-    .map(({ line: { flags }, node }) => ({
+    .map(({ line: { id, flags }, node }) => ({
+      id,
       node,
       role: flags.has('master') ? 'master' : 'replica',
       failed: flags.has('fail'),
@@ -104,6 +194,7 @@ export function readClusterNodes(
 }
 
 interface Line {
+  readonly id: string;
   readonly ip: string;
   readonly port: number;
   readonly name: string | undefined;
@@ -111,10 +202,16 @@ interface Line {
 }
 
 function readLine(line: string): Line | undefined {
-  const [, address = '', flags = ''] = line.split(' ');
+  const [id = '', address = '', flags = ''] = line.split(' ');
   const [, ip = '', port, name] = /^([^,]*):(\d+)(?:@\d+)?(?:,([^,]*))?/.exec(address) ?? [];
   if (port === undefined || port === '0') {
     return undefined;
   }
-  return { ip, port: Number(port), name: name === '' ? undefined : name, flags: new Set(flags.split(',')) };
+  return {
+    id,
+    ip,
+    port: Number(port),
+    name: name === '' ? undefined : name,
+    flags: new Set(flags.split(',')),
+  };
 }

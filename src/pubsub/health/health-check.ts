@@ -3,7 +3,7 @@ import { Deadline } from '../deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../errors.js';
 import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
-import { LAST_CHANCE, type NodesWithoutSlots } from '../nodes-without-slots.js';
+import type { NodesWithoutSlots } from '../nodes-without-slots.js';
 import type { ChannelName } from '../options.js';
 import { isSameList } from '../same-list.js';
 import { textOf } from '../text-of.js';
@@ -25,7 +25,7 @@ import {
   type HealthLimits,
 } from './health-options.js';
 import { judge } from './judge.js';
-import { interview, NodeQuestion, type NodeReport } from './node-interview.js';
+import { interview, NodeQuestion, type NodeReport, type Visit } from './node-interview.js';
 import type { ProbePaths, ProbeResult } from './probe-paths.js';
 import { SharedAnswers } from './shared-answers.js';
 
@@ -120,19 +120,18 @@ export class HealthCheck {
     const question = new NodeQuestion(channels, this.surroundings.sharded());
     const ask = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(
-        [...nodes].sort().map((node) => interview(connections, { node, role }, question, deadline)),
+        [...nodes].sort().map((node) => {
+          const visit: Visit = (put) => connections.connect(node).then(put);
+          return interview({ node, role }, visit, question, deadline);
+        }),
       );
     const askOthers = async (): Promise<NodeReport[]> => {
       const others = await deadline.or(withoutSlots.find(), () => new Error()).catch(() => []);
       return Promise.all(
-        others.map(({ node, role, failed }) => {
-          const until = failed ? new Deadline(Math.min(LAST_CHANCE, deadline.left)) : deadline;
-          return interview(
-            connections,
-            { node, role: role === 'master' ? 'slotless' : role },
-            question,
-            until,
-          );
+        others.map((other) => {
+          const { node, role } = other;
+          const visit: Visit = (put) => withoutSlots.ask(other, put);
+          return interview({ node, role: role === 'master' ? 'slotless' : role }, visit, question, deadline);
         }),
       );
     };

@@ -1,7 +1,6 @@
 import type { CommandConnection } from '../command-connection.js';
 import { readClusterInfo } from '../node-account.js';
 import type { NodeKey } from '../node-address.js';
-import type { NodeConnections } from '../node-connections.js';
 import type { ChannelName, Payload } from '../options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
@@ -84,15 +83,18 @@ export interface NodeReport extends Interviewee {
   readonly silence?: string;
 }
 
+/** Puts the questions to a node. */
+export type Visit = (put: (connection: CommandConnection) => Promise<NodeAnswer>) => Promise<NodeAnswer>;
+
 /** Asks one node all there is to ask, in one round trip. Resolves by the deadline in any case. */
 export async function interview(
-  connections: NodeConnections,
   asked: Interviewee,
+  visit: Visit,
   question: NodeQuestion,
   deadline: Deadline,
 ): Promise<NodeReport> {
   try {
-    const answer = connections.connect(asked.node).then((connection) => ask(connection, question));
+    const answer = visit((connection) => ask(connection, question));
     return {
       ...asked,
       answer: await deadline.or(answer, (ms) => new Error(`it did not answer within ${ms} ms`)),

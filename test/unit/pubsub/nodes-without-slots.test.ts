@@ -23,9 +23,9 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
       ['10.0.0.1:7000', '10.0.0.2:7000'],
     );
     expect(found).toEqual([
-      { node: '10.0.0.3:7000', role: 'replica', failed: true },
-      { node: '10.0.0.4:7000', role: 'master', failed: false },
-      { node: '::1:7000', role: 'master', failed: false },
+      { id: 'id2', node: '10.0.0.3:7000', role: 'replica', failed: true },
+      { id: 'id3', node: '10.0.0.4:7000', role: 'master', failed: false },
+      { id: 'id4', node: '::1:7000', role: 'master', failed: false },
     ]);
   });
 
