@@ -131,7 +131,8 @@ export class HealthCheck {
         others.map((other) => {
           const { node, role } = other;
           const visit: Visit = (put) => withoutSlots.ask(other, put);
-          return interview({ node, role: role === 'master' ? 'slotless' : role }, visit, question, deadline);
+          const asked = { node, role: role === 'master' ? 'slotless' : role, givenUp: other.failed } as const;
+          return interview(asked, visit, question, deadline);
         }),
       );
     };

@@ -84,13 +84,18 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
   return [`Redis has not confirmed for more than ${String(unconfirmedFor)} ms: ${names}.`];
 }
 
-/** Certain where all have counted. What a node keeps to itself may be what is missing. */
+/**
+ * Certain where all have counted: what a node keeps to itself may be what is missing. Not what sits at one that the cluster
+ * has given up: no message gets there.
+ */
 function tooFewSubscribers(
   { masters, replicas, found: { numsub, shardNumsub } }: Evidence,
   { minSubscribers }: HealthLimits,
 ): { readonly certain: boolean; readonly reasons: readonly string[] } {
   const nodes = [...masters, ...replicas];
-  const certain = nodes.every(({ answer }) => answer !== undefined && !answer.refusals.some(isOfCounts));
+  const certain = nodes.every(({ answer, givenUp = false }) =>
+    answer === undefined ? givenUp : !answer.refusals.some(isOfCounts),
+  );
   const reserve = certain ? '' : ', as far as can be told: not every node has counted';
   const channels = new Set([...Object.keys(numsub), ...Object.keys(shardNumsub)]);
   const reasons = [...channels].flatMap((channel) => {

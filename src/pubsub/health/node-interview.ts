@@ -75,6 +75,8 @@ export interface Interviewee {
   readonly node: NodeKey;
   /** `slotless`: a master without slots */
   readonly role: 'master' | 'slotless' | 'replica';
+  /** The cluster has given it up (flag `fail`): what is published elsewhere does not get there. */
+  readonly givenUp?: boolean;
 }
 
 /** One node's answers, or why there are none. */
