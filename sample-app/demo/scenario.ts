@@ -24,7 +24,13 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
     const { status, body } = await get(`${url}/health`);
     expectEqual([status, body.status], [200, 'ok'], 'status and health');
     const { masters, numsub, shardNumsub, activeChannels, patterns } = body.details.cluster;
-    const told = { masters: masters.reachable, numsub, shardNumsub, activeChannels: activeChannels.count, patterns };
+    const told = {
+      masters: masters.reachable,
+      numsub,
+      shardNumsub,
+      activeChannels: activeChannels.count,
+      patterns,
+    };
     return `GET /health: 200, ${JSON.stringify(told)}`;
   });
 
