@@ -150,6 +150,6 @@ function describe(error: unknown, node: NodeKey): unknown {
       return new AuthenticationError(node, error.message, { cause: error });
     }
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   return new ClusterUnreachableError(`Asking ${node} for the slots failed: ${message}`, { cause: error });
 }

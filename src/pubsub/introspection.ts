@@ -8,6 +8,7 @@ import type { ChannelName, Payload, PubSubEncoding } from './options.js';
 import { PROBE_MARK } from './probe.js';
 import type { Reply } from './resp/reply.js';
 import { checkName } from './subscribe-arguments.js';
+import { sum } from './sum.js';
 
 /**
  * Which answer of a question to all nodes is wanted.
@@ -137,8 +138,4 @@ export function sumByChannel(counts: Iterable<ReadonlyMap<ChannelName, number>>)
     }
   }
   return sums;
-}
-
-function sum(numbers: Iterable<number>): number {
-  return [...numbers].reduce((total, number) => total + number, 0);
 }

@@ -12,9 +12,8 @@ import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.
 import type { Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
-
-/** How long to wait for one node before the next is asked too, in ms. */
-const PATIENCE = 200;
+import { textOf } from './text-of.js';
+import { PATIENCE } from './cluster-survey.js';
 
 /** All nodes, one role of them, or those that are named. Each that is named has to answer. */
 // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
@@ -157,6 +156,6 @@ function described(error: unknown, node: NodeKey, args: readonly Payload[]): Err
 }
 
 function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = textOf(cause);
   return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
 }

@@ -1,5 +1,6 @@
 import { ClusterUnreachableError, type ClusterPubSubError } from './errors.js';
 import type { NodeKey } from './node-address.js';
+import { textOf } from './text-of.js';
 
 /** How often a node's refusals are told, in ms: an ACL that was changed concerns all that stands there. */
 const REFUSALS_EVERY = 1_000;
@@ -15,7 +16,7 @@ export class NodeTroubles {
   unreachable(node: NodeKey, cause: unknown): void {
     if (!this.#unreachable.has(node)) {
       this.#unreachable.add(node);
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = textOf(cause);
       this.tell(
         new ClusterUnreachableError(`Subscriptions at ${node} wait for it to come back: ${message}`, {
           cause,

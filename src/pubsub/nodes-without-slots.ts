@@ -8,9 +8,7 @@ import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
 import { mapAddress } from './topology-view.js';
-
-/** How long to wait for one node before the next is asked too, in ms. */
-const PATIENCE = 200;
+import { PATIENCE } from './cluster-survey.js';
 
 /**
  * How long one that the cluster has given up may take to say that it is there all the same, in ms: who asks is not to wait

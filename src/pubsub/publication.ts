@@ -7,6 +7,7 @@ import type { NodeKey } from './node-address.js';
 import type { ConnectionLostError } from './resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
 import type { OutgoingPayload } from './stamp.js';
+import { textOf } from './text-of.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
@@ -130,6 +131,6 @@ export function publishFailure(
   cause: unknown,
 ): PublishError {
   const outcome: PublishOutcome = doubtful ? 'unknown' : 'not-delivered';
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = textOf(cause);
   return new PublishError(displayName(lane.channel), node, outcome, reason, { cause });
 }

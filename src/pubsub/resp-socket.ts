@@ -6,6 +6,7 @@ import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
 import type { MessageSink } from './resp/message-frame.js';
 import type { Reply } from './resp/reply.js';
+import { textOf } from './text-of.js';
 
 /**
  * - `lost`: closed or reset by the other side, or broken
@@ -84,7 +85,7 @@ export class RespSocket {
       try {
         decoder.write(chunk);
       } catch (error) {
-        this.end(error instanceof Error ? error.message : String(error), 'lost');
+        this.end(textOf(error), 'lost');
       }
       user.handled?.(performance.now() - now);
     });

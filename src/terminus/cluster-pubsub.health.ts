@@ -9,6 +9,7 @@ import { connectUnused } from '../transport/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 import { WatchedChannels } from './watched-channels.js';
+import { sum } from '../pubsub/sum.js';
 
 /**
  * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at, and what it is to be judged by.
@@ -161,8 +162,4 @@ function withAbsent(parts: readonly LivePart[], health: PubSubHealth): PubSubHea
   return reasons.length === 0
     ? health
     : { ...health, status: 'down', reasons: [...reasons, ...health.reasons] };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

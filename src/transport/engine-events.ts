@@ -2,8 +2,12 @@ import type { LoggerService } from '@nestjs/common';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../pubsub/errors.js';
 import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/message.js';
+import { firstFew } from '../pubsub/first-few.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { StatusLog } from './status-log.js';
+
+/** How many names or moves one line lists. */
+const MOST_NAMED = 3;
 
 /**
  * What `on()` of the server and of the client can listen to. A type, not an interface: Nest wants an index signature.
@@ -55,7 +59,7 @@ export class EngineEvents {
     this.on('gap', (gap) => {
       gaps.log(
         `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
-          `${summary(gap.names.map(String))} (${gap.kind}, ${gap.reason}).`,
+          `${firstFew(gap.names, MOST_NAMED, (name) => `"${String(name)}"`)} (${gap.kind}, ${gap.reason}).`,
         `${gap.kind} ${gap.reason}`,
       );
     });
@@ -107,14 +111,6 @@ export class EngineEvents {
 }
 
 function describeMove({ slots, changes }: Moved): string {
-  const shown = changes.slice(0, 3).map(({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
-  const more = changes.length - shown.length;
-  const ways = more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
+  const ways = firstFew(changes, MOST_NAMED, ({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
   return `${slots === 1 ? '1 slot has' : `${String(slots)} slots have`} another master than before: ${ways}.`;
-}
-
-function summary(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => `"${name}"`);
-  const more = names.length - shown.length;
-  return more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
 }

@@ -5,6 +5,7 @@ import type { NodeKey } from '../node-address.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Subscription } from '../subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health.js';
+import { sum } from '../sum.js';
 
 /** What an engine knows of itself, without asking anybody. */
 export interface EngineFacts {
@@ -85,8 +86,4 @@ export class EnginesFacts {
   #sessionsAt(node: NodeKey): SubscriberSession[] {
     return this.engines.flatMap(({ sessions }) => sessions.get(node) ?? []);
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -4,6 +4,7 @@ import type { HealthLimits } from './health-options.js';
 import type { NodeReport, Refusal } from './node-interview.js';
 import type { ProbeResult } from './probe-paths.js';
 import { reasonOf } from './reason-of.js';
+import { firstFew } from '../first-few.js';
 
 /** How many names a reason lists. */
 const NAMES_A_REASON = 5;
@@ -60,7 +61,7 @@ function clusterDown({ masters }: Evidence): string[] {
   return told.length === 0
     ? []
     : [
-        `The cluster is down (cluster_state:fail): so ${told.length === 1 ? 'says' : 'say'} ${summary(told)}.`,
+        `The cluster is down (cluster_state:fail): so ${told.length === 1 ? 'says' : 'say'} ${firstFew(told, NAMES_A_REASON, String)}.`,
       ];
 }
 
@@ -78,8 +79,10 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
   if (late.length === 0) {
     return [];
   }
-  const names = summary(
-    late.map(({ kind, name, node }) => `${KIND_WORDS[kind]} "${name}" at ${node ?? 'no node'}`),
+  const names = firstFew(
+    late,
+    NAMES_A_REASON,
+    ({ kind, name, node }) => `${KIND_WORDS[kind]} "${name}" at ${node ?? 'no node'}`,
   );
   return [`Redis has not confirmed for more than ${String(unconfirmedFor)} ms: ${names}.`];
 }
@@ -124,7 +127,7 @@ function youngGap({ found: { lastGap } }: Evidence, { maxGapAge }: HealthLimits)
   }
   const { names, reason, node, age } = lastGap;
   const where = node === null ? '' : ` at ${node}`;
-  const what = summary(names.map((name) => `"${name}"`));
+  const what = firstFew(names, NAMES_A_REASON, (name) => `"${name}"`);
   return [`A gap ended ${String(age)} ms ago (${reason}${where}): messages on ${what} may be missing.`];
 }
 
@@ -156,10 +159,4 @@ function refusedProbes({ probes }: Evidence): string[] {
   return [...probes].flatMap(([node, probe]) =>
     probe.is === 'refused' ? [`${node} refused the probe: ${probe.why}.`] : [],
   );
-}
-
-function summary(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_A_REASON);
-  const more = names.length - shown.length;
-  return more > 0 ? `${shown.join(', ')} and ${String(more)} more` : shown.join(', ');
 }
