@@ -143,7 +143,7 @@ export const METRICS: readonly MetricRow[] = [
   ),
 ];
 
-/** The one metric that is no number but a distribution, in seconds: fed by {@link HandlerTimes}. */
+/** The one metric that is no number but a distribution, in seconds: fed by `Sources`. */
 export const HANDLER_DURATION = {
   name: 'handler.duration',
   unit: 's',

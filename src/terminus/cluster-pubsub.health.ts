@@ -5,11 +5,11 @@ import { InvalidArgumentError } from '../pubsub/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
+import { sum } from '../pubsub/sum.js';
 import { connectUnused } from '../transport/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 import { WatchedChannels } from './watched-channels.js';
-import { sum } from '../pubsub/sum.js';
 
 /**
  * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at, and what it is to be judged by.
@@ -68,7 +68,7 @@ interface Verdicts<Key extends string> {
  *
  * @example
  * ```ts
- * this.health.check([() => this.#pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
+ * this.health.check([() => this.pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
  * ```
  *
  * @publicApi
