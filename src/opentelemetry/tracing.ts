@@ -12,7 +12,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { InvalidArgumentError } from '../pubsub/errors.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import type { ClusterPubSubClient } from '../transport/client.js';
 import type { ClusterPubSubContext } from '../transport/context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';

@@ -1,4 +1,4 @@
-import { deferred } from './deferred.js';
+import { deferred } from '../util/deferred.js';
 import type { ClusterPubSubError } from './errors.js';
 import { ClusterUnreachableError } from './errors.js';
 import type { Subscription } from './subscription.js';

@@ -6,12 +6,12 @@ import {
   InvalidArgumentError,
   NotAClusterError,
 } from './errors.js';
-import { firstSuccess } from './first-success.js';
+import { firstSuccess } from '../util/hedged-attempts.js';
 import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-account.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError } from './resp/reply.js';
-import { textOf } from './text-of.js';
+import { textOf } from '../util/text-of.js';
 import { readClusterSlots } from './topology-view.js';
 
 /** How long to wait for one node's answer before doing without it, in ms. */

@@ -1,6 +1,6 @@
 import type { OpenSocket } from './connection-factory.js';
 import { InvalidArgumentError } from './errors.js';
-import { Fifo } from './fifo.js';
+import { Fifo } from '../util/fifo-queue.js';
 import type { NodeKey } from './node-address.js';
 import type { Payload } from './options.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';

@@ -2,7 +2,7 @@ import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from './errors.js';
 import type { NodeAddress } from './node-address.js';
-import { textOf } from './text-of.js';
+import { textOf } from '../util/text-of.js';
 
 /** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
 export interface OpenSocket {

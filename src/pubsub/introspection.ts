@@ -8,7 +8,7 @@ import type { ChannelName, Payload, PubSubEncoding } from './options.js';
 import { PROBE_MARK } from './probe.js';
 import type { Reply } from './resp/reply.js';
 import { checkName } from './subscribe-arguments.js';
-import { sum } from './sum.js';
+import { sum } from '../util/sum.js';
 
 /**
  * Which answer of a question to all nodes is wanted.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { channelKey } from './channel-key.js';
-import { Generations } from './generations.js';
+import { Generations } from '../util/generational-cache.js';
 import { Lane } from './lane.js';
 import type { ChannelName } from './options.js';
 import type { PublishCommand } from './publication.js';

@@ -1,4 +1,4 @@
-import { spells } from './bytes.js';
+import { spells } from '../util/bytes.js';
 import { keyOfBytes, type ChannelKey } from './channel-key.js';
 
 /** The name of a channel as it stands in a buffer. Most messages come to the same channel as the one before. */

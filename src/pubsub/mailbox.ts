@@ -9,7 +9,7 @@ import { confirmationMessage, dataMessage, isConfirmation } from './message-shap
 import type { NodeReference } from './node-address.js';
 import type { ChannelName, PubSubEncoding, PubSubOptions } from './options.js';
 import { OverflowReport } from './overflow-report.js';
-import { isPromiseLike } from './promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import type { Subscription } from './subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */

@@ -1,4 +1,4 @@
-import { Fifo } from './fifo.js';
+import { Fifo } from '../util/fifo-queue.js';
 import { LONGEST_TIMER } from './limits.js';
 import type { BufferPolicy } from './options.js';
 

@@ -5,14 +5,14 @@ import {
   InvalidArgumentError,
   UnknownNodeError,
 } from './errors.js';
-import { firstSuccess } from './first-success.js';
+import { firstSuccess } from '../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.js';
 import type { Payload } from './options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
-import { textOf } from './text-of.js';
+import { textOf } from '../util/text-of.js';
 import { PATIENCE } from './cluster-survey.js';
 
 /** All nodes, one role of them, or those that are named. Each that is named has to answer. */

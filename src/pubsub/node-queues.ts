@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from './backoff.js';
+import { backoffDelay, pause } from '../util/backoff.js';
 import { ClosedError, QueueFullError } from './errors.js';
 import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { channelKey, slotOf, type ChannelKey } from './channel-key.js';
-import { deferred, type Deferred } from './deferred.js';
+import { deferred, type Deferred } from '../util/deferred.js';
 import { PublishError } from './errors.js';
 import type { Metrics } from './metrics.js';
 import type { NodeKey } from './node-address.js';

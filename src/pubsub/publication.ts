@@ -7,7 +7,7 @@ import type { NodeKey } from './node-address.js';
 import type { ConnectionLostError } from './resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
 import type { OutgoingPayload } from './stamp.js';
-import { textOf } from './text-of.js';
+import { textOf } from '../util/text-of.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 

@@ -1,7 +1,7 @@
 import { awaitConfirmation } from './await-confirmation.js';
 import type { ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
-import { deferred } from './deferred.js';
+import { deferred } from '../util/deferred.js';
 import {
   ClosedError,
   CommandRefusedError,

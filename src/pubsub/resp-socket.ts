@@ -6,7 +6,7 @@ import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
 import type { MessageSink } from './resp/message-frame.js';
 import type { Reply } from './resp/reply.js';
-import { textOf } from './text-of.js';
+import { textOf } from '../util/text-of.js';
 
 /**
  * - `lost`: closed or reset by the other side, or broken

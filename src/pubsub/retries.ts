@@ -1,4 +1,4 @@
-import { backoffDelay } from './backoff.js';
+import { backoffDelay } from '../util/backoff.js';
 import type { NodeKey } from './node-address.js';
 import type { Subscription } from './subscription.js';
 

@@ -1,5 +1,5 @@
-import { Fifo } from './fifo.js';
-import { Generations } from './generations.js';
+import { Fifo } from '../util/fifo-queue.js';
+import { Generations } from '../util/generational-cache.js';
 import { HeldBack } from './held-back.js';
 
 /** Messages that did not come. */

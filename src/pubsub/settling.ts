@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from './backoff.js';
+import { backoffDelay, pause } from '../util/backoff.js';
 import { ClosedError, QueueFullError } from './errors.js';
 import { Hold } from './hold.js';
 import type { Lane } from './lane.js';

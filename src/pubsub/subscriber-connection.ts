@@ -1,7 +1,7 @@
 import { bytesOfKey, keyOfBytes, type ChannelKey } from './channel-key.js';
 import type { OpenSocket } from './connection-factory.js';
-import { deferred, type Deferred } from './deferred.js';
-import { Fifo } from './fifo.js';
+import { deferred, type Deferred } from '../util/deferred.js';
+import { Fifo } from '../util/fifo-queue.js';
 import type { NodeKey } from './node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';

@@ -1,4 +1,4 @@
-import { backoffDelay, pause } from './backoff.js';
+import { backoffDelay, pause } from '../util/backoff.js';
 import type { ChannelKey } from './channel-key.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { parseNodeKey, type NodeKey } from './node-address.js';

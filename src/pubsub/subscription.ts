@@ -1,5 +1,5 @@
 import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './channel-key.js';
-import type { Deferred } from './deferred.js';
+import type { Deferred } from '../util/deferred.js';
 import type { Arrival, Handover } from './handover.js';
 import type { Gap, MessageHandler, SubscriptionKindName } from './message.js';
 import type { NodeKey } from './node-address.js';

@@ -1,4 +1,4 @@
-import { backoffDelay, pause } from './backoff.js';
+import { backoffDelay, pause } from '../util/backoff.js';
 import { ClusterSurvey, isFinal, PATIENCE } from './cluster-survey.js';
 import { ClusterUnreachableError } from './errors.js';
 import { LONGEST_TIMER } from './limits.js';
@@ -8,9 +8,9 @@ import type { NodeKey } from './node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
-import { SharedQuestion } from './shared-question.js';
-import { Spaced } from './spaced.js';
-import { textOf } from './text-of.js';
+import { SharedQuestion } from '../util/single-flight.js';
+import { Spaced } from '../util/throttle.js';
+import { textOf } from '../util/text-of.js';
 import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js';
 import {
   changesBetween,

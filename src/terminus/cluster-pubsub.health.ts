@@ -5,7 +5,7 @@ import { InvalidArgumentError } from '../pubsub/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
-import { sum } from '../pubsub/sum.js';
+import { sum } from '../util/sum.js';
 import { connectUnused } from '../transport/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';

@@ -1,5 +1,5 @@
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
-import { isSameList } from '../pubsub/same-list.js';
+import { isSameList } from '../util/same-list.js';
 import type { LivePart } from '../transport/live-parts.js';
 
 /** What may be asked for. */

@@ -1,4 +1,4 @@
-import { Generations } from '../pubsub/generations.js';
+import { Generations } from '../util/generational-cache.js';
 import type { ReplyAddress } from './replies.js';
 import { SeenIds } from './seen-ids.js';
 import type { ServerRequest } from './server-request.js';

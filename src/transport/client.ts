@@ -13,7 +13,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { Emission } from './emission.js';
-import { errorText } from './error-text.js';
+import { errorText } from '../util/error-text.js';
 import { NotConnectedError } from './errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 import { MalformedLog } from './malformed-log.js';
@@ -24,7 +24,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './options.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';
 import { readReply } from './read-reply.js';

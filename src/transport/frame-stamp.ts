@@ -1,4 +1,4 @@
-import { isAt } from '../pubsub/bytes.js';
+import { isAt } from '../util/bytes.js';
 import {
   isWithPlace,
   LONGEST_STAMP,

@@ -1,5 +1,5 @@
-import { isAt } from '../pubsub/bytes.js';
-import { Generations } from '../pubsub/generations.js';
+import { isAt } from '../util/bytes.js';
+import { Generations } from '../util/generational-cache.js';
 import { LONGEST_STAMP } from '../pubsub/stamp.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './wire-fields.js';
 

@@ -1,4 +1,4 @@
-import { isSameList } from '../pubsub/same-list.js';
+import { isSameList } from '../util/same-list.js';
 import { isSameCluster } from '../pubsub/seeds.js';
 import type { Engine } from './engine-events.js';
 import type { ResolvedOptions } from './options.js';

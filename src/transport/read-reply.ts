@@ -2,7 +2,7 @@ import type { ProducerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/message.js';
 import type { Inbox } from './inboxes.js';
 import type { MalformedLog } from './malformed-log.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import type { Reply, Requests } from './requests.js';
 import { decodeFrame } from './wire.js';
 

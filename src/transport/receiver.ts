@@ -10,7 +10,7 @@ import { EventRun } from './event-run.js';
 import type { Handlings } from './handlings.js';
 import type { MalformedLog } from './malformed-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import type { ServerLane } from './server-lanes.js';
 import { type RequestId, ServerRequest } from './server-request.js';

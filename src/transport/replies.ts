@@ -2,7 +2,7 @@ import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microser
 import type { PublishCommand, PublishObserver } from '../pubsub/publication.js';
 import type { Engine } from './engine-events.js';
 import type { FrameOptions } from './options.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import { assertWithin, encodeWithin } from './outgoing.js';
 import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire.js';
 import type { WireFields } from './wire-fields.js';

@@ -1,6 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../pubsub/publication.js';
-import { isPromiseLike } from '../pubsub/promise-like.js';
+import { isPromiseLike } from '../util/promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import type { EncodedFrame } from './wire.js';
 

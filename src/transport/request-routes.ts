@@ -1,4 +1,4 @@
-import { Generations } from '../pubsub/generations.js';
+import { Generations } from '../util/generational-cache.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestLane } from './request-call.js';

@@ -10,7 +10,7 @@ import {
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/errors.js';
-import { textOf } from '../pubsub/text-of.js';
+import { textOf } from '../util/text-of.js';
 import { ActiveWork } from './active-work.js';
 import { ChannelNames, isReserved } from './channels.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
@@ -21,7 +21,7 @@ import {
   EngineEvents,
 } from './engine-events.js';
 import { NotConnectedError } from './errors.js';
-import { errorStack, errorText } from './error-text.js';
+import { errorStack, errorText } from '../util/error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './handlings.js';
@@ -36,7 +36,7 @@ import {
   resolveOptions,
 } from './options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { withinMs } from './within-ms.js';
+import { withinMs } from '../util/within-ms.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { Receiver } from './receiver.js';
 import { Replies } from './replies.js';

@@ -5,7 +5,7 @@ import type { NodeKey } from '../node-address.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Subscription } from '../subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health.js';
-import { sum } from '../sum.js';
+import { sum } from '../../util/sum.js';
 
 /** What an engine knows of itself, without asking anybody. */
 export interface EngineFacts {

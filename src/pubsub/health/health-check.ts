@@ -1,12 +1,12 @@
 import { channelKey, distinctName } from '../channel-key.js';
-import { Deadline } from '../deadline.js';
+import { Deadline } from '../../util/deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../errors.js';
 import type { NodeKey } from '../node-address.js';
 import type { NodeConnections } from '../node-connections.js';
 import type { NodesWithoutSlots } from '../nodes-without-slots.js';
 import type { ChannelName } from '../options.js';
-import { isSameList } from '../same-list.js';
-import { textOf } from '../text-of.js';
+import { isSameList } from '../../util/same-list.js';
+import { textOf } from '../../util/text-of.js';
 import type { Topology } from '../topology.js';
 import { countNames } from './count-names.js';
 import { EnginesFacts, type EngineFacts } from './engine-facts.js';

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../errors.js';
 import { LONGEST_TIMER } from '../limits.js';
 import type { ChannelName } from '../options.js';
 import { checkName } from '../subscribe-arguments.js';
-import { textOf } from '../text-of.js';
+import { textOf } from '../../util/text-of.js';
 import type { PubSubHealthOptions } from './health.js';
 
 export const HEALTH_DEFAULTS = {

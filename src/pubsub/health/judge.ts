@@ -3,8 +3,8 @@ import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from '
 import type { HealthLimits } from './health-options.js';
 import type { NodeReport, Refusal } from './node-interview.js';
 import type { ProbeResult } from './probe-paths.js';
-import { reasonOf } from './reason-of.js';
-import { firstFew } from '../first-few.js';
+import { reasonOf } from '../../util/reason-of.js';
+import { firstFew } from '../../util/first-few.js';
 
 /** How many names a reason lists. */
 const NAMES_A_REASON = 5;

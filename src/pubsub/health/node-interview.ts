@@ -4,8 +4,8 @@ import type { NodeKey } from '../node-address.js';
 import type { ChannelName, Payload } from '../options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
-import type { Deadline } from '../deadline.js';
-import { reasonOf } from './reason-of.js';
+import type { Deadline } from '../../util/deadline.js';
+import { reasonOf } from '../../util/reason-of.js';
 
 /** How many names one command carries at most: answers that come in one read are cheaper than long ones. */
 const NAMES_A_COMMAND = 1_000;

@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from '../backoff.js';
+import { backoffDelay, pause } from '../../util/backoff.js';
 import type { ConnectionFactory } from '../connection-factory.js';
-import type { Deadline } from '../deadline.js';
+import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../errors.js';
 import { parseNodeKey, type NodeKey } from '../node-address.js';
 import { isRefusal, passes, Probe, type ProbeSurroundings } from '../probe.js';
 import { SubscriberConnection } from '../subscriber-connection.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Topology } from '../topology.js';
-import { reasonOf } from './reason-of.js';
+import { reasonOf } from '../../util/reason-of.js';
 
 /** How long a connection of our own is kept after the last probe, in ms. */
 const KEPT_FOR = 60_000;

@@ -1,4 +1,4 @@
-import { isAt } from '../bytes.js';
+import { isAt } from '../../util/bytes.js';
 
 /** Which of the two kinds of frames that name a channel and bring a message. */
 export type MessageFrameType = 'message' | 'smessage';

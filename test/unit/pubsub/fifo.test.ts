@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Fifo } from '../../../src/pubsub/fifo.js';
+import { Fifo } from '../../../src/util/fifo-queue.js';
 
 describe('Fifo', () => {
   it('gives items back in the order they came, however pushes and shifts mix', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { deferred, type Deferred } from '../../../src/pubsub/deferred.js';
-import { firstSuccess } from '../../../src/pubsub/first-success.js';
+import { deferred, type Deferred } from '../../../src/util/deferred.js';
+import { firstSuccess } from '../../../src/util/hedged-attempts.js';
 
 const PATIENCE = 200;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Generations } from '../../../src/pubsub/generations.js';
+import { Generations } from '../../../src/util/generational-cache.js';
 
 function filled(
   size: number,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { deferred, type Deferred } from '../../../src/pubsub/deferred.js';
-import { SharedQuestion } from '../../../src/pubsub/shared-question.js';
+import { deferred, type Deferred } from '../../../src/util/deferred.js';
+import { SharedQuestion } from '../../../src/util/single-flight.js';
 
 describe('SharedQuestion', () => {
   let asked: Deferred<undefined>[];

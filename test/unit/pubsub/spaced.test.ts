@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Spaced } from '../../../src/pubsub/spaced.js';
+import { Spaced } from '../../../src/util/throttle.js';
 
 const SPACING = 50;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
-import { deferred } from '../../../src/pubsub/deferred.js';
+import { deferred } from '../../../src/util/deferred.js';
 import { EventRun } from '../../../src/transport/event-run.js';
 import { Handlings } from '../../../src/transport/handlings.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server.js';

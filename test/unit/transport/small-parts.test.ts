@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { deferred } from '../../../src/pubsub/deferred.js';
+import { deferred } from '../../../src/util/deferred.js';
 import { errorForAsker } from '../../../src/transport/error-for-asker.js';
-import { errorText } from '../../../src/transport/error-text.js';
+import { errorText } from '../../../src/util/error-text.js';
 import { MalformedLog } from '../../../src/transport/malformed-log.js';
 import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server.js';

@@ -1,4 +1,4 @@
-import { textOf } from '../text-of.js';
+import { textOf } from './text-of.js';
 
 /** What an error says, to be put into a sentence. */
 export function reasonOf(error: unknown): string {
