@@ -1,4 +1,4 @@
-import type { PubSubMetrics } from '../pubsub/metrics.js';
+import type { PubSubMetrics } from '../pubsub/common/metrics.js';
 import { DURATION_BOUNDS } from '../transport/duration-histogram.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
 

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { ClosedError, InvalidArgumentError } from '../pubsub/errors.js';
-import type { PubSubMetrics } from '../pubsub/metrics.js';
+import { ClosedError, InvalidArgumentError } from '../pubsub/common/errors.js';
+import type { PubSubMetrics } from '../pubsub/common/metrics.js';
 import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
 import type { MetricRow, Reading } from './metric-table.js';

@@ -11,7 +11,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import { InvalidArgumentError } from '../pubsub/errors.js';
+import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { ClusterPubSubClient } from '../transport/client.js';
 import type { ClusterPubSubContext } from '../transport/context.js';

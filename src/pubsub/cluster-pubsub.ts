@@ -1,13 +1,13 @@
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
-import { slotOf } from './channel-key.js';
+import { slotOf } from './common/channel-name.js';
 import { Engine, type EngineWiring } from './engine.js';
-import type { ClusterPubSubError } from './errors.js';
-import { InvalidArgumentError } from './errors.js';
+import type { ClusterPubSubError } from './common/errors.js';
+import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { FactsOfEngine } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
-import { checkOptions } from './limits.js';
+import { checkOptions } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
 import type {
   Encoded,
@@ -17,9 +17,9 @@ import type {
   PubSubMessage,
   PubSubStatus,
   SubscriptionKindName,
-} from './message.js';
-import type { PubSubMetrics } from './metrics.js';
-import { readNodeReference } from './node-address.js';
+} from './common/messages.js';
+import type { PubSubMetrics } from './common/metrics.js';
+import { readNodeReference } from './common/node-address.js';
 import { assertNodes } from './node-questions.js';
 import type {
   ChannelName,
@@ -27,7 +27,7 @@ import type {
   Payload,
   PubSubEncoding,
   PubSubOptions,
-} from './options.js';
+} from './common/options.js';
 import {
   checkPublishOptions,
   type PublishCommand,
@@ -41,7 +41,7 @@ import {
   type SubscribeArgument,
   type SubscribeArguments,
 } from './subscribe-arguments.js';
-import { isSharded, KINDS } from './subscription-kind.js';
+import { isSharded, KINDS } from './common/subscription-type.js';
 
 /**
  * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a

@@ -5,10 +5,10 @@ import {
   ClusterUnreachableError,
   InvalidArgumentError,
   NotAClusterError,
-} from './errors.js';
+} from './common/errors.js';
 import { firstSuccess } from '../util/hedged-attempts.js';
 import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-account.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { RedisReplyError } from './resp/reply.js';
 import { textOf } from '../util/text-of.js';

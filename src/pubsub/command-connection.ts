@@ -1,8 +1,8 @@
 import type { OpenSocket } from './connection-factory.js';
-import { InvalidArgumentError } from './errors.js';
+import { InvalidArgumentError } from './common/errors.js';
 import { Fifo } from '../util/fifo-queue.js';
-import type { NodeKey } from './node-address.js';
-import type { Payload } from './options.js';
+import type { NodeKey } from './common/node-address.js';
+import type { Payload } from './common/options.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { encodeHead, type CommandHead } from './resp/command-head.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';

@@ -1,7 +1,7 @@
 import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
-import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from './errors.js';
-import type { NodeAddress } from './node-address.js';
+import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from './common/errors.js';
+import type { NodeAddress } from './common/node-address.js';
 import { textOf } from '../util/text-of.js';
 
 /** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */

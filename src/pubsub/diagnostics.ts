@@ -1,8 +1,8 @@
 import type { ClusterPubSub } from './cluster-pubsub.js';
-import { diagnosticChannel, type DiagnosticChannel } from './diagnostic-channel.js';
-import type { ClusterPubSubError } from './errors.js';
-import type { Gap, Loss, Moved, PubSubStatus } from './message.js';
-import type { ChannelName, PubSubEncoding } from './options.js';
+import { diagnosticChannel, type DiagnosticChannel } from './common/diagnostics-channels.js';
+import type { ClusterPubSubError } from './common/errors.js';
+import type { Gap, Loss, Moved, PubSubStatus } from './common/messages.js';
+import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { PublishCommand } from './publication.js';
 
 interface OfEngine {

@@ -1,5 +1,5 @@
 import { Handover, type Arrival } from './handover.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { Subscription } from './subscription.js';
 
 /**

@@ -1,8 +1,8 @@
 import type { Arrival } from './handover.js';
-import type { Gap } from './message.js';
-import type { Metrics } from './metrics.js';
+import type { Gap } from './common/messages.js';
+import type { Metrics } from './common/metrics.js';
 import { MissingReports } from './missing-report.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import { RecentArrivals } from './recent-arrivals.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 import type { StampCodec } from './stamp.js';

@@ -1,6 +1,6 @@
 export * from './cluster-pubsub.js';
 export type { EngineDiagnostics } from './diagnostics.js';
-export * from './errors.js';
+export * from './common/errors.js';
 export type {
   ActiveChannels,
   LastGap,
@@ -12,7 +12,7 @@ export type {
 } from './health/health.js';
 export type { Answer, IntrospectionOptions } from './introspection.js';
 export type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
-export type * from './message.js';
+export type * from './common/messages.js';
 export type {
   BufferPolicy,
   ChannelName,
@@ -22,9 +22,9 @@ export type {
   Payload,
   PubSubEncoding,
   PubSubOptions,
-} from './options.js';
-export type { PubSubMetrics } from './metrics.js';
-export type { NodeAddress, NodeReference } from './node-address.js';
+} from './common/options.js';
+export type { PubSubMetrics } from './common/metrics.js';
+export type { NodeAddress, NodeReference } from './common/node-address.js';
 export type { NodeSelection } from './node-questions.js';
 export type { PublishOptions } from './publication.js';
 export type {

@@ -1,10 +1,10 @@
-import { bytesOfKey, keyOfBytes, type ChannelKey } from './channel-key.js';
-import { InvalidArgumentError } from './errors.js';
-import { checkOptions, checkSwitch } from './limits.js';
-import type { Encoded } from './message.js';
-import type { NodeKey } from './node-address.js';
+import { bytesOfKey, keyOfBytes, type ChannelKey } from './common/channel-name.js';
+import { InvalidArgumentError } from './common/errors.js';
+import { checkOptions, checkSwitch } from './common/validation.js';
+import type { Encoded } from './common/messages.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeQuestions, NodeSelection } from './node-questions.js';
-import type { ChannelName, Payload, PubSubEncoding } from './options.js';
+import type { ChannelName, Payload, PubSubEncoding } from './common/options.js';
 import { PROBE_MARK } from './probe.js';
 import type { Reply } from './resp/reply.js';
 import { checkName } from './subscribe-arguments.js';

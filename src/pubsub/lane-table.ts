@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey } from './channel-key.js';
+import { channelKey } from './common/channel-name.js';
 import { Generations } from '../util/generational-cache.js';
 import { Lane } from './lane.js';
-import type { ChannelName } from './options.js';
+import type { ChannelName } from './common/options.js';
 import type { PublishCommand } from './publication.js';
 
 /** How many lanes of each way are remembered at least; a sequence that was forgotten starts anew. */

@@ -1,7 +1,7 @@
-import type { Gap, Loss, SubscriptionKindName } from './message.js';
-import type { ChannelName } from './options.js';
+import type { Gap, Loss, SubscriptionKindName } from './common/messages.js';
+import type { ChannelName } from './common/options.js';
 import type { Subscription } from './subscription.js';
-import { KINDS } from './subscription-kind.js';
+import { KINDS } from './common/subscription-type.js';
 
 /** When, where and why a subscription stopped to stand. */
 export type Cause = Pick<Gap, 'since' | 'node' | 'reason'>;

@@ -1,13 +1,18 @@
 import { isUtf8 } from 'node:buffer';
-import { EncodingError, HandlerError, InvalidArgumentError, type ClusterPubSubError } from './errors.js';
-import { displayName } from './channel-key.js';
-import { checkOptions, checkSwitch, readChoice } from './limits.js';
+import {
+  EncodingError,
+  HandlerError,
+  InvalidArgumentError,
+  type ClusterPubSubError,
+} from './common/errors.js';
+import { displayName } from './common/channel-name.js';
+import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
 import { Listening } from './listening.js';
-import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './message.js';
+import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './common/messages.js';
 import { MessageQueue } from './message-queue.js';
 import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
-import type { NodeReference } from './node-address.js';
-import type { ChannelName, PubSubEncoding, PubSubOptions } from './options.js';
+import type { NodeReference } from './common/node-address.js';
+import type { ChannelName, PubSubEncoding, PubSubOptions } from './common/options.js';
 import { OverflowReport } from './overflow-report.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { Subscription } from './subscription.js';

@@ -1,6 +1,6 @@
-import { displayName } from './channel-key.js';
-import type { ConfirmationMessage, DataMessage, PubSubMessage } from './message.js';
-import type { ChannelName, PubSubEncoding } from './options.js';
+import { displayName } from './common/channel-name.js';
+import type { ConfirmationMessage, DataMessage, PubSubMessage } from './common/messages.js';
+import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { Subscription } from './subscription.js';
 
 type AnyMessage = DataMessage<PubSubEncoding>;

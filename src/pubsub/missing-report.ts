@@ -1,5 +1,5 @@
-import type { Gap, SubscriptionKindName } from './message.js';
-import type { ChannelName } from './options.js';
+import type { Gap, SubscriptionKindName } from './common/messages.js';
+import type { ChannelName } from './common/options.js';
 import type { MissingReport } from './sequencer.js';
 import type { Subscription } from './subscription.js';
 

@@ -1,4 +1,4 @@
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { Reply } from './resp/reply.js';
 import { countOwned, isWhole, type TopologyView } from './topology-view.js';
 

@@ -4,12 +4,12 @@ import {
   CommandRefusedError,
   InvalidArgumentError,
   UnknownNodeError,
-} from './errors.js';
+} from './common/errors.js';
 import { firstSuccess } from '../util/hedged-attempts.js';
-import { readNodeReference, type NodeKey, type NodeReference } from './node-address.js';
+import { readNodeReference, type NodeKey, type NodeReference } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.js';
-import type { Payload } from './options.js';
+import type { Payload } from './common/options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
 import { textOf } from '../util/text-of.js';

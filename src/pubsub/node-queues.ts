@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../util/backoff.js';
-import { ClosedError, QueueFullError } from './errors.js';
-import type { NodeKey } from './node-address.js';
+import { ClosedError, QueueFullError } from './common/errors.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import type { OverflowPolicy } from './options.js';
+import type { OverflowPolicy } from './common/options.js';
 import { publishFailure, type Publication, type PublicationOwner } from './publication.js';
 import { PublicationQueue } from './publication-queue.js';
 import type { Topology } from './topology.js';

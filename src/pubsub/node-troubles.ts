@@ -1,5 +1,5 @@
-import { ClusterUnreachableError, type ClusterPubSubError } from './errors.js';
-import type { NodeKey } from './node-address.js';
+import { ClusterUnreachableError, type ClusterPubSubError } from './common/errors.js';
+import type { NodeKey } from './common/node-address.js';
 import { textOf } from '../util/text-of.js';
 
 /** How often a node's refusals are told, in ms: an ACL that was changed concerns all that stands there. */

@@ -1,7 +1,7 @@
 import type { Announcer } from './announcer.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Metrics } from './metrics.js';
-import type { ChannelName } from './options.js';
+import type { Metrics } from './common/metrics.js';
+import type { ChannelName } from './common/options.js';
 import type { PublishCommand, PublishObserver, PublishOptions } from './publication.js';
 import type { Publisher } from './publisher.js';
 import type { OutgoingPayload } from './stamp.js';

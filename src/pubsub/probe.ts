@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey, slotOf, type ChannelKey } from './channel-key.js';
+import { channelKey, slotOf, type ChannelKey } from './common/channel-name.js';
 import { deferred, type Deferred } from '../util/deferred.js';
-import { PublishError } from './errors.js';
-import type { Metrics } from './metrics.js';
-import type { NodeKey } from './node-address.js';
+import { PublishError } from './common/errors.js';
+import type { Metrics } from './common/metrics.js';
+import type { NodeKey } from './common/node-address.js';
 import type { PublishCommand } from './publication.js';
 import { ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
-import { KINDS, type SubscriptionKind } from './subscription-kind.js';
+import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
 import type { Topology } from './topology.js';
 import type { TopologyView } from './topology-view.js';
 

@@ -1,9 +1,9 @@
-import { displayName } from './channel-key.js';
+import { displayName } from './common/channel-name.js';
 import type { CommandConnection, ReplyHandler } from './command-connection.js';
-import { PublishError, type ClusterPubSubError, type PublishOutcome } from './errors.js';
+import { PublishError, type ClusterPubSubError, type PublishOutcome } from './common/errors.js';
 import type { Lane } from './lane.js';
-import { checkOptions, checkSwitch, readChoice } from './limits.js';
-import type { NodeKey } from './node-address.js';
+import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
+import type { NodeKey } from './common/node-address.js';
 import type { ConnectionLostError } from './resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
 import type { OutgoingPayload } from './stamp.js';

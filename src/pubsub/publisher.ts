@@ -5,13 +5,13 @@ import {
   QueueFullError,
   ShardedUnsupportedError,
   type ClusterPubSubError,
-} from './errors.js';
+} from './common/errors.js';
 import { LaneTable } from './lane-table.js';
-import type { Metrics } from './metrics.js';
-import type { NodeKey } from './node-address.js';
+import type { Metrics } from './common/metrics.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import { NodeQueues } from './node-queues.js';
-import type { ChannelName, OverflowPolicy, Payload } from './options.js';
+import type { ChannelName, OverflowPolicy, Payload } from './common/options.js';
 import {
   isRepeatable,
   publishFailure,

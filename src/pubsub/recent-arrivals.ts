@@ -1,5 +1,5 @@
 import type { Arrival } from './handover.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { Subscription } from './subscription.js';
 
 /** How many arrivals are remembered: a fifth of a second of 5,000 messages a second. */

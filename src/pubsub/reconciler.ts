@@ -1,5 +1,5 @@
 import { awaitConfirmation } from './await-confirmation.js';
-import type { ChannelKey } from './channel-key.js';
+import type { ChannelKey } from './common/channel-name.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { deferred } from '../util/deferred.js';
 import {
@@ -9,14 +9,14 @@ import {
   SubscriptionError,
   UnknownNodeError,
   type ClusterPubSubError,
-} from './errors.js';
+} from './common/errors.js';
 import type { Arrival } from './handover.js';
 import { Handovers } from './handovers.js';
 import { Losses, type Cause, type LossEvents } from './losses.js';
-import type { GapReason } from './message.js';
-import type { Metrics } from './metrics.js';
+import type { GapReason } from './common/messages.js';
+import type { Metrics } from './common/metrics.js';
 import { MissingNodes } from './missing-nodes.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import { NodeTroubles } from './node-troubles.js';
 import { OutageWatch } from './outage-watch.js';
 import type { ProbeSurroundings } from './probe.js';
@@ -27,7 +27,7 @@ import { Sessions } from './sessions.js';
 import { Spreads } from './spreads.js';
 import type { SubscriberSession } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription.js';
-import type { SubscriptionKind } from './subscription-kind.js';
+import type { SubscriptionKind } from './common/subscription-type.js';
 import type { Topology } from './topology.js';
 
 /** What the reconciler tells the engine. */

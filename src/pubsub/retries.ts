@@ -1,5 +1,5 @@
 import { backoffDelay } from '../util/backoff.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { Subscription } from './subscription.js';
 
 /** How long to wait before what was refused is tried again, in ms. */

@@ -1,5 +1,5 @@
 import type { ConnectionFactory } from './connection-factory.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { ProbeSurroundings } from './probe.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
 import type { Subscription } from './subscription.js';

@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../util/backoff.js';
-import { ClosedError, QueueFullError } from './errors.js';
+import { ClosedError, QueueFullError } from './common/errors.js';
 import { Hold } from './hold.js';
 import type { Lane } from './lane.js';
-import type { Moved, SlotsMoved } from './message.js';
-import type { Metrics } from './metrics.js';
-import type { NodeKey } from './node-address.js';
+import type { Moved, SlotsMoved } from './common/messages.js';
+import type { Metrics } from './common/metrics.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
-import type { OverflowPolicy } from './options.js';
+import type { OverflowPolicy } from './common/options.js';
 import { isRepeatable, type Publication, type PublicationOwner } from './publication.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';

@@ -1,6 +1,6 @@
 import type { Cause } from './losses.js';
-import type { Moved } from './message.js';
-import type { NodeKey } from './node-address.js';
+import type { Moved } from './common/messages.js';
+import type { NodeKey } from './common/node-address.js';
 import { Subscription } from './subscription.js';
 import type { Topology } from './topology.js';
 

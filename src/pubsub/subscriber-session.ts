@@ -1,13 +1,13 @@
 import { backoffDelay, pause } from '../util/backoff.js';
-import type { ChannelKey } from './channel-key.js';
+import type { ChannelKey } from './common/channel-name.js';
 import type { ConnectionFactory } from './connection-factory.js';
-import { parseNodeKey, type NodeKey } from './node-address.js';
+import { parseNodeKey, type NodeKey } from './common/node-address.js';
 import { Probe, type ProbeSurroundings } from './probe.js';
 import type { ConnectionLostError, HowConnectionEnded } from './resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import { SubscriberConnection } from './subscriber-connection.js';
 import type { Subscription } from './subscription.js';
-import { KINDS, type SubscriptionKind } from './subscription-kind.js';
+import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
 
 /** What a session tells the reconciler. */
 export interface SessionEvents {

@@ -1,11 +1,11 @@
-import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './channel-key.js';
+import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './common/channel-name.js';
 import type { Deferred } from '../util/deferred.js';
 import type { Arrival, Handover } from './handover.js';
-import type { Gap, MessageHandler, SubscriptionKindName } from './message.js';
-import type { NodeKey } from './node-address.js';
-import type { ChannelName, PubSubEncoding } from './options.js';
+import type { Gap, MessageHandler, SubscriptionKindName } from './common/messages.js';
+import type { NodeKey } from './common/node-address.js';
+import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { Sequencer } from './sequencer.js';
-import type { SubscriptionKind } from './subscription-kind.js';
+import type { SubscriptionKind } from './common/subscription-type.js';
 
 /**
  * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every

@@ -1,15 +1,15 @@
-import { channelKey } from './channel-key.js';
-import { InvalidArgumentError, ShardedUnsupportedError } from './errors.js';
+import { channelKey } from './common/channel-name.js';
+import { InvalidArgumentError, ShardedUnsupportedError } from './common/errors.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Mailbox } from './mailbox.js';
-import type { SubscriptionKindName } from './message.js';
-import type { NodeKey } from './node-address.js';
+import type { SubscriptionKindName } from './common/messages.js';
+import type { NodeKey } from './common/node-address.js';
 import { assertNodes } from './node-questions.js';
-import type { ChannelName, PubSubEncoding } from './options.js';
+import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { Reconciler } from './reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from './subscribe-arguments.js';
 import type { Request, SubscribeArgument, SubscribeOptions } from './subscribe-arguments.js';
-import type { SubscriptionKind } from './subscription-kind.js';
+import type { SubscriptionKind } from './common/subscription-type.js';
 import { Subscription, type Place, type SubscriptionTable } from './subscription.js';
 import type { Topology } from './topology.js';
 

@@ -1,6 +1,6 @@
 import type { NatMap } from 'ioredis';
-import type { SlotsMoved } from './message.js';
-import { nodeKey, parseNodeKey, type NodeKey } from './node-address.js';
+import type { SlotsMoved } from './common/messages.js';
+import { nodeKey, parseNodeKey, type NodeKey } from './common/node-address.js';
 import type { Reply } from './resp/reply.js';
 
 export const SLOT_COUNT = 16_384;

@@ -1,17 +1,17 @@
 import { backoffDelay, pause } from '../util/backoff.js';
 import { ClusterSurvey, isFinal, PATIENCE } from './cluster-survey.js';
-import { ClusterUnreachableError } from './errors.js';
-import { LONGEST_TIMER } from './limits.js';
-import type { Moved, SlotsMoved } from './message.js';
+import { ClusterUnreachableError } from './common/errors.js';
+import { LONGEST_TIMER } from './common/validation.js';
+import type { Moved, SlotsMoved } from './common/messages.js';
 import { isBelievable, type NodeAccount } from './node-account.js';
-import type { NodeKey } from './node-address.js';
+import type { NodeKey } from './common/node-address.js';
 import type { NodeConnections } from './node-connections.js';
 import type { RedisReplyError } from './resp/reply.js';
 import type { Seeds } from './seeds.js';
 import { SharedQuestion } from '../util/single-flight.js';
 import { Spaced } from '../util/throttle.js';
 import { textOf } from '../util/text-of.js';
-import { PATTERN_HOME_SLOT, type SubscriptionKind } from './subscription-kind.js';
+import { PATTERN_HOME_SLOT, type SubscriptionKind } from './common/subscription-type.js';
 import {
   changesBetween,
   countMoved,

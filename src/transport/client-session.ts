@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { PubSubMetrics } from '../pubsub/metrics.js';
+import type { PubSubMetrics } from '../pubsub/common/metrics.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import { register } from './live-parts.js';

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClosedError } from '../pubsub/errors.js';
+import { ClosedError } from '../pubsub/common/errors.js';
 import type { PublishObserver } from '../pubsub/publication.js';
 import { ChannelNames } from './channels.js';
 import { ClientSession } from './client-session.js';

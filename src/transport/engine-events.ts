@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import type { ClusterPubSubError } from '../pubsub/errors.js';
-import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/message.js';
+import type { ClusterPubSubError } from '../pubsub/common/errors.js';
+import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/common/messages.js';
 import { firstFew } from '../util/first-few.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { StatusLog } from './status-log.js';

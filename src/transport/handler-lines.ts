@@ -1,4 +1,4 @@
-import { slotOf } from '../pubsub/channel-key.js';
+import { slotOf } from '../pubsub/common/channel-name.js';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';

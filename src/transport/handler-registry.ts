@@ -1,5 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { InvalidArgumentError } from '../pubsub/errors.js';
+import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import { parsePattern, type ParsedPattern } from './channels.js';
 import type { PubSubMode } from './options.js';
 

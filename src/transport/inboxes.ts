@@ -1,5 +1,5 @@
 import { Generations } from '../util/generational-cache.js';
-import type { DataMessage, Gap, Loss } from '../pubsub/message.js';
+import type { DataMessage, Gap, Loss } from '../pubsub/common/messages.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import type { RequestCall } from './request-call.js';

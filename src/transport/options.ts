@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import type { Deserializer, Serializer } from '@nestjs/microservices';
-import { InvalidArgumentError } from '../pubsub/errors.js';
-import { readLimits, readOverflowPolicy } from '../pubsub/limits.js';
-import type { ClusterConnectionOptions } from '../pubsub/options.js';
+import { InvalidArgumentError } from '../pubsub/common/errors.js';
+import { readLimits, readOverflowPolicy } from '../pubsub/common/validation.js';
+import type { ClusterConnectionOptions } from '../pubsub/common/options.js';
 import { readSeeds } from '../pubsub/seeds.js';
 
 /** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */

@@ -1,5 +1,5 @@
 import type { ProducerDeserializer } from '@nestjs/microservices';
-import type { DataMessage } from '../pubsub/message.js';
+import type { DataMessage } from '../pubsub/common/messages.js';
 import type { Inbox } from './inboxes.js';
 import type { MalformedLog } from './malformed-log.js';
 import { isPromiseLike } from '../util/promise-like.js';

@@ -1,5 +1,5 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
-import type { DataMessage } from '../pubsub/message.js';
+import type { DataMessage } from '../pubsub/common/messages.js';
 import type { ActiveWork } from './active-work.js';
 import { type Asker, Askers } from './askers.js';
 import { type ChannelNames, isInbox, isReserved } from './channels.js';

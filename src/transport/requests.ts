@@ -1,6 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
-import { GapError } from '../pubsub/errors.js';
-import type { DataMessage } from '../pubsub/message.js';
+import { GapError } from '../pubsub/common/errors.js';
+import type { DataMessage } from '../pubsub/common/messages.js';
 import type { ChannelNames } from './channels.js';
 import { NO_MESSAGE_HANDLER } from './constants.js';
 import { Deadlines } from './deadlines.js';

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { InvalidArgumentError } from '../pubsub/errors.js';
+import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import { isReserved } from './channels.js';
 
 /**

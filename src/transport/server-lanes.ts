@@ -1,5 +1,5 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { SubscriptionKindName } from '../pubsub/message.js';
+import type { SubscriptionKindName } from '../pubsub/common/messages.js';
 import type { ChannelNames } from './channels.js';
 import type { HandlerEntry } from './handler-registry.js';
 

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/errors.js';
+import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/common/errors.js';
 import { textOf } from '../util/text-of.js';
 import { ActiveWork } from './active-work.js';
 import { ChannelNames, isReserved } from './channels.js';

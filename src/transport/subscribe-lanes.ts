@@ -1,4 +1,4 @@
-import type { MessageHandler } from '../pubsub/message.js';
+import type { MessageHandler } from '../pubsub/common/messages.js';
 import type { Engine } from './engine-events.js';
 import type { Receiver } from './receiver.js';
 import type { ServerLane } from './server-lanes.js';

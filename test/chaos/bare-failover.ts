@@ -1,7 +1,7 @@
 // What a planned failover does to shard channels, without any client of ours: npx tsx test/chaos/bare-failover.ts
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { slotOf } from '../../src/pubsub/channel-key.js';
+import { slotOf } from '../../src/pubsub/common/channel-name.js';
 import { startLocalCluster } from '../../src/testing/index.js';
 
 const rate = 5_000;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSub, ClusterPubSubClient, ClusterPubSubServer } from '../../src/index.js';
-import { slotOf } from '../../src/pubsub/channel-key.js';
+import { slotOf } from '../../src/pubsub/common/channel-name.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '10' } } });

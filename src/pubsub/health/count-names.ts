@@ -1,4 +1,4 @@
-import { distinctName, keyOfBytes } from '../channel-key.js';
+import { distinctName, keyOfBytes } from '../common/channel-name.js';
 import { PROBE_MARK } from '../probe.js';
 import type { ActiveChannels } from './health.js';
 

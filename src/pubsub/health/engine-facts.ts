@@ -1,7 +1,7 @@
-import { displayName } from '../channel-key.js';
+import { displayName } from '../common/channel-name.js';
 import type { RememberedGap } from '../announcer.js';
-import type { PubSubStatus } from '../message.js';
-import type { NodeKey } from '../node-address.js';
+import type { PubSubStatus } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Subscription } from '../subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health.js';

@@ -1,10 +1,10 @@
-import { channelKey, distinctName } from '../channel-key.js';
+import { channelKey, distinctName } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
-import { ClusterPubSubError, ClusterUnreachableError } from '../errors.js';
-import type { NodeKey } from '../node-address.js';
+import { ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { NodeConnections } from '../node-connections.js';
 import type { NodesWithoutSlots } from '../nodes-without-slots.js';
-import type { ChannelName } from '../options.js';
+import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/same-list.js';
 import { textOf } from '../../util/text-of.js';
 import type { Topology } from '../topology.js';

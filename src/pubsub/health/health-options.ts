@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from '../errors.js';
-import { LONGEST_TIMER } from '../limits.js';
-import type { ChannelName } from '../options.js';
+import { InvalidArgumentError } from '../common/errors.js';
+import { LONGEST_TIMER } from '../common/validation.js';
+import type { ChannelName } from '../common/options.js';
 import { checkName } from '../subscribe-arguments.js';
 import { textOf } from '../../util/text-of.js';
 import type { PubSubHealthOptions } from './health.js';

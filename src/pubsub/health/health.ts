@@ -1,5 +1,5 @@
-import type { Gap, PubSubStatus, SubscriptionKindName } from '../message.js';
-import type { ChannelName } from '../options.js';
+import type { Gap, PubSubStatus, SubscriptionKindName } from '../common/messages.js';
+import type { ChannelName } from '../common/options.js';
 
 /**
  * - `up`: all that was asked for holds

@@ -1,4 +1,4 @@
-import type { NodeKey } from '../node-address.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from './health.js';
 import type { HealthLimits } from './health-options.js';
 import type { NodeReport, Refusal } from './node-interview.js';

@@ -1,7 +1,7 @@
 import type { CommandConnection } from '../command-connection.js';
 import { readClusterInfo } from '../node-account.js';
-import type { NodeKey } from '../node-address.js';
-import type { ChannelName, Payload } from '../options.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { ChannelName, Payload } from '../common/options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';

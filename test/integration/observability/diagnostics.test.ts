@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ReadPacket } from '@nestjs/microservices';
 import { firstValueFrom, interval, lastValueFrom, map, take } from 'rxjs';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import {

@@ -3,7 +3,7 @@ import { Controller, Logger, type LoggerService } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { NestFactory } from '@nestjs/core';
 import { Module } from '@nestjs/common';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSubServer } from '../../../src/transport/index.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { addHandlers, Harness, listen } from '../transport/harness.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Cluster } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub, DataMessage } from '../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';

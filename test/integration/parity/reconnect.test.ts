@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub, PubSubMessage } from '../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';

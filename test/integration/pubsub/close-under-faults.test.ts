@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { plainConnections, unique } from './harness.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
-import { nodeKey, type NodeKey } from '../../../src/pubsub/node-address.js';
-import { newMetrics } from '../../../src/pubsub/metrics.js';
+import { nodeKey, type NodeKey } from '../../../src/pubsub/common/node-address.js';
+import { newMetrics } from '../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../src/pubsub/reconciler.js';
 import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription.js';
-import { KINDS } from '../../../src/pubsub/subscription-kind.js';
+import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import type { Topology } from '../../../src/pubsub/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';

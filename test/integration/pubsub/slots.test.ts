@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { engines, plainConnections, unique } from './harness.js';
 

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from 'ioredis';
 import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
-import type { NodeKey } from '../../../src/pubsub/node-address.js';
+import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { type SessionEvents, SubscriberSession } from '../../../src/pubsub/subscriber-session.js';
 import { Subscription } from '../../../src/pubsub/subscription.js';
-import { KINDS } from '../../../src/pubsub/subscription-kind.js';
+import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import { startLocalRedis, type LocalRedis } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Redis } from 'ioredis';
 import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
 import type { Moved } from '../../../src/pubsub/index.js';
-import { nodeKey } from '../../../src/pubsub/node-address.js';
+import { nodeKey } from '../../../src/pubsub/common/node-address.js';
 import { NodeConnections } from '../../../src/pubsub/node-connections.js';
 import { readSeeds } from '../../../src/pubsub/seeds.js';
 import { Topology } from '../../../src/pubsub/topology.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { METRICS, type Reading } from '../../../src/observe/metric-table.js';
-import { newMetrics, type PubSubMetrics } from '../../../src/pubsub/metrics.js';
+import { newMetrics, type PubSubMetrics } from '../../../src/pubsub/common/metrics.js';
 import type {
   ClusterPubSubClientMetrics,
   ClusterPubSubServerMetrics,

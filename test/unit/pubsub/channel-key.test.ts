@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { bytesOfKey, channelKey, keyOfBytes, slotOf } from '../../../src/pubsub/channel-key.js';
+import { bytesOfKey, channelKey, keyOfBytes, slotOf } from '../../../src/pubsub/common/channel-name.js';
 
 describe('channelKey', () => {
   it.each(['news', 'žluťoučký 🐎', '', 'a\u0000b', 'a\nb'])('gives the bytes of %j back', (name) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import * as errors from '../../../src/pubsub/errors.js';
+import * as errors from '../../../src/pubsub/common/errors.js';
 
 describe('errors', () => {
   const all: errors.ClusterPubSubError[] = [

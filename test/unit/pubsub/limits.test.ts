@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readLimits, type Limits } from '../../../src/pubsub/limits.js';
+import { readLimits, type Limits } from '../../../src/pubsub/common/validation.js';
 
 describe('readLimits', () => {
   it('fills in the defaults', () => {

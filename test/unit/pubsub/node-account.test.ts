@@ -5,7 +5,7 @@ import {
   readClusterInfo,
   type NodeAccount,
 } from '../../../src/pubsub/node-account.js';
-import type { NodeKey } from '../../../src/pubsub/node-address.js';
+import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { readClusterSlots } from '../../../src/pubsub/topology-view.js';
 
 describe('readClusterInfo', () => {

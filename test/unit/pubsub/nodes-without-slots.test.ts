@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NatMap } from 'ioredis';
-import type { NodeKey } from '../../../src/pubsub/node-address.js';
+import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { readClusterNodes } from '../../../src/pubsub/nodes-without-slots.js';
 
 /** The answer to CLUSTER NODES of whoever is `myself`, read by one who knows `known`. */

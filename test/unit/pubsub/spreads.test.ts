@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Cause } from '../../../src/pubsub/losses.js';
-import type { NodeKey } from '../../../src/pubsub/node-address.js';
+import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { Spreads } from '../../../src/pubsub/spreads.js';
 import { Subscription } from '../../../src/pubsub/subscription.js';
-import { KINDS } from '../../../src/pubsub/subscription-kind.js';
+import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import type { Topology } from '../../../src/pubsub/topology.js';
 
 const [A, B, C, A2] = ['a:1', 'b:1', 'c:1', 'a2:1'] as [NodeKey, NodeKey, NodeKey, NodeKey];

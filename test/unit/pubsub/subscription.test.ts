@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { channelKey } from '../../../src/pubsub/channel-key.js';
-import type { SubscriptionKindName } from '../../../src/pubsub/message.js';
-import { KINDS } from '../../../src/pubsub/subscription-kind.js';
+import { channelKey } from '../../../src/pubsub/common/channel-name.js';
+import type { SubscriptionKindName } from '../../../src/pubsub/common/messages.js';
+import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription.js';
 
 describe('SubscriptionTable', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { NodeKey } from '../../../src/pubsub/node-address.js';
+import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import type { Reply } from '../../../src/pubsub/resp/reply.js';
 import {
   changesBetween,

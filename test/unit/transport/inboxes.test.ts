@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { slotOf } from '../../../src/pubsub/channel-key.js';
+import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../src/transport/channels.js';
 import type { Engine } from '../../../src/transport/engine-events.js';
 import { Inboxes } from '../../../src/transport/inboxes.js';

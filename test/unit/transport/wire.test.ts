@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ClusterPubSubError } from '../../../src/pubsub/errors.js';
+import { ClusterPubSubError } from '../../../src/pubsub/common/errors.js';
 import {
   decodeFrame,
   encodeFrame,

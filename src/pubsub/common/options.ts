@@ -1,5 +1,5 @@
 import type { Cluster, ClusterNode, ClusterOptions } from 'ioredis';
-import type { DataMessage, PubSubMessage } from './message.js';
+import type { DataMessage, PubSubMessage } from './messages.js';
 import type { NodeReference } from './node-address.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { ConfirmationType, DataMessageType, SubscriptionKindName } from './message.js';
+import type { ConfirmationType, DataMessageType, SubscriptionKindName } from './messages.js';
 
 /** What Redis calls the commands and messages of one kind of subscription. */
 export interface SubscriptionKind {
