@@ -4,7 +4,7 @@ import type { Payload } from './common/options.js';
 import type { CommandHead } from './resp/command-head.js';
 import { CommandWriter } from './resp/command-writer.js';
 import { RespDecoder } from './resp/decoder.js';
-import type { MessageSink } from './resp/message-frame.js';
+import type { MessageSink } from './resp/message-parser.js';
 import type { Reply } from './resp/reply.js';
 import { textOf } from '../util/text-of.js';
 

@@ -1,4 +1,4 @@
-import { MessageFrameReader, type MessageSink } from './message-frame.js';
+import { MessageFrameReader, type MessageSink } from './message-parser.js';
 import { RedisReplyError, type Reply } from './reply.js';
 
 const CR = 0x0d;
