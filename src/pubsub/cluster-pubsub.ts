@@ -34,7 +34,7 @@ import {
   type PublishObserver,
   type PublishOptions,
 } from './publication.js';
-import type { OutgoingPayload } from './stamp.js';
+import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import {
   checkName,
   type NamesArgument,

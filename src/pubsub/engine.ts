@@ -21,7 +21,7 @@ import type { PublishCommand } from './publication.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './seeds.js';
-import { PREFIX_CODEC, type StampCodec } from './stamp.js';
+import { PREFIX_CODEC, type StampCodec } from './ordering/sequence-stamp.js';
 import { SubscriptionTable } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 import { Topology } from './topology.js';

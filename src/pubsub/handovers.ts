@@ -1,4 +1,4 @@
-import { Handover, type Arrival } from './handover.js';
+import { Handover, type Arrival } from './ordering/migration-dedup.js';
 import type { NodeKey } from './common/node-address.js';
 import type { Subscription } from './subscription.js';
 

@@ -1,11 +1,11 @@
-import type { Arrival } from './handover.js';
+import type { Arrival } from './ordering/migration-dedup.js';
 import type { Gap } from './common/messages.js';
 import type { Metrics } from './common/metrics.js';
 import { MissingReports } from './missing-report.js';
 import type { NodeKey } from './common/node-address.js';
 import { RecentArrivals } from './recent-arrivals.js';
-import { Sequencer, type SequencerEvents } from './sequencer.js';
-import type { StampCodec } from './stamp.js';
+import { Sequencer, type SequencerEvents } from './ordering/sequencer.js';
+import type { StampCodec } from './ordering/sequence-stamp.js';
 import type { Subscription } from './subscription.js';
 import type { Topology } from './topology.js';
 

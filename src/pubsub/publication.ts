@@ -6,7 +6,7 @@ import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
 import type { NodeKey } from './common/node-address.js';
 import type { ConnectionLostError } from './resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
-import type { OutgoingPayload } from './stamp.js';
+import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import { textOf } from '../util/text-of.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';

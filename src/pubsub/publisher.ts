@@ -24,7 +24,7 @@ import {
 import type { ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import { Settling } from './settling.js';
-import { unstamped, type OutgoingPayload, type StampCodec } from './stamp.js';
+import { unstamped, type OutgoingPayload, type StampCodec } from './ordering/sequence-stamp.js';
 import type { Topology } from './topology.js';
 
 /** How often a count of 0, or one lower than before, is asked again. */

@@ -1,4 +1,4 @@
-import type { Arrival } from './handover.js';
+import type { Arrival } from './ordering/migration-dedup.js';
 import type { NodeKey } from './common/node-address.js';
 import type { Subscription } from './subscription.js';
 

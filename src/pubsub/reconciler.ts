@@ -10,7 +10,7 @@ import {
   UnknownNodeError,
   type ClusterPubSubError,
 } from './common/errors.js';
-import type { Arrival } from './handover.js';
+import type { Arrival } from './ordering/migration-dedup.js';
 import { Handovers } from './handovers.js';
 import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './common/messages.js';

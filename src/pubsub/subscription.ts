@@ -1,10 +1,10 @@
 import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './common/channel-name.js';
 import type { Deferred } from '../util/deferred.js';
-import type { Arrival, Handover } from './handover.js';
+import type { Arrival, Handover } from './ordering/migration-dedup.js';
 import type { Gap, MessageHandler, SubscriptionKindName } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { Sequencer } from './sequencer.js';
+import type { Sequencer } from './ordering/sequencer.js';
 import type { SubscriptionKind } from './common/subscription-type.js';
 
 /**

@@ -6,7 +6,7 @@ import {
   readStamp,
   type StampCodec,
   type Stamped,
-} from '../pubsub/stamp.js';
+} from '../pubsub/ordering/sequence-stamp.js';
 import { isBinaryFrame } from './wire.js';
 
 const QUOTE = 0x22;

@@ -1,6 +1,6 @@
 import { isAt } from '../util/bytes.js';
 import { Generations } from '../util/generational-cache.js';
-import { LONGEST_STAMP } from '../pubsub/stamp.js';
+import { LONGEST_STAMP } from '../pubsub/ordering/sequence-stamp.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './wire-fields.js';
 
 const QUOTE = 0x22;

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import type { TextWithPlace } from '../pubsub/stamp.js';
+import type { TextWithPlace } from '../pubsub/ordering/sequence-stamp.js';
 import { decodeByTail } from './frame-tail.js';
 import {
   FIELDS_KEY,

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Counter, Registry } from 'prom-client';
 import { ClusterPubSubPrometheus, type MetricsSource } from '../../../src/prometheus/index.js';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
-import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
+import { PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { sharedCluster } from '../../support/shared-cluster.js';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Moved, PubSubMetrics } from '../../../src/pubsub/index.js';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
-import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
+import { PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { engines, Inbox, next, plainConnections, unique, uniques } from './harness.js';

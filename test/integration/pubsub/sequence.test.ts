@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { ClusterPubSub, Gap, PubSubEncoding } from '../../../src/pubsub/index.js';
-import { PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
+import { PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { engines, Inbox, next, plainConnections, portOf, unique } from './harness.js';

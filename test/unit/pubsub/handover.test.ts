@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Handover } from '../../../src/pubsub/handover.js';
+import { Handover } from '../../../src/pubsub/ordering/migration-dedup.js';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 
 const [OLD, NEW, OTHER] = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'] as NodeKey[] as [

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Sequencer } from '../../../src/pubsub/sequencer.js';
+import { Sequencer } from '../../../src/pubsub/ordering/sequencer.js';
 
 /** What the owner was told, in order: messages, and in between `missing 3` and `repeated`. */
 let told: string[];

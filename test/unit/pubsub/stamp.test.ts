@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseStamp, PREFIX_CODEC } from '../../../src/pubsub/stamp.js';
+import { parseStamp, PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
 
 const STAMP = 'AbC-_012.a.zz';
 const bytesOf = (payload: string | Uint8Array): Buffer => Buffer.from(payload as string);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PREFIX_CODEC, unstamped } from '../../../src/pubsub/stamp.js';
+import { PREFIX_CODEC, unstamped } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import { FRAME_STAMP_CODEC } from '../../../src/transport/frame-stamp.js';
 import {
   decodeFrame,

@@ -9,7 +9,7 @@ import {
   oversize,
   type EncodedFrame,
 } from '../../../src/transport/wire.js';
-import { unstamped } from '../../../src/pubsub/stamp.js';
+import { unstamped } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import type { WireFields } from '../../../src/transport/wire-fields.js';
 
 const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, false));

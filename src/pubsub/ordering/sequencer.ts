@@ -1,6 +1,6 @@
-import { Fifo } from '../util/fifo-queue.js';
-import { Generations } from '../util/generational-cache.js';
-import { HeldBack } from './held-back.js';
+import { Fifo } from '../../util/fifo-queue.js';
+import { Generations } from '../../util/generational-cache.js';
+import { HeldBack } from './reorder-buffer.js';
 
 /** Messages that did not come. */
 export interface MissingReport {

@@ -1,4 +1,4 @@
-import { spells } from '../util/bytes.js';
+import { spells } from '../../util/bytes.js';
 
 /** How many names are remembered, each in the one place that its bytes lead to. */
 const PLACES = 256;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { NodeKey } from './common/node-address.js';
+import type { NodeKey } from '../common/node-address.js';
 
 /** A message on its way to the reader. */
 export interface Arrival {
