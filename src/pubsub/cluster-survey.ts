@@ -9,7 +9,7 @@ import {
 import { firstSuccess } from '../util/hedged-attempts.js';
 import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-account.js';
 import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import { RedisReplyError } from './resp/reply.js';
 import { textOf } from '../util/text-of.js';
 import { readClusterSlots } from './topology-view.js';

@@ -1,7 +1,7 @@
 import type { Cluster } from 'ioredis';
 import { Announcer } from './announcer.js';
 import type { ClusterPubSub } from './cluster-pubsub.js';
-import { ConnectionFactory } from './connection-factory.js';
+import { ConnectionFactory } from './connection/connection-factory.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import { type FactsOfEngine, HealthCheck } from './health/health-check.js';
 import { ProbePaths } from './health/probe-paths.js';
@@ -12,7 +12,7 @@ import { checkOptions, checkSwitch, readLimits, readOverflowPolicy } from './com
 import { Mailbox } from './mailbox.js';
 import { newMetrics, type PubSubMetrics } from './common/metrics.js';
 import { readNodeReference, type NodeKey } from './common/node-address.js';
-import { NodeConnections } from './node-connections.js';
+import { NodeConnections } from './connection/command-connection-pool.js';
 import { assertNodes, NodeQuestions } from './node-questions.js';
 import { NodesWithoutSlots } from './nodes-without-slots.js';
 import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from './common/options.js';
@@ -20,7 +20,7 @@ import { Outbox } from './outbox.js';
 import type { PublishCommand } from './publication.js';
 import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
-import { isCluster, readSeeds } from './seeds.js';
+import { isCluster, readSeeds } from './connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from './ordering/sequence-stamp.js';
 import { SubscriptionTable } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';

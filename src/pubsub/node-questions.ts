@@ -7,7 +7,7 @@ import {
 } from './common/errors.js';
 import { firstSuccess } from '../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import type { NodesWithoutSlots, NodeWithoutSlots } from './nodes-without-slots.js';
 import type { Payload } from './common/options.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../util/backoff.js';
 import { ClosedError, QueueFullError } from './common/errors.js';
 import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import type { OverflowPolicy } from './common/options.js';
 import { publishFailure, type Publication, type PublicationOwner } from './publication.js';
 import { PublicationQueue } from './publication-queue.js';

@@ -1,10 +1,10 @@
 import type { NatMap } from 'ioredis';
-import type { CommandConnection } from './command-connection.js';
+import type { CommandConnection } from './connection/command-connection.js';
 import { Deadline } from '../util/deadline.js';
 import { AuthenticationError, ClusterUnreachableError } from './common/errors.js';
 import { firstSuccess } from '../util/hedged-attempts.js';
 import { nodeKey, parseNodeKey, type NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import type { Topology } from './topology.js';
 import { mapAddress } from './topology-view.js';

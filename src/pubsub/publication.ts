@@ -1,10 +1,10 @@
 import { displayName } from './common/channel-name.js';
-import type { CommandConnection, ReplyHandler } from './command-connection.js';
+import type { CommandConnection, ReplyHandler } from './connection/command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from './common/errors.js';
 import type { Lane } from './lane.js';
 import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
 import type { NodeKey } from './common/node-address.js';
-import type { ConnectionLostError } from './resp-socket.js';
+import type { ConnectionLostError } from './connection/resp-socket.js';
 import type { RedisReplyError, Reply } from './resp/reply.js';
 import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import { textOf } from '../util/text-of.js';

@@ -1,4 +1,4 @@
-import type { CommandConnection } from './command-connection.js';
+import type { CommandConnection } from './connection/command-connection.js';
 import {
   ClosedError,
   PublishError,
@@ -9,7 +9,7 @@ import {
 import { LaneTable } from './lane-table.js';
 import type { Metrics } from './common/metrics.js';
 import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import { NodeQueues } from './node-queues.js';
 import type { ChannelName, OverflowPolicy, Payload } from './common/options.js';
 import {
@@ -21,7 +21,7 @@ import {
   type PublishObserver,
   type PublishOptions,
 } from './publication.js';
-import type { ConnectionLostError } from './resp-socket.js';
+import type { ConnectionLostError } from './connection/resp-socket.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import { Settling } from './settling.js';
 import { unstamped, type OutgoingPayload, type StampCodec } from './ordering/sequence-stamp.js';

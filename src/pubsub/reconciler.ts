@@ -1,6 +1,6 @@
 import { awaitConfirmation } from './await-confirmation.js';
 import type { ChannelKey } from './common/channel-name.js';
-import type { ConnectionFactory } from './connection-factory.js';
+import type { ConnectionFactory } from './connection/connection-factory.js';
 import { deferred } from '../util/deferred.js';
 import {
   ClosedError,
@@ -20,7 +20,7 @@ import type { NodeKey } from './common/node-address.js';
 import { NodeTroubles } from './node-troubles.js';
 import { OutageWatch } from './outage-watch.js';
 import type { ProbeSurroundings } from './probe.js';
-import type { HowConnectionEnded } from './resp-socket.js';
+import type { HowConnectionEnded } from './connection/resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { LASTS, PASSES_SOON, Retries } from './retries.js';
 import { Sessions } from './sessions.js';

@@ -1,4 +1,4 @@
-import type { ConnectionFactory } from './connection-factory.js';
+import type { ConnectionFactory } from './connection/connection-factory.js';
 import type { NodeKey } from './common/node-address.js';
 import type { ProbeSurroundings } from './probe.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';

@@ -6,7 +6,7 @@ import type { Lane } from './lane.js';
 import type { Moved, SlotsMoved } from './common/messages.js';
 import type { Metrics } from './common/metrics.js';
 import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './node-connections.js';
+import type { NodeConnections } from './connection/command-connection-pool.js';
 import type { OverflowPolicy } from './common/options.js';
 import { isRepeatable, type Publication, type PublicationOwner } from './publication.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';

@@ -1,11 +1,11 @@
 import { backoffDelay, pause } from '../util/backoff.js';
 import type { ChannelKey } from './common/channel-name.js';
-import type { ConnectionFactory } from './connection-factory.js';
+import type { ConnectionFactory } from './connection/connection-factory.js';
 import { parseNodeKey, type NodeKey } from './common/node-address.js';
 import { Probe, type ProbeSurroundings } from './probe.js';
-import type { ConnectionLostError, HowConnectionEnded } from './resp-socket.js';
+import type { ConnectionLostError, HowConnectionEnded } from './connection/resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
-import { SubscriberConnection } from './subscriber-connection.js';
+import { SubscriberConnection } from './connection/subscriber-connection.js';
 import type { Subscription } from './subscription.js';
 import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
 

@@ -1,5 +1,5 @@
 import { isSameList } from '../util/same-list.js';
-import { isSameCluster } from '../pubsub/seeds.js';
+import { isSameCluster } from '../pubsub/connection/startup-nodes.js';
 import type { Engine } from './engine-events.js';
 import type { ResolvedOptions } from './options.js';
 

@@ -2,7 +2,7 @@ import { channelKey, distinctName } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../node-connections.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
 import type { NodesWithoutSlots } from '../nodes-without-slots.js';
 import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/same-list.js';

@@ -1,4 +1,4 @@
-import type { CommandConnection } from '../command-connection.js';
+import type { CommandConnection } from '../connection/command-connection.js';
 import { readClusterInfo } from '../node-account.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ChannelName, Payload } from '../common/options.js';

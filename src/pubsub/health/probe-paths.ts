@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../../util/backoff.js';
-import type { ConnectionFactory } from '../connection-factory.js';
+import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { isRefusal, passes, Probe, type ProbeSurroundings } from '../probe.js';
-import { SubscriberConnection } from '../subscriber-connection.js';
+import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Topology } from '../topology.js';
 import { reasonOf } from '../../util/reason-of.js';

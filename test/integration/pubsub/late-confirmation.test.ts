@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
+import { ConnectionFactory } from '../../../src/pubsub/connection/connection-factory.js';
 import { nodeKey, type NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../src/pubsub/reconciler.js';

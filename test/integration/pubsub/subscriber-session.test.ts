@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { EventEmitter, once } from 'node:events';
-import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
+import { ConnectionFactory } from '../../../src/pubsub/connection/connection-factory.js';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { type SessionEvents, SubscriberSession } from '../../../src/pubsub/subscriber-session.js';
 import { Subscription } from '../../../src/pubsub/subscription.js';

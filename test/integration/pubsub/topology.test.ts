@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { ConnectionFactory } from '../../../src/pubsub/connection-factory.js';
+import { ConnectionFactory } from '../../../src/pubsub/connection/connection-factory.js';
 import type { Moved } from '../../../src/pubsub/index.js';
 import { nodeKey } from '../../../src/pubsub/common/node-address.js';
-import { NodeConnections } from '../../../src/pubsub/node-connections.js';
-import { readSeeds } from '../../../src/pubsub/seeds.js';
+import { NodeConnections } from '../../../src/pubsub/connection/command-connection-pool.js';
+import { readSeeds } from '../../../src/pubsub/connection/startup-nodes.js';
 import { Topology } from '../../../src/pubsub/topology.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
-import { CommandConnection } from '../../../src/pubsub/command-connection.js';
+import { CommandConnection } from '../../../src/pubsub/connection/command-connection.js';
 import { encodeHead } from '../../../src/pubsub/resp/command-head.js';
 
 const PING = encodeHead([]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { LastName } from '../../../src/pubsub/last-name.js';
+import { LastName } from '../../../src/pubsub/connection/last-name.js';
 
 const read = Buffer.from('orders, orders, orderz, order, \xff\x00', 'latin1');
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis';
 import { inspect } from 'node:util';
-import { isSameCluster, readSeeds } from '../../../src/pubsub/seeds.js';
+import { isSameCluster, readSeeds } from '../../../src/pubsub/connection/startup-nodes.js';
 
 describe('readSeeds', () => {
   it.each<[string, ClusterNode, string]>([

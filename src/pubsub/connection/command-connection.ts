@@ -1,11 +1,11 @@
 import type { OpenSocket } from './connection-factory.js';
-import { InvalidArgumentError } from './common/errors.js';
-import { Fifo } from '../util/fifo-queue.js';
-import type { NodeKey } from './common/node-address.js';
-import type { Payload } from './common/options.js';
+import { InvalidArgumentError } from '../common/errors.js';
+import { Fifo } from '../../util/fifo-queue.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Payload } from '../common/options.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
-import { encodeHead, type CommandHead } from './resp/command-head.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
+import { encodeHead, type CommandHead } from '../resp/command-head.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
 
 /** Who waits for the answer of Redis: told once, of the answer, or of the error that ended the connection before it came. */
 export interface ReplyHandler {

@@ -1,5 +1,5 @@
-import { spells } from '../util/bytes.js';
-import { keyOfBytes, type ChannelKey } from './common/channel-name.js';
+import { spells } from '../../util/bytes.js';
+import { keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 
 /** The name of a channel as it stands in a buffer. Most messages come to the same channel as the one before. */
 export class LastName {

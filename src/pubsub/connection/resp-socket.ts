@@ -1,12 +1,12 @@
 import type { OpenSocket } from './connection-factory.js';
-import type { NodeKey } from './common/node-address.js';
-import type { Payload } from './common/options.js';
-import type { CommandHead } from './resp/command-head.js';
-import { CommandWriter } from './resp/command-writer.js';
-import { RespDecoder } from './resp/decoder.js';
-import type { MessageSink } from './resp/message-parser.js';
-import type { Reply } from './resp/reply.js';
-import { textOf } from '../util/text-of.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Payload } from '../common/options.js';
+import type { CommandHead } from '../resp/command-head.js';
+import { CommandWriter } from '../resp/command-writer.js';
+import { RespDecoder } from '../resp/decoder.js';
+import type { MessageSink } from '../resp/message-parser.js';
+import type { Reply } from '../resp/reply.js';
+import { textOf } from '../../util/text-of.js';
 
 /**
  * - `lost`: closed or reset by the other side, or broken

@@ -1,7 +1,7 @@
 import { CommandConnection } from './command-connection.js';
 import type { ConnectionFactory } from './connection-factory.js';
-import { ClosedError } from './common/errors.js';
-import { parseNodeKey, type NodeKey } from './common/node-address.js';
+import { ClosedError } from '../common/errors.js';
+import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 
 /** How long a node that has left the cluster, or died, may take to answer what is in flight, in ms. */
 const LAST_ANSWERS = 250;

@@ -1,12 +1,12 @@
-import { bytesOfKey, keyOfBytes, type ChannelKey } from './common/channel-name.js';
+import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 import type { OpenSocket } from './connection-factory.js';
-import { deferred, type Deferred } from '../util/deferred.js';
-import { Fifo } from '../util/fifo-queue.js';
-import type { NodeKey } from './common/node-address.js';
+import { deferred, type Deferred } from '../../util/deferred.js';
+import { Fifo } from '../../util/fifo-queue.js';
+import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
 import { LastName } from './last-name.js';
-import { frameType, KINDS, type SubscriptionKind } from './common/subscription-type.js';
+import { frameType, KINDS, type SubscriptionKind } from '../common/subscription-type.js';
 
 /** What a subscriber connection tells its owner. */
 export interface SubscriberEvents {

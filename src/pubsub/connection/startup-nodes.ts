@@ -1,9 +1,9 @@
 import type { Cluster, ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import { resolveSrv } from 'node:dns';
 import type { SrvRecord } from 'node:dns';
-import { ClusterUnreachableError, InvalidArgumentError } from './common/errors.js';
-import { nodeKey, parseNodeKey, type NodeKey } from './common/node-address.js';
-import type { ClusterConnectionOptions } from './common/options.js';
+import { ClusterUnreachableError, InvalidArgumentError } from '../common/errors.js';
+import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
+import type { ClusterConnectionOptions } from '../common/options.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
