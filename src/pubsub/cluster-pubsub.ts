@@ -40,7 +40,7 @@ import {
   type NamesArgument,
   type SubscribeArgument,
   type SubscribeArguments,
-} from './subscribe-arguments.js';
+} from './subscription/subscribe-arguments.js';
 import { isSharded, KINDS } from './common/subscription-type.js';
 
 /**

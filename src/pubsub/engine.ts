@@ -22,7 +22,7 @@ import { Publisher } from './publisher.js';
 import { Reconciler } from './reconciler.js';
 import { isCluster, readSeeds } from './connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from './ordering/sequence-stamp.js';
-import { SubscriptionTable } from './subscription.js';
+import { SubscriptionTable } from './subscription/subscription.js';
 import { Subscriptions } from './subscriptions.js';
 import { Topology } from './topology.js';
 

@@ -33,4 +33,4 @@ export type {
   SubscribeArgument,
   SubscribeArguments,
   SubscribeOptions,
-} from './subscribe-arguments.js';
+} from './subscription/subscribe-arguments.js';

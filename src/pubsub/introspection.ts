@@ -7,7 +7,7 @@ import type { NodeQuestions, NodeSelection } from './node-questions.js';
 import type { ChannelName, Payload, PubSubEncoding } from './common/options.js';
 import { PROBE_MARK } from './probe.js';
 import type { Reply } from './resp/reply.js';
-import { checkName } from './subscribe-arguments.js';
+import { checkName } from './subscription/subscribe-arguments.js';
 import { sum } from '../util/sum.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Gap, Loss, SubscriptionKindName } from './common/messages.js';
 import type { ChannelName } from './common/options.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription/subscription.js';
 import { KINDS } from './common/subscription-type.js';
 
 /** When, where and why a subscription stopped to stand. */

@@ -15,7 +15,7 @@ import type { NodeReference } from './common/node-address.js';
 import type { ChannelName, PubSubEncoding, PubSubOptions } from './common/options.js';
 import { OverflowReport } from './overflow-report.js';
 import { isPromiseLike } from '../util/promise-like.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription/subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */
 export interface GetMessageOptions {

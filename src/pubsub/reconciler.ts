@@ -1,4 +1,4 @@
-import { awaitConfirmation } from './await-confirmation.js';
+import { awaitConfirmation } from './subscription/await-confirmation.js';
 import type { ChannelKey } from './common/channel-name.js';
 import type { ConnectionFactory } from './connection/connection-factory.js';
 import { deferred } from '../util/deferred.js';
@@ -26,7 +26,7 @@ import { LASTS, PASSES_SOON, Retries } from './retries.js';
 import { Sessions } from './sessions.js';
 import { Spreads } from './spreads.js';
 import type { SubscriberSession } from './subscriber-session.js';
-import type { Subscription, SubscriptionTable } from './subscription.js';
+import type { Subscription, SubscriptionTable } from './subscription/subscription.js';
 import type { SubscriptionKind } from './common/subscription-type.js';
 import type { Topology } from './topology.js';
 

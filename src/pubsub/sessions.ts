@@ -2,7 +2,7 @@ import type { ConnectionFactory } from './connection/connection-factory.js';
 import type { NodeKey } from './common/node-address.js';
 import type { ProbeSurroundings } from './probe.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription/subscription.js';
 
 /** One {@link SubscriberSession} for each node that carries subscriptions, made on first use. */
 export class Sessions {

@@ -1,7 +1,7 @@
 import type { Cause } from './losses.js';
 import type { Moved } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
-import { Subscription } from './subscription.js';
+import { Subscription } from './subscription/subscription.js';
 import type { Topology } from './topology.js';
 
 /** What the parts of spread subscriptions need of the reconciler. */

@@ -6,7 +6,7 @@ import { Probe, type ProbeSurroundings } from './probe.js';
 import type { ConnectionLostError, HowConnectionEnded } from './connection/resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import { SubscriberConnection } from './connection/subscriber-connection.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription/subscription.js';
 import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
 
 /** What a session tells the reconciler. */

@@ -7,10 +7,10 @@ import type { NodeKey } from './common/node-address.js';
 import { assertNodes } from './node-questions.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { Reconciler } from './reconciler.js';
-import { flattenNames, readSubscription, type NamesArgument } from './subscribe-arguments.js';
-import type { Request, SubscribeArgument, SubscribeOptions } from './subscribe-arguments.js';
+import { flattenNames, readSubscription, type NamesArgument } from './subscription/subscribe-arguments.js';
+import type { Request, SubscribeArgument, SubscribeOptions } from './subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from './common/subscription-type.js';
-import { Subscription, type Place, type SubscriptionTable } from './subscription.js';
+import { Subscription, type Place, type SubscriptionTable } from './subscription/subscription.js';
 import type { Topology } from './topology.js';
 
 /** What subscriptions need of the engine. */

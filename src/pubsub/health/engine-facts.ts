@@ -3,7 +3,7 @@ import type { RememberedGap } from '../announcer.js';
 import type { PubSubStatus } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { SubscriberSession } from '../subscriber-session.js';
-import type { Subscription } from '../subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health.js';
 import { sum } from '../../util/sum.js';
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../common/errors.js';
 import { LONGEST_TIMER } from '../common/validation.js';
 import type { ChannelName } from '../common/options.js';
-import { checkName } from '../subscribe-arguments.js';
+import { checkName } from '../subscription/subscribe-arguments.js';
 import { textOf } from '../../util/text-of.js';
 import type { PubSubHealthOptions } from './health.js';
 

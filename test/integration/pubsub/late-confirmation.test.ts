@@ -3,7 +3,7 @@ import { ConnectionFactory } from '../../../src/pubsub/connection/connection-fac
 import { nodeKey, type NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../src/pubsub/reconciler.js';
-import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription.js';
+import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import type { Topology } from '../../../src/pubsub/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../src/testing/index.js';

@@ -5,7 +5,7 @@ import {
   readSubscription,
   type NamesArgument,
   type SubscribeArgument,
-} from '../../../src/pubsub/subscribe-arguments.js';
+} from '../../../src/pubsub/subscription/subscribe-arguments.js';
 
 const onNews = (): void => undefined;
 const onSports = (): void => undefined;

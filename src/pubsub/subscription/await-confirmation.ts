@@ -1,6 +1,6 @@
-import { deferred } from '../util/deferred.js';
-import type { ClusterPubSubError } from './common/errors.js';
-import { ClusterUnreachableError } from './common/errors.js';
+import { deferred } from '../../util/deferred.js';
+import type { ClusterPubSubError } from '../common/errors.js';
+import { ClusterUnreachableError } from '../common/errors.js';
 import type { Subscription } from './subscription.js';
 
 /**

@@ -1,7 +1,7 @@
-import { InvalidArgumentError } from './common/errors.js';
-import type { MessageHandler } from './common/messages.js';
-import { readNodeReference, type NodeReference } from './common/node-address.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
+import { InvalidArgumentError } from '../common/errors.js';
+import type { MessageHandler } from '../common/messages.js';
+import { readNodeReference, type NodeReference } from '../common/node-address.js';
+import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Place } from './subscription.js';
 
 /** Names with their handlers; a `Map` where names are binary. With `undefined`, as without a handler. */

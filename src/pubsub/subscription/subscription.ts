@@ -1,11 +1,11 @@
-import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from './common/channel-name.js';
-import type { Deferred } from '../util/deferred.js';
-import type { Arrival, Handover } from './ordering/migration-dedup.js';
-import type { Gap, MessageHandler, SubscriptionKindName } from './common/messages.js';
-import type { NodeKey } from './common/node-address.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { Sequencer } from './ordering/sequencer.js';
-import type { SubscriptionKind } from './common/subscription-type.js';
+import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from '../common/channel-name.js';
+import type { Deferred } from '../../util/deferred.js';
+import type { Arrival, Handover } from '../ordering/migration-dedup.js';
+import type { Gap, MessageHandler, SubscriptionKindName } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { Sequencer } from '../ordering/sequencer.js';
+import type { SubscriptionKind } from '../common/subscription-type.js';
 
 /**
  * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every
