@@ -14,7 +14,7 @@ import { newMetrics, type PubSubMetrics } from './common/metrics.js';
 import { readNodeReference, type NodeKey } from './common/node-address.js';
 import { NodeConnections } from './connection/command-connection-pool.js';
 import { assertNodes, NodeQuestions } from './node-questions.js';
-import { NodesWithoutSlots } from './nodes-without-slots.js';
+import { NodesWithoutSlots } from './topology/slotless-nodes.js';
 import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from './common/options.js';
 import { Outbox } from './outbox.js';
 import type { PublishCommand } from './publication.js';
@@ -24,7 +24,7 @@ import { isCluster, readSeeds } from './connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from './ordering/sequence-stamp.js';
 import { SubscriptionTable } from './subscription/subscription.js';
 import { Subscriptions } from './subscriptions.js';
-import { Topology } from './topology.js';
+import { Topology } from './topology/topology.js';
 
 /**
  * What the transport sets, and users do not.

@@ -7,7 +7,7 @@ import { RecentArrivals } from './recent-arrivals.js';
 import { Sequencer, type SequencerEvents } from './ordering/sequencer.js';
 import type { StampCodec } from './ordering/sequence-stamp.js';
 import type { Subscription } from './subscription/subscription.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
 const UNSETTLED_FOR = 1_000;

@@ -6,7 +6,7 @@ import type { NodeConnections } from './connection/command-connection-pool.js';
 import type { OverflowPolicy } from './common/options.js';
 import { publishFailure, type Publication, type PublicationOwner } from './publication.js';
 import { PublicationQueue } from './publication-queue.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** How long to wait for a node that hangs before its messages are looked after, in ms. */
 const LONGEST_WAIT = 250;

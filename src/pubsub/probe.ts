@@ -9,8 +9,8 @@ import { ConnectionLostError } from './connection/resp-socket.js';
 import { RedisReplyError } from './resp/reply.js';
 import type { SubscriberConnection } from './connection/subscriber-connection.js';
 import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
-import type { Topology } from './topology.js';
-import type { TopologyView } from './topology-view.js';
+import type { Topology } from './topology/topology.js';
+import type { TopologyView } from './topology/slot-map.js';
 
 /** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
 const TAGS_TRIED = 4_096;

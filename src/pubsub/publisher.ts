@@ -25,7 +25,7 @@ import type { ConnectionLostError } from './connection/resp-socket.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
 import { Settling } from './settling.js';
 import { unstamped, type OutgoingPayload, type StampCodec } from './ordering/sequence-stamp.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** How often a count of 0, or one lower than before, is asked again. */
 const MAX_DOUBTS = 3;

@@ -15,10 +15,10 @@ import { Handovers } from './handovers.js';
 import { Losses, type Cause, type LossEvents } from './losses.js';
 import type { GapReason } from './common/messages.js';
 import type { Metrics } from './common/metrics.js';
-import { MissingNodes } from './missing-nodes.js';
+import { MissingNodes } from './topology/pinned-node-watcher.js';
 import type { NodeKey } from './common/node-address.js';
 import { NodeTroubles } from './node-troubles.js';
-import { OutageWatch } from './outage-watch.js';
+import { OutageWatch } from './topology/outage-poller.js';
 import type { ProbeSurroundings } from './probe.js';
 import type { HowConnectionEnded } from './connection/resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
@@ -28,7 +28,7 @@ import { Spreads } from './spreads.js';
 import type { SubscriberSession } from './subscriber-session.js';
 import type { Subscription, SubscriptionTable } from './subscription/subscription.js';
 import type { SubscriptionKind } from './common/subscription-type.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** What the reconciler tells the engine. */
 export interface ReconcilerEvents extends LossEvents {

@@ -10,7 +10,7 @@ import type { NodeConnections } from './connection/command-connection-pool.js';
 import type { OverflowPolicy } from './common/options.js';
 import { isRepeatable, type Publication, type PublicationOwner } from './publication.js';
 import { RedisReplyError, type Reply } from './resp/reply.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /**
  * How long what went to the former owner may take to subscribers at the new one, in ms: it travels over the cluster bus

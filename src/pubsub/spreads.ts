@@ -2,7 +2,7 @@ import type { Cause } from './losses.js';
 import type { Moved } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
 import { Subscription } from './subscription/subscription.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** What the parts of spread subscriptions need of the reconciler. */
 export interface SpreadsOwner {

@@ -11,7 +11,7 @@ import { flattenNames, readSubscription, type NamesArgument } from './subscripti
 import type { Request, SubscribeArgument, SubscribeOptions } from './subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from './common/subscription-type.js';
 import { Subscription, type Place, type SubscriptionTable } from './subscription/subscription.js';
-import type { Topology } from './topology.js';
+import type { Topology } from './topology/topology.js';
 
 /** What subscriptions need of the engine. */
 export interface SubscriptionSurroundings<E extends PubSubEncoding> {

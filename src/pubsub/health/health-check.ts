@@ -3,11 +3,11 @@ import { Deadline } from '../../util/deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { NodeConnections } from '../connection/command-connection-pool.js';
-import type { NodesWithoutSlots } from '../nodes-without-slots.js';
+import type { NodesWithoutSlots } from '../topology/slotless-nodes.js';
 import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/same-list.js';
 import { textOf } from '../../util/text-of.js';
-import type { Topology } from '../topology.js';
+import type { Topology } from '../topology/topology.js';
 import { countNames } from './count-names.js';
 import { EnginesFacts, type EngineFacts } from './engine-facts.js';
 import type {

@@ -1,5 +1,5 @@
 import type { CommandConnection } from '../connection/command-connection.js';
-import { readClusterInfo } from '../node-account.js';
+import { readClusterInfo } from '../topology/node-view.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ChannelName, Payload } from '../common/options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';

@@ -7,7 +7,7 @@ import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { isRefusal, passes, Probe, type ProbeSurroundings } from '../probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { SubscriberSession } from '../subscriber-session.js';
-import type { Topology } from '../topology.js';
+import type { Topology } from '../topology/topology.js';
 import { reasonOf } from '../../util/reason-of.js';
 
 /** How long a connection of our own is kept after the last probe, in ms. */

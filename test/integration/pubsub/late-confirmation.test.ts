@@ -5,7 +5,7 @@ import { newMetrics } from '../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../src/pubsub/reconciler.js';
 import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
-import type { Topology } from '../../../src/pubsub/topology.js';
+import type { Topology } from '../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { plainConnections } from './harness.js';

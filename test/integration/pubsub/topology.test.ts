@@ -5,7 +5,7 @@ import type { Moved } from '../../../src/pubsub/index.js';
 import { nodeKey } from '../../../src/pubsub/common/node-address.js';
 import { NodeConnections } from '../../../src/pubsub/connection/command-connection-pool.js';
 import { readSeeds } from '../../../src/pubsub/connection/startup-nodes.js';
-import { Topology } from '../../../src/pubsub/topology.js';
+import { Topology } from '../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { eventually } from '../../support/eventually.js';
 import { engines, plainConnections, portOf } from './harness.js';

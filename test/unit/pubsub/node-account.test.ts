@@ -4,9 +4,9 @@ import {
   moreCredible,
   readClusterInfo,
   type NodeAccount,
-} from '../../../src/pubsub/node-account.js';
+} from '../../../src/pubsub/topology/node-view.js';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
-import { readClusterSlots } from '../../../src/pubsub/topology-view.js';
+import { readClusterSlots } from '../../../src/pubsub/topology/slot-map.js';
 
 describe('readClusterInfo', () => {
   it('reads the state and the epoch', () => {

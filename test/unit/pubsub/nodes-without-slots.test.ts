@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NatMap } from 'ioredis';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
-import { readClusterNodes } from '../../../src/pubsub/nodes-without-slots.js';
+import { readClusterNodes } from '../../../src/pubsub/topology/slotless-nodes.js';
 
 /** The answer to CLUSTER NODES of whoever is `myself`, read by one who knows `known`. */
 function read(lines: readonly string[], asked: string, known: readonly string[], natMap?: NatMap) {

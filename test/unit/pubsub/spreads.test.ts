@@ -4,7 +4,7 @@ import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { Spreads } from '../../../src/pubsub/spreads.js';
 import { Subscription } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
-import type { Topology } from '../../../src/pubsub/topology.js';
+import type { Topology } from '../../../src/pubsub/topology/topology.js';
 
 const [A, B, C, A2] = ['a:1', 'b:1', 'c:1', 'a2:1'] as [NodeKey, NodeKey, NodeKey, NodeKey];
 

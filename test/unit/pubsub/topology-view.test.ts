@@ -10,7 +10,7 @@ import {
   readMoved,
   sameNodes,
   withOwner,
-} from '../../../src/pubsub/topology-view.js';
+} from '../../../src/pubsub/topology/slot-map.js';
 
 const asked = '10.0.0.9:7000' as NodeKey;
 

@@ -1,4 +1,4 @@
-import type { NodeKey } from './common/node-address.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { Topology } from './topology.js';
 
 /**

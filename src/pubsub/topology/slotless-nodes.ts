@@ -1,14 +1,14 @@
 import type { NatMap } from 'ioredis';
-import type { CommandConnection } from './connection/command-connection.js';
-import { Deadline } from '../util/deadline.js';
-import { AuthenticationError, ClusterUnreachableError } from './common/errors.js';
-import { firstSuccess } from '../util/hedged-attempts.js';
-import { nodeKey, parseNodeKey, type NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
+import type { CommandConnection } from '../connection/command-connection.js';
+import { Deadline } from '../../util/deadline.js';
+import { AuthenticationError, ClusterUnreachableError } from '../common/errors.js';
+import { firstSuccess } from '../../util/hedged-attempts.js';
+import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from './topology.js';
-import { mapAddress } from './topology-view.js';
-import { PATIENCE } from './cluster-survey.js';
+import { mapAddress } from './slot-map.js';
+import { PATIENCE } from './topology-fetcher.js';
 
 /**
  * How long one that the cluster has given up may take to say that it is there all the same, in ms: who asks is not to wait

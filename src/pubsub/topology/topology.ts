@@ -1,17 +1,17 @@
-import { backoffDelay, pause } from '../util/backoff.js';
-import { ClusterSurvey, isFinal, PATIENCE } from './cluster-survey.js';
-import { ClusterUnreachableError } from './common/errors.js';
-import { LONGEST_TIMER } from './common/validation.js';
-import type { Moved, SlotsMoved } from './common/messages.js';
-import { isBelievable, type NodeAccount } from './node-account.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import type { RedisReplyError } from './resp/reply.js';
-import type { Seeds } from './connection/startup-nodes.js';
-import { SharedQuestion } from '../util/single-flight.js';
-import { Spaced } from '../util/throttle.js';
-import { textOf } from '../util/text-of.js';
-import { PATTERN_HOME_SLOT, type SubscriptionKind } from './common/subscription-type.js';
+import { backoffDelay, pause } from '../../util/backoff.js';
+import { ClusterSurvey, isFinal, PATIENCE } from './topology-fetcher.js';
+import { ClusterUnreachableError } from '../common/errors.js';
+import { LONGEST_TIMER } from '../common/validation.js';
+import type { Moved, SlotsMoved } from '../common/messages.js';
+import { isBelievable, type NodeAccount } from './node-view.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { RedisReplyError } from '../resp/reply.js';
+import type { Seeds } from '../connection/startup-nodes.js';
+import { SharedQuestion } from '../../util/single-flight.js';
+import { Spaced } from '../../util/throttle.js';
+import { textOf } from '../../util/text-of.js';
+import { PATTERN_HOME_SLOT, type SubscriptionKind } from '../common/subscription-type.js';
 import {
   changesBetween,
   countMoved,
@@ -22,7 +22,7 @@ import {
   SLOT_COUNT,
   withOwner,
   type TopologyView,
-} from './topology-view.js';
+} from './slot-map.js';
 
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
 const DEFAULT_REFRESH_INTERVAL = 1_000;

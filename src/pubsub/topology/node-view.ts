@@ -1,6 +1,6 @@
-import type { NodeKey } from './common/node-address.js';
-import type { Reply } from './resp/reply.js';
-import { countOwned, isWhole, type TopologyView } from './topology-view.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Reply } from '../resp/reply.js';
+import { countOwned, isWhole, type TopologyView } from './slot-map.js';
 
 /** What one node says of the cluster, and what speaks for believing it. */
 export interface NodeAccount {

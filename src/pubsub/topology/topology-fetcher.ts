@@ -5,14 +5,14 @@ import {
   ClusterUnreachableError,
   InvalidArgumentError,
   NotAClusterError,
-} from './common/errors.js';
-import { firstSuccess } from '../util/hedged-attempts.js';
-import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-account.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import { RedisReplyError } from './resp/reply.js';
-import { textOf } from '../util/text-of.js';
-import { readClusterSlots } from './topology-view.js';
+} from '../common/errors.js';
+import { firstSuccess } from '../../util/hedged-attempts.js';
+import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-view.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import { RedisReplyError } from '../resp/reply.js';
+import { textOf } from '../../util/text-of.js';
+import { readClusterSlots } from './slot-map.js';
 
 /** How long to wait for one node's answer before doing without it, in ms. */
 export const PATIENCE = 200;

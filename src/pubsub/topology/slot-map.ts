@@ -1,7 +1,7 @@
 import type { NatMap } from 'ioredis';
-import type { SlotsMoved } from './common/messages.js';
-import { nodeKey, parseNodeKey, type NodeKey } from './common/node-address.js';
-import type { Reply } from './resp/reply.js';
+import type { SlotsMoved } from '../common/messages.js';
+import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
+import type { Reply } from '../resp/reply.js';
 
 export const SLOT_COUNT = 16_384;
 
