@@ -6,7 +6,7 @@ import type { ClusterPubSubError } from './common/errors.js';
 import type { Gap } from './common/messages.js';
 import type { Metrics } from './common/metrics.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { PublishCommand } from './publication.js';
+import type { PublishCommand } from './publish/publish-request.js';
 
 /** A gap, and when it was told, by the monotonic clock, in ms. */
 export interface RememberedGap {

@@ -33,7 +33,7 @@ import {
   type PublishCommand,
   type PublishObserver,
   type PublishOptions,
-} from './publication.js';
+} from './publish/publish-request.js';
 import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import {
   checkName,

@@ -3,7 +3,7 @@ import { diagnosticChannel, type DiagnosticChannel } from './common/diagnostics-
 import type { ClusterPubSubError } from './common/errors.js';
 import type { Gap, Loss, Moved, PubSubStatus } from './common/messages.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { PublishCommand } from './publication.js';
+import type { PublishCommand } from './publish/publish-request.js';
 
 interface OfEngine {
   /** The engine that tells it. */

@@ -26,7 +26,7 @@ export type {
 export type { PubSubMetrics } from './common/metrics.js';
 export type { NodeAddress, NodeReference } from './common/node-address.js';
 export type { NodeSelection } from './node-questions.js';
-export type { PublishOptions } from './publication.js';
+export type { PublishOptions } from './publish/publish-request.js';
 export type {
   HandlerMap,
   NamesArgument,

@@ -3,7 +3,7 @@ import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '
 import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../pubsub/common/errors.js';
-import type { PublishObserver } from '../pubsub/publication.js';
+import type { PublishObserver } from '../pubsub/publish/publish-request.js';
 import { ChannelNames } from './channels.js';
 import { ClientSession } from './client-session.js';
 import {

@@ -1,5 +1,5 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver } from '../pubsub/publication.js';
+import type { PublishCommand, PublishObserver } from '../pubsub/publish/publish-request.js';
 import type { Engine } from './engine-events.js';
 import type { FrameOptions } from './options.js';
 import { isPromiseLike } from '../util/promise-like.js';

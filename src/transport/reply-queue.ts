@@ -1,5 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../pubsub/publication.js';
+import type { PublishObserver } from '../pubsub/publish/publish-request.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import type { EncodedFrame } from './wire.js';

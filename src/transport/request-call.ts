@@ -1,5 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver, PublishOptions } from '../pubsub/publication.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../pubsub/publish/publish-request.js';
 import { Timed } from './deadlines.js';
 import type { Inbox } from './inboxes.js';
 import type { EncodedFrame } from './wire.js';

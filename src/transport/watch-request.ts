@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../pubsub/publication.js';
+import type { PublishObserver } from '../pubsub/publish/publish-request.js';
 import type { ClusterPubSubClient } from './client.js';
 import { TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Lane } from '../../../src/pubsub/lane.js';
+import { Lane } from '../../../src/pubsub/publish/outgoing-channel.js';
 
 describe('Lane', () => {
   beforeEach(() => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { Lane } from '../../../src/pubsub/lane.js';
-import { Publication } from '../../../src/pubsub/publication.js';
-import { PublicationQueue } from '../../../src/pubsub/publication-queue.js';
+import { Lane } from '../../../src/pubsub/publish/outgoing-channel.js';
+import { Publication } from '../../../src/pubsub/publish/publish-request.js';
+import { PublicationQueue } from '../../../src/pubsub/publish/publish-queue.js';
 
 const lane = new Lane('SPUBLISH', 'channel', false, 'publisher.0');
 

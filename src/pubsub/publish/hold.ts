@@ -1,4 +1,4 @@
-import { PublicationQueue } from './publication-queue.js';
+import { PublicationQueue } from './publish-queue.js';
 
 /**
  * Why a lane's messages wait:

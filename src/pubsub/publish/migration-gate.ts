@@ -1,16 +1,16 @@
 import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from '../util/backoff.js';
-import { ClosedError, QueueFullError } from './common/errors.js';
+import { backoffDelay, pause } from '../../util/backoff.js';
+import { ClosedError, QueueFullError } from '../common/errors.js';
 import { Hold } from './hold.js';
-import type { Lane } from './lane.js';
-import type { Moved, SlotsMoved } from './common/messages.js';
-import type { Metrics } from './common/metrics.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import type { OverflowPolicy } from './common/options.js';
-import { isRepeatable, type Publication, type PublicationOwner } from './publication.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
-import type { Topology } from './topology/topology.js';
+import type { Lane } from './outgoing-channel.js';
+import type { Moved, SlotsMoved } from '../common/messages.js';
+import type { Metrics } from '../common/metrics.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { OverflowPolicy } from '../common/options.js';
+import { isRepeatable, type Publication, type PublicationOwner } from './publish-request.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
+import type { Topology } from '../topology/topology.js';
 
 /**
  * How long what went to the former owner may take to subscribers at the new one, in ms: it travels over the cluster bus

@@ -1,13 +1,13 @@
-import { displayName } from './common/channel-name.js';
-import type { CommandConnection, ReplyHandler } from './connection/command-connection.js';
-import { PublishError, type ClusterPubSubError, type PublishOutcome } from './common/errors.js';
-import type { Lane } from './lane.js';
-import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
-import type { NodeKey } from './common/node-address.js';
-import type { ConnectionLostError } from './connection/resp-socket.js';
-import type { RedisReplyError, Reply } from './resp/reply.js';
-import type { OutgoingPayload } from './ordering/sequence-stamp.js';
-import { textOf } from '../util/text-of.js';
+import { displayName } from '../common/channel-name.js';
+import type { CommandConnection, ReplyHandler } from '../connection/command-connection.js';
+import { PublishError, type ClusterPubSubError, type PublishOutcome } from '../common/errors.js';
+import type { Lane } from './outgoing-channel.js';
+import { checkOptions, checkSwitch, readChoice } from '../common/validation.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { ConnectionLostError } from '../connection/resp-socket.js';
+import type { RedisReplyError, Reply } from '../resp/reply.js';
+import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
+import { textOf } from '../../util/text-of.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 

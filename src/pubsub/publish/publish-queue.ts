@@ -1,4 +1,4 @@
-import type { Publication } from './publication.js';
+import type { Publication } from './publish-request.js';
 
 /** Messages that wait, in the order of the calls, whatever order they came back in. */
 export class PublicationQueue {

@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { backoffDelay, pause } from '../util/backoff.js';
-import { ClosedError, QueueFullError } from './common/errors.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import type { OverflowPolicy } from './common/options.js';
-import { publishFailure, type Publication, type PublicationOwner } from './publication.js';
-import { PublicationQueue } from './publication-queue.js';
-import type { Topology } from './topology/topology.js';
+import { backoffDelay, pause } from '../../util/backoff.js';
+import { ClosedError, QueueFullError } from '../common/errors.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { OverflowPolicy } from '../common/options.js';
+import { publishFailure, type Publication, type PublicationOwner } from './publish-request.js';
+import { PublicationQueue } from './publish-queue.js';
+import type { Topology } from '../topology/topology.js';
 
 /** How long to wait for a node that hangs before its messages are looked after, in ms. */
 const LONGEST_WAIT = 250;

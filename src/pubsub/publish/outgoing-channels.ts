@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey } from './common/channel-name.js';
-import { Generations } from '../util/generational-cache.js';
-import { Lane } from './lane.js';
-import type { ChannelName } from './common/options.js';
-import type { PublishCommand } from './publication.js';
+import { channelKey } from '../common/channel-name.js';
+import { Generations } from '../../util/generational-cache.js';
+import { Lane } from './outgoing-channel.js';
+import type { ChannelName } from '../common/options.js';
+import type { PublishCommand } from './publish-request.js';
 
 /** How many lanes of each way are remembered at least; a sequence that was forgotten starts anew. */
 const REMEMBERED = 10_000;

@@ -1,17 +1,17 @@
-import type { CommandConnection } from './connection/command-connection.js';
+import type { CommandConnection } from '../connection/command-connection.js';
 import {
   ClosedError,
   PublishError,
   QueueFullError,
   ShardedUnsupportedError,
   type ClusterPubSubError,
-} from './common/errors.js';
-import { LaneTable } from './lane-table.js';
-import type { Metrics } from './common/metrics.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import { NodeQueues } from './node-queues.js';
-import type { ChannelName, OverflowPolicy, Payload } from './common/options.js';
+} from '../common/errors.js';
+import { LaneTable } from './outgoing-channels.js';
+import type { Metrics } from '../common/metrics.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import { NodeQueues } from './offline-queues.js';
+import type { ChannelName, OverflowPolicy, Payload } from '../common/options.js';
 import {
   isRepeatable,
   publishFailure,
@@ -20,12 +20,12 @@ import {
   type PublishCommand,
   type PublishObserver,
   type PublishOptions,
-} from './publication.js';
-import type { ConnectionLostError } from './connection/resp-socket.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
-import { Settling } from './settling.js';
-import { unstamped, type OutgoingPayload, type StampCodec } from './ordering/sequence-stamp.js';
-import type { Topology } from './topology/topology.js';
+} from './publish-request.js';
+import type { ConnectionLostError } from '../connection/resp-socket.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { Settling } from './migration-gate.js';
+import { unstamped, type OutgoingPayload, type StampCodec } from '../ordering/sequence-stamp.js';
+import type { Topology } from '../topology/topology.js';
 
 /** How often a count of 0, or one lower than before, is asked again. */
 const MAX_DOUBTS = 3;
