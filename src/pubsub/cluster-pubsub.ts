@@ -8,7 +8,7 @@ import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { FactsOfEngine } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection.js';
 import { checkOptions } from './common/validation.js';
-import type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
+import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 import type {
   Encoded,
   Gap,

@@ -11,7 +11,7 @@ export type {
   UnconfirmedSubscription,
 } from './health/health.js';
 export type { Answer, IntrospectionOptions } from './introspection.js';
-export type { GetMessageOptions, GetShardedMessageOptions } from './mailbox.js';
+export type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 export type * from './common/messages.js';
 export type {
   BufferPolicy,

@@ -1,7 +1,7 @@
 import { channelKey } from './common/channel-name.js';
 import { InvalidArgumentError, ShardedUnsupportedError } from './common/errors.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Mailbox } from './mailbox.js';
+import type { Mailbox } from './delivery/message-dispatcher.js';
 import type { SubscriptionKindName } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
 import { assertNodes } from './node-questions.js';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { MessageQueue } from '../../../src/pubsub/message-queue.js';
+import { MessageQueue } from '../../../src/pubsub/delivery/message-buffer.js';
 
 const everything = (): boolean => true;
 

@@ -4,18 +4,18 @@ import {
   HandlerError,
   InvalidArgumentError,
   type ClusterPubSubError,
-} from './common/errors.js';
-import { displayName } from './common/channel-name.js';
-import { checkOptions, checkSwitch, readChoice } from './common/validation.js';
-import { Listening } from './listening.js';
-import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from './common/messages.js';
-import { MessageQueue } from './message-queue.js';
-import { confirmationMessage, dataMessage, isConfirmation } from './message-shape.js';
-import type { NodeReference } from './common/node-address.js';
-import type { ChannelName, PubSubEncoding, PubSubOptions } from './common/options.js';
-import { OverflowReport } from './overflow-report.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import type { Subscription } from './subscription/subscription.js';
+} from '../common/errors.js';
+import { displayName } from '../common/channel-name.js';
+import { checkOptions, checkSwitch, readChoice } from '../common/validation.js';
+import { Listening } from './message-iterator.js';
+import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from '../common/messages.js';
+import { MessageQueue } from './message-buffer.js';
+import { confirmationMessage, dataMessage, isConfirmation } from './message-factory.js';
+import type { NodeReference } from '../common/node-address.js';
+import type { ChannelName, PubSubEncoding, PubSubOptions } from '../common/options.js';
+import { OverflowReport } from './gap-batcher.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */
 export interface GetMessageOptions {

@@ -1,13 +1,13 @@
-import type { Arrival } from './ordering/migration-dedup.js';
-import type { Gap } from './common/messages.js';
-import type { Metrics } from './common/metrics.js';
+import type { Arrival } from '../ordering/migration-dedup.js';
+import type { Gap } from '../common/messages.js';
+import type { Metrics } from '../common/metrics.js';
 import { MissingReports } from './missing-report.js';
-import type { NodeKey } from './common/node-address.js';
-import { RecentArrivals } from './recent-arrivals.js';
-import { Sequencer, type SequencerEvents } from './ordering/sequencer.js';
-import type { StampCodec } from './ordering/sequence-stamp.js';
-import type { Subscription } from './subscription/subscription.js';
-import type { Topology } from './topology/topology.js';
+import type { NodeKey } from '../common/node-address.js';
+import { RecentArrivals } from './recent-messages.js';
+import { Sequencer, type SequencerEvents } from '../ordering/sequencer.js';
+import type { StampCodec } from '../ordering/sequence-stamp.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { Topology } from '../topology/topology.js';
 
 /** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
 const UNSETTLED_FOR = 1_000;

@@ -1,6 +1,6 @@
-import { Fifo } from '../util/fifo-queue.js';
-import { LONGEST_TIMER } from './common/validation.js';
-import type { BufferPolicy } from './common/options.js';
+import { Fifo } from '../../util/fifo-queue.js';
+import { LONGEST_TIMER } from '../common/validation.js';
+import type { BufferPolicy } from '../common/options.js';
 
 /** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
 export type ReaderKind = 'iteration' | 'single';

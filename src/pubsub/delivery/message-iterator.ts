@@ -1,4 +1,4 @@
-import type { MessageQueue } from './message-queue.js';
+import type { MessageQueue } from './message-buffer.js';
 
 /**
  * What waits in a queue and what comes to it, until `open` says no and nothing waits any more.

@@ -1,7 +1,7 @@
-import { displayName } from './common/channel-name.js';
-import type { ConfirmationMessage, DataMessage, PubSubMessage } from './common/messages.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { Subscription } from './subscription/subscription.js';
+import { displayName } from '../common/channel-name.js';
+import type { ConfirmationMessage, DataMessage, PubSubMessage } from '../common/messages.js';
+import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 type AnyMessage = DataMessage<PubSubEncoding>;
 

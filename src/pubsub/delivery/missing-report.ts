@@ -1,7 +1,7 @@
-import type { Gap, SubscriptionKindName } from './common/messages.js';
-import type { ChannelName } from './common/options.js';
-import type { MissingReport } from './ordering/sequencer.js';
-import type { Subscription } from './subscription/subscription.js';
+import type { Gap, SubscriptionKindName } from '../common/messages.js';
+import type { ChannelName } from '../common/options.js';
+import type { MissingReport } from '../ordering/sequencer.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** How long reports are gathered, in ms: what one fault has lost shows channel by channel, as each is heard again. */
 const GATHER = 50;

@@ -1,6 +1,6 @@
-import type { Arrival } from './ordering/migration-dedup.js';
-import type { NodeKey } from './common/node-address.js';
-import type { Subscription } from './subscription/subscription.js';
+import type { Arrival } from '../ordering/migration-dedup.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** How many arrivals are remembered: a fifth of a second of 5,000 messages a second. */
 const SIZE = 1_024;
