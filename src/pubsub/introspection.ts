@@ -5,7 +5,7 @@ import type { Encoded } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
 import type { NodeQuestions, NodeSelection } from './node-questions.js';
 import type { ChannelName, Payload, PubSubEncoding } from './common/options.js';
-import { PROBE_MARK } from './probe.js';
+import { PROBE_MARK } from './liveness/liveness-probe.js';
 import type { Reply } from './resp/reply.js';
 import { checkName } from './subscription/subscribe-arguments.js';
 import { sum } from '../util/sum.js';

@@ -19,7 +19,7 @@ import { MissingNodes } from './topology/pinned-node-watcher.js';
 import type { NodeKey } from './common/node-address.js';
 import { NodeTroubles } from './node-troubles.js';
 import { OutageWatch } from './topology/outage-poller.js';
-import type { ProbeSurroundings } from './probe.js';
+import type { ProbeSurroundings } from './liveness/liveness-probe.js';
 import type { HowConnectionEnded } from './connection/resp-socket.js';
 import type { RedisReplyError } from './resp/reply.js';
 import { LASTS, PASSES_SOON, Retries } from './retries.js';

@@ -1,6 +1,6 @@
 import type { ConnectionFactory } from './connection/connection-factory.js';
 import type { NodeKey } from './common/node-address.js';
-import type { ProbeSurroundings } from './probe.js';
+import type { ProbeSurroundings } from './liveness/liveness-probe.js';
 import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
 import type { Subscription } from './subscription/subscription.js';
 

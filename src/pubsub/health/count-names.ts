@@ -1,5 +1,5 @@
 import { distinctName, keyOfBytes } from '../common/channel-name.js';
-import { PROBE_MARK } from '../probe.js';
+import { PROBE_MARK } from '../liveness/liveness-probe.js';
 import type { ActiveChannels } from './health.js';
 
 const MARK = Buffer.from(PROBE_MARK, 'latin1');

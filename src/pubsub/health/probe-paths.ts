@@ -4,7 +4,7 @@ import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
-import { isRefusal, passes, Probe, type ProbeSurroundings } from '../probe.js';
+import { isRefusal, passes, Probe, type ProbeSurroundings } from '../liveness/liveness-probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { SubscriberSession } from '../subscriber-session.js';
 import type { Topology } from '../topology/topology.js';

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey, slotOf, type ChannelKey } from './common/channel-name.js';
-import { deferred, type Deferred } from '../util/deferred.js';
-import { PublishError } from './common/errors.js';
-import type { Metrics } from './common/metrics.js';
-import type { NodeKey } from './common/node-address.js';
-import type { PublishCommand } from './publish/publish-request.js';
-import { ConnectionLostError } from './connection/resp-socket.js';
-import { RedisReplyError } from './resp/reply.js';
-import type { SubscriberConnection } from './connection/subscriber-connection.js';
-import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
-import type { Topology } from './topology/topology.js';
-import type { TopologyView } from './topology/slot-map.js';
+import { channelKey, slotOf, type ChannelKey } from '../common/channel-name.js';
+import { deferred, type Deferred } from '../../util/deferred.js';
+import { PublishError } from '../common/errors.js';
+import type { Metrics } from '../common/metrics.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { PublishCommand } from '../publish/publish-request.js';
+import { ConnectionLostError } from '../connection/resp-socket.js';
+import { RedisReplyError } from '../resp/reply.js';
+import type { SubscriberConnection } from '../connection/subscriber-connection.js';
+import { KINDS, type SubscriptionKind } from '../common/subscription-type.js';
+import type { Topology } from '../topology/topology.js';
+import type { TopologyView } from '../topology/slot-map.js';
 
 /** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
 const TAGS_TRIED = 4_096;
