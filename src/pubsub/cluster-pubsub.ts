@@ -6,7 +6,7 @@ import type { ClusterPubSubError } from './common/errors.js';
 import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
 import type { FactsOfEngine } from './health/health-check.js';
-import type { Answer, IntrospectionOptions } from './introspection.js';
+import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 import { checkOptions } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 import type {
@@ -20,7 +20,7 @@ import type {
 } from './common/messages.js';
 import type { PubSubMetrics } from './common/metrics.js';
 import { readNodeReference } from './common/node-address.js';
-import { assertNodes } from './node-questions.js';
+import { assertNodes } from './introspection/cluster-query.js';
 import type {
   ChannelName,
   ClusterConnectionOptions,

@@ -10,7 +10,7 @@ export type {
   PubSubHealthStatus,
   UnconfirmedSubscription,
 } from './health/health.js';
-export type { Answer, IntrospectionOptions } from './introspection.js';
+export type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 export type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 export type * from './common/messages.js';
 export type {
@@ -25,7 +25,7 @@ export type {
 } from './common/options.js';
 export type { PubSubMetrics } from './common/metrics.js';
 export type { NodeAddress, NodeReference } from './common/node-address.js';
-export type { NodeSelection } from './node-questions.js';
+export type { NodeSelection } from './introspection/cluster-query.js';
 export type { PublishOptions } from './publish/publish-request.js';
 export type {
   HandlerMap,

@@ -4,7 +4,7 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Mailbox } from './delivery/message-dispatcher.js';
 import type { SubscriptionKindName } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
-import { assertNodes } from './node-questions.js';
+import { assertNodes } from './introspection/cluster-query.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { Reconciler } from './reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from './subscription/subscribe-arguments.js';

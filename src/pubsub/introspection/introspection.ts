@@ -1,14 +1,14 @@
-import { bytesOfKey, keyOfBytes, type ChannelKey } from './common/channel-name.js';
-import { InvalidArgumentError } from './common/errors.js';
-import { checkOptions, checkSwitch } from './common/validation.js';
-import type { Encoded } from './common/messages.js';
-import type { NodeKey } from './common/node-address.js';
-import type { NodeQuestions, NodeSelection } from './node-questions.js';
-import type { ChannelName, Payload, PubSubEncoding } from './common/options.js';
-import { PROBE_MARK } from './liveness/liveness-probe.js';
-import type { Reply } from './resp/reply.js';
-import { checkName } from './subscription/subscribe-arguments.js';
-import { sum } from '../util/sum.js';
+import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
+import { InvalidArgumentError } from '../common/errors.js';
+import { checkOptions, checkSwitch } from '../common/validation.js';
+import type { Encoded } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { NodeQuestions, NodeSelection } from './cluster-query.js';
+import type { ChannelName, Payload, PubSubEncoding } from '../common/options.js';
+import { PROBE_MARK } from '../liveness/liveness-probe.js';
+import type { Reply } from '../resp/reply.js';
+import { checkName } from '../subscription/subscribe-arguments.js';
+import { sum } from '../../util/sum.js';
 
 /**
  * Which answer of a question to all nodes is wanted.

@@ -4,16 +4,16 @@ import {
   CommandRefusedError,
   InvalidArgumentError,
   UnknownNodeError,
-} from './common/errors.js';
-import { firstSuccess } from '../util/hedged-attempts.js';
-import { readNodeReference, type NodeKey, type NodeReference } from './common/node-address.js';
-import type { NodeConnections } from './connection/command-connection-pool.js';
-import type { NodesWithoutSlots, NodeWithoutSlots } from './topology/slotless-nodes.js';
-import type { Payload } from './common/options.js';
-import { RedisReplyError, type Reply } from './resp/reply.js';
-import type { Topology } from './topology/topology.js';
-import { textOf } from '../util/text-of.js';
-import { PATIENCE } from './topology/topology-fetcher.js';
+} from '../common/errors.js';
+import { firstSuccess } from '../../util/hedged-attempts.js';
+import { readNodeReference, type NodeKey, type NodeReference } from '../common/node-address.js';
+import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { NodesWithoutSlots, NodeWithoutSlots } from '../topology/slotless-nodes.js';
+import type { Payload } from '../common/options.js';
+import { RedisReplyError, type Reply } from '../resp/reply.js';
+import type { Topology } from '../topology/topology.js';
+import { textOf } from '../../util/text-of.js';
+import { PATIENCE } from '../topology/topology-fetcher.js';
 
 /** All nodes, one role of them, or those that are named. Each that is named has to answer. */
 // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
