@@ -19,7 +19,7 @@ import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from './
 import { Outbox } from './outbox.js';
 import type { PublishCommand } from './publish/publish-request.js';
 import { Publisher } from './publish/publisher.js';
-import { Reconciler } from './reconciler.js';
+import { Reconciler } from './reconciler/reconciler.js';
 import { isCluster, readSeeds } from './connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from './ordering/sequence-stamp.js';
 import { SubscriptionTable } from './subscription/subscription.js';

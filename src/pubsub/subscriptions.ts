@@ -6,7 +6,7 @@ import type { SubscriptionKindName } from './common/messages.js';
 import type { NodeKey } from './common/node-address.js';
 import { assertNodes } from './introspection/cluster-query.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { Reconciler } from './reconciler.js';
+import type { Reconciler } from './reconciler/reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from './subscription/subscribe-arguments.js';
 import type { Request, SubscribeArgument, SubscribeOptions } from './subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from './common/subscription-type.js';

@@ -2,7 +2,7 @@ import { displayName } from '../common/channel-name.js';
 import type { RememberedGap } from '../announcer.js';
 import type { PubSubStatus } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { SubscriberSession } from '../subscriber-session.js';
+import type { SubscriberSession } from '../reconciler/node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health.js';
 import { sum } from '../../util/sum.js';

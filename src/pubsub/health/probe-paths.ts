@@ -6,7 +6,7 @@ import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { isRefusal, passes, Probe, type ProbeSurroundings } from '../liveness/liveness-probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
-import type { SubscriberSession } from '../subscriber-session.js';
+import type { SubscriberSession } from '../reconciler/node-subscriber.js';
 import type { Topology } from '../topology/topology.js';
 import { reasonOf } from '../../util/reason-of.js';
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ConnectionFactory } from '../../../src/pubsub/connection/connection-factory.js';
 import { nodeKey, type NodeKey } from '../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../src/pubsub/common/metrics.js';
-import { Reconciler } from '../../../src/pubsub/reconciler.js';
+import { Reconciler } from '../../../src/pubsub/reconciler/reconciler.js';
 import { Subscription, SubscriptionTable } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import type { Topology } from '../../../src/pubsub/topology/topology.js';

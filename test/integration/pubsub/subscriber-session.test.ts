@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../src/pubsub/connection/connection-factory.js';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
-import { type SessionEvents, SubscriberSession } from '../../../src/pubsub/subscriber-session.js';
+import { type SessionEvents, SubscriberSession } from '../../../src/pubsub/reconciler/node-subscriber.js';
 import { Subscription } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import { startLocalRedis, type LocalRedis } from '../../../src/testing/index.js';

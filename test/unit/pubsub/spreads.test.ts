@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Cause } from '../../../src/pubsub/losses.js';
+import type { Cause } from '../../../src/pubsub/reconciler/gap-tracker.js';
 import type { NodeKey } from '../../../src/pubsub/common/node-address.js';
-import { Spreads } from '../../../src/pubsub/spreads.js';
+import { Spreads } from '../../../src/pubsub/reconciler/all-masters-subscriptions.js';
 import { Subscription } from '../../../src/pubsub/subscription/subscription.js';
 import { KINDS } from '../../../src/pubsub/common/subscription-type.js';
 import type { Topology } from '../../../src/pubsub/topology/topology.js';

@@ -1,6 +1,6 @@
-import { backoffDelay } from '../util/backoff.js';
-import type { NodeKey } from './common/node-address.js';
-import type { Subscription } from './subscription/subscription.js';
+import { backoffDelay } from '../../util/backoff.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** How long to wait before what was refused is tried again, in ms. */
 export interface Pace {

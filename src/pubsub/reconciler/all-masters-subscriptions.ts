@@ -1,8 +1,8 @@
-import type { Cause } from './losses.js';
-import type { Moved } from './common/messages.js';
-import type { NodeKey } from './common/node-address.js';
-import { Subscription } from './subscription/subscription.js';
-import type { Topology } from './topology/topology.js';
+import type { Cause } from './gap-tracker.js';
+import type { Moved } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
+import { Subscription } from '../subscription/subscription.js';
+import type { Topology } from '../topology/topology.js';
 
 /** What the parts of spread subscriptions need of the reconciler. */
 export interface SpreadsOwner {

@@ -1,8 +1,8 @@
-import type { ConnectionFactory } from './connection/connection-factory.js';
-import type { NodeKey } from './common/node-address.js';
-import type { ProbeSurroundings } from './liveness/liveness-probe.js';
-import { SubscriberSession, type SessionEvents } from './subscriber-session.js';
-import type { Subscription } from './subscription/subscription.js';
+import type { ConnectionFactory } from '../connection/connection-factory.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { ProbeSurroundings } from '../liveness/liveness-probe.js';
+import { SubscriberSession, type SessionEvents } from './node-subscriber.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /** One {@link SubscriberSession} for each node that carries subscriptions, made on first use. */
 export class Sessions {

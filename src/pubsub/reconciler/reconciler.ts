@@ -1,7 +1,7 @@
-import { awaitConfirmation } from './subscription/await-confirmation.js';
-import type { ChannelKey } from './common/channel-name.js';
-import type { ConnectionFactory } from './connection/connection-factory.js';
-import { deferred } from '../util/deferred.js';
+import { awaitConfirmation } from '../subscription/await-confirmation.js';
+import type { ChannelKey } from '../common/channel-name.js';
+import type { ConnectionFactory } from '../connection/connection-factory.js';
+import { deferred } from '../../util/deferred.js';
 import {
   ClosedError,
   CommandRefusedError,
@@ -9,26 +9,26 @@ import {
   SubscriptionError,
   UnknownNodeError,
   type ClusterPubSubError,
-} from './common/errors.js';
-import type { Arrival } from './ordering/migration-dedup.js';
-import { Handovers } from './handovers.js';
-import { Losses, type Cause, type LossEvents } from './losses.js';
-import type { GapReason } from './common/messages.js';
-import type { Metrics } from './common/metrics.js';
-import { MissingNodes } from './topology/pinned-node-watcher.js';
-import type { NodeKey } from './common/node-address.js';
-import { NodeTroubles } from './node-troubles.js';
-import { OutageWatch } from './topology/outage-poller.js';
-import type { ProbeSurroundings } from './liveness/liveness-probe.js';
-import type { HowConnectionEnded } from './connection/resp-socket.js';
-import type { RedisReplyError } from './resp/reply.js';
-import { LASTS, PASSES_SOON, Retries } from './retries.js';
-import { Sessions } from './sessions.js';
-import { Spreads } from './spreads.js';
-import type { SubscriberSession } from './subscriber-session.js';
-import type { Subscription, SubscriptionTable } from './subscription/subscription.js';
-import type { SubscriptionKind } from './common/subscription-type.js';
-import type { Topology } from './topology/topology.js';
+} from '../common/errors.js';
+import type { Arrival } from '../ordering/migration-dedup.js';
+import { Handovers } from './subscription-migrations.js';
+import { Losses, type Cause, type LossEvents } from './gap-tracker.js';
+import type { GapReason } from '../common/messages.js';
+import type { Metrics } from '../common/metrics.js';
+import { MissingNodes } from '../topology/pinned-node-watcher.js';
+import type { NodeKey } from '../common/node-address.js';
+import { NodeTroubles } from './node-error-throttle.js';
+import { OutageWatch } from '../topology/outage-poller.js';
+import type { ProbeSurroundings } from '../liveness/liveness-probe.js';
+import type { HowConnectionEnded } from '../connection/resp-socket.js';
+import type { RedisReplyError } from '../resp/reply.js';
+import { LASTS, PASSES_SOON, Retries } from './retry-scheduler.js';
+import { Sessions } from './node-subscribers.js';
+import { Spreads } from './all-masters-subscriptions.js';
+import type { SubscriberSession } from './node-subscriber.js';
+import type { Subscription, SubscriptionTable } from '../subscription/subscription.js';
+import type { SubscriptionKind } from '../common/subscription-type.js';
+import type { Topology } from '../topology/topology.js';
 
 /** What the reconciler tells the engine. */
 export interface ReconcilerEvents extends LossEvents {

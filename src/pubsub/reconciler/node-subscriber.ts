@@ -1,13 +1,13 @@
-import { backoffDelay, pause } from '../util/backoff.js';
-import type { ChannelKey } from './common/channel-name.js';
-import type { ConnectionFactory } from './connection/connection-factory.js';
-import { parseNodeKey, type NodeKey } from './common/node-address.js';
-import { Probe, type ProbeSurroundings } from './liveness/liveness-probe.js';
-import type { ConnectionLostError, HowConnectionEnded } from './connection/resp-socket.js';
-import { RedisReplyError } from './resp/reply.js';
-import { SubscriberConnection } from './connection/subscriber-connection.js';
-import type { Subscription } from './subscription/subscription.js';
-import { KINDS, type SubscriptionKind } from './common/subscription-type.js';
+import { backoffDelay, pause } from '../../util/backoff.js';
+import type { ChannelKey } from '../common/channel-name.js';
+import type { ConnectionFactory } from '../connection/connection-factory.js';
+import { parseNodeKey, type NodeKey } from '../common/node-address.js';
+import { Probe, type ProbeSurroundings } from '../liveness/liveness-probe.js';
+import type { ConnectionLostError, HowConnectionEnded } from '../connection/resp-socket.js';
+import { RedisReplyError } from '../resp/reply.js';
+import { SubscriberConnection } from '../connection/subscriber-connection.js';
+import type { Subscription } from '../subscription/subscription.js';
+import { KINDS, type SubscriptionKind } from '../common/subscription-type.js';
 
 /** What a session tells the reconciler. */
 export interface SessionEvents {

@@ -1,6 +1,6 @@
-import { Handover, type Arrival } from './ordering/migration-dedup.js';
-import type { NodeKey } from './common/node-address.js';
-import type { Subscription } from './subscription/subscription.js';
+import { Handover, type Arrival } from '../ordering/migration-dedup.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 /**
  * How long both nodes are heard, in ms: until then all that was on the cluster bus when the new one confirmed has come
