@@ -4,7 +4,7 @@ import { slotOf } from './common/channel-name.js';
 import { Engine, type EngineWiring } from './engine.js';
 import type { ClusterPubSubError } from './common/errors.js';
 import { InvalidArgumentError } from './common/errors.js';
-import type { PubSubHealth, PubSubHealthOptions } from './health/health.js';
+import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
 import type { FactsOfEngine } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 import { checkOptions } from './common/validation.js';

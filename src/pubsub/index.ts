@@ -9,7 +9,7 @@ export type {
   PubSubHealthOptions,
   PubSubHealthStatus,
   UnconfirmedSubscription,
-} from './health/health.js';
+} from './health/health-types.js';
 export type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 export type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 export type * from './common/messages.js';

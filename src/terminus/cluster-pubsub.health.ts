@@ -2,7 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health.js';
+import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
 import { sum } from '../util/sum.js';

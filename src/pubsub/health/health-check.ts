@@ -8,15 +8,15 @@ import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/same-list.js';
 import { textOf } from '../../util/text-of.js';
 import type { Topology } from '../topology/topology.js';
-import { countNames } from './count-names.js';
-import { EnginesFacts, type EngineFacts } from './engine-facts.js';
+import { countNames } from './distinct-names.js';
+import { EnginesFacts, type EngineFacts } from './engine-snapshot.js';
 import type {
   ActiveChannels,
   MasterHealth,
   PubSubHealth,
   PubSubHealthOptions,
   UnconfirmedSubscription,
-} from './health.js';
+} from './health-types.js';
 import {
   readHealthLimits,
   readWatchedChannels,
@@ -24,10 +24,10 @@ import {
   sameLimits,
   type HealthLimits,
 } from './health-options.js';
-import { judge } from './judge.js';
-import { interview, NodeQuestion, type NodeReport, type Visit } from './node-interview.js';
-import type { ProbePaths, ProbeResult } from './probe-paths.js';
-import { SharedAnswers } from './shared-answers.js';
+import { judge } from './evaluate-health.js';
+import { interview, NodeQuestion, type NodeReport, type Visit } from './node-check.js';
+import type { ProbePaths, ProbeResult } from './probe-runner.js';
+import { SharedAnswers } from './health-cache.js';
 
 /** Which part of the timeout nodes get to answer; the rest is for putting the answers together. */
 const TO_ANSWER = 0.9;

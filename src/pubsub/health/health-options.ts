@@ -3,7 +3,7 @@ import { LONGEST_TIMER } from '../common/validation.js';
 import type { ChannelName } from '../common/options.js';
 import { checkName } from '../subscription/subscribe-arguments.js';
 import { textOf } from '../../util/text-of.js';
-import type { PubSubHealthOptions } from './health.js';
+import type { PubSubHealthOptions } from './health-types.js';
 
 export const HEALTH_DEFAULTS = {
   minSubscribers: 0,

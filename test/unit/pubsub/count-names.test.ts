@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { countNames } from '../../../src/pubsub/health/count-names.js';
+import { countNames } from '../../../src/pubsub/health/distinct-names.js';
 
 const bytes = (...names: string[]): Buffer[] => names.map((name) => Buffer.from(name));
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { MOST_ANSWERS, SharedAnswers } from '../../../src/pubsub/health/shared-answers.js';
+import { MOST_ANSWERS, SharedAnswers } from '../../../src/pubsub/health/health-cache.js';
 
 describe('shared answers', () => {
   let answers: SharedAnswers<string, number>;

@@ -1,6 +1,6 @@
 import { distinctName, keyOfBytes } from '../common/channel-name.js';
 import { PROBE_MARK } from '../liveness/liveness-probe.js';
-import type { ActiveChannels } from './health.js';
+import type { ActiveChannels } from './health-types.js';
 
 const MARK = Buffer.from(PROBE_MARK, 'latin1');
 const FIRST_OF_MARK = MARK[0];

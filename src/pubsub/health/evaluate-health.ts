@@ -1,8 +1,8 @@
 import type { NodeKey } from '../common/node-address.js';
-import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from './health.js';
+import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from './health-types.js';
 import type { HealthLimits } from './health-options.js';
-import type { NodeReport, Refusal } from './node-interview.js';
-import type { ProbeResult } from './probe-paths.js';
+import type { NodeReport, Refusal } from './node-check.js';
+import type { ProbeResult } from './probe-runner.js';
 import { reasonOf } from '../../util/reason-of.js';
 import { firstFew } from '../../util/first-few.js';
 

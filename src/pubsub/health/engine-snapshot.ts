@@ -4,7 +4,7 @@ import type { PubSubStatus } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { SubscriberSession } from '../reconciler/node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
-import type { LastGap, UnconfirmedSubscription } from './health.js';
+import type { LastGap, UnconfirmedSubscription } from './health-types.js';
 import { sum } from '../../util/sum.js';
 
 /** What an engine knows of itself, without asking anybody. */
