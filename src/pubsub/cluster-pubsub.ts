@@ -1,7 +1,7 @@
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { slotOf } from './common/channel-name.js';
-import { Engine, type EngineWiring } from './engine.js';
+import { Engine, type EngineWiring } from './engine/engine.js';
 import type { ClusterPubSubError } from './common/errors.js';
 import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';

@@ -1,5 +1,5 @@
 import { displayName } from '../common/channel-name.js';
-import type { RememberedGap } from '../announcer.js';
+import type { RememberedGap } from '../engine/event-notifier.js';
 import type { PubSubStatus } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { SubscriberSession } from '../reconciler/node-subscriber.js';

@@ -1,10 +1,10 @@
-import type { Announcer } from './announcer.js';
+import type { Announcer } from './event-notifier.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Metrics } from './common/metrics.js';
-import type { ChannelName } from './common/options.js';
-import type { PublishCommand, PublishObserver, PublishOptions } from './publish/publish-request.js';
-import type { Publisher } from './publish/publisher.js';
-import type { OutgoingPayload } from './ordering/sequence-stamp.js';
+import type { Metrics } from '../common/metrics.js';
+import type { ChannelName } from '../common/options.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../publish/publish-request.js';
+import type { Publisher } from '../publish/publisher.js';
+import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 
 /** Hands messages to the publisher, in the order of the calls, as soon as there is a cluster to publish to. */
 export class Outbox {

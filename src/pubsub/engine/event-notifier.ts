@@ -1,12 +1,12 @@
 import type { EventEmitter } from 'node:events';
-import type { ClusterPubSub, ClusterPubSubEvents } from './cluster-pubsub.js';
-import type { DiagnosticChannel } from './common/diagnostics-channels.js';
-import { ENGINE_DIAGNOSTICS } from './diagnostics.js';
-import type { ClusterPubSubError } from './common/errors.js';
-import type { Gap } from './common/messages.js';
-import type { Metrics } from './common/metrics.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { PublishCommand } from './publish/publish-request.js';
+import type { ClusterPubSub, ClusterPubSubEvents } from '../cluster-pubsub.js';
+import type { DiagnosticChannel } from '../common/diagnostics-channels.js';
+import { ENGINE_DIAGNOSTICS } from '../diagnostics.js';
+import type { ClusterPubSubError } from '../common/errors.js';
+import type { Gap } from '../common/messages.js';
+import type { Metrics } from '../common/metrics.js';
+import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { PublishCommand } from '../publish/publish-request.js';
 
 /** A gap, and when it was told, by the monotonic clock, in ms. */
 export interface RememberedGap {

@@ -1,17 +1,17 @@
-import { channelKey } from './common/channel-name.js';
-import { InvalidArgumentError, ShardedUnsupportedError } from './common/errors.js';
+import { channelKey } from '../common/channel-name.js';
+import { InvalidArgumentError, ShardedUnsupportedError } from '../common/errors.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Mailbox } from './delivery/message-dispatcher.js';
-import type { SubscriptionKindName } from './common/messages.js';
-import type { NodeKey } from './common/node-address.js';
-import { assertNodes } from './introspection/cluster-query.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
-import type { Reconciler } from './reconciler/reconciler.js';
-import { flattenNames, readSubscription, type NamesArgument } from './subscription/subscribe-arguments.js';
-import type { Request, SubscribeArgument, SubscribeOptions } from './subscription/subscribe-arguments.js';
-import type { SubscriptionKind } from './common/subscription-type.js';
-import { Subscription, type Place, type SubscriptionTable } from './subscription/subscription.js';
-import type { Topology } from './topology/topology.js';
+import type { Mailbox } from '../delivery/message-dispatcher.js';
+import type { SubscriptionKindName } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
+import { assertNodes } from '../introspection/cluster-query.js';
+import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { Reconciler } from '../reconciler/reconciler.js';
+import { flattenNames, readSubscription, type NamesArgument } from '../subscription/subscribe-arguments.js';
+import type { Request, SubscribeArgument, SubscribeOptions } from '../subscription/subscribe-arguments.js';
+import type { SubscriptionKind } from '../common/subscription-type.js';
+import { Subscription, type Place, type SubscriptionTable } from '../subscription/subscription.js';
+import type { Topology } from '../topology/topology.js';
 
 /** What subscriptions need of the engine. */
 export interface SubscriptionSurroundings<E extends PubSubEncoding> {
