@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClusterPubSubClient } from '../transport/client.js';
-import type { ClusterPubSubOptions } from '../transport/options.js';
+import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import {
   getClusterPubSubClientToken,
   getClusterPubSubOptionsToken,

@@ -14,7 +14,7 @@ import {
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { ClusterPubSubClient } from '../transport/client.js';
-import type { ClusterPubSubContext } from '../transport/context.js';
+import type { ClusterPubSubContext } from '../transport/common/cluster-pubsub.context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
 import type { ClusterPubSubServer } from '../transport/server.js';
 import { INSTRUMENTATION } from './instrumentation-name.js';

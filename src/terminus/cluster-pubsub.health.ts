@@ -7,7 +7,7 @@ import { healthWithout } from '../pubsub/health/health-check.js';
 import { livePartsOf, type LivePart } from '../transport/live-parts.js';
 import { sum } from '../util/sum.js';
 import { connectUnused } from '../transport/unused-clients.js';
-import type { ClusterPubSubOptions } from '../transport/options.js';
+import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 import { WatchedChannels } from './watched-channels.js';
 

@@ -5,7 +5,7 @@ import type { Engine } from './engine-events.js';
 import { register } from './live-parts.js';
 import type { RequestTally } from './metrics.js';
 import { newEngine } from './new-engine.js';
-import type { ResolvedOptions } from './options.js';
+import type { ResolvedOptions } from './common/options.js';
 import { Requests } from './requests.js';
 import { waitingLimitsOf } from './waiting-requests.js';
 

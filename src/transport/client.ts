@@ -14,7 +14,7 @@ import {
 } from './engine-events.js';
 import { Emission } from './emission.js';
 import { errorText } from '../util/error-text.js';
-import { NotConnectedError } from './errors.js';
+import { NotConnectedError } from './common/errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
 import { MalformedLog } from './malformed-log.js';
 import { type ClusterPubSubClientMetrics, newRequestTally } from './metrics.js';
@@ -23,7 +23,7 @@ import {
   type PubSubMode,
   type ResolvedOptions,
   resolveOptions,
-} from './options.js';
+} from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import { RateLimitedLog } from './rate-limited-log.js';
 import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';

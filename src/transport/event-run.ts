@@ -1,7 +1,7 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
 import type { Work } from './active-work.js';
-import { MASKED_ERROR } from './constants.js';
+import { MASKED_ERROR } from './common/constants.js';
 import { errorText } from '../util/error-text.js';
 import type { Handlings } from './handlings.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';

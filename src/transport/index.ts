@@ -1,6 +1,6 @@
 export { ClusterPubSubClient } from './client.js';
-export { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
-export { ClusterPubSubContext } from './context.js';
+export { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
+export { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
 export type { ClusterPubSubDiagnostics, HandledType } from './diagnostics.js';
 export type { Durations } from './duration-histogram.js';
 export type { ClusterPubSubStatus, ClusterPubSubTransportEvents } from './engine-events.js';
@@ -9,8 +9,8 @@ export {
   NotConnectedError,
   PayloadTooLargeError,
   RequestTimeoutError,
-} from './errors.js';
+} from './common/errors.js';
 export type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics, RequestCounts } from './metrics.js';
-export type { ClusterPubSubOptions, PubSubMode } from './options.js';
-export { ClusterPubSubRecord, ClusterPubSubRecordBuilder } from './record.js';
+export type { ClusterPubSubOptions, PubSubMode } from './common/options.js';
+export { ClusterPubSubRecord, ClusterPubSubRecordBuilder } from './common/cluster-pubsub.record-builder.js';
 export { ClusterPubSubServer } from './server.js';

@@ -1,7 +1,7 @@
 import type { ReadPacket } from '@nestjs/microservices';
-import { PayloadTooLargeError } from './errors.js';
-import type { PubSubMode } from './options.js';
-import { isRecord } from './record.js';
+import { PayloadTooLargeError } from './common/errors.js';
+import type { PubSubMode } from './common/options.js';
+import { isRecord } from './common/cluster-pubsub.record-builder.js';
 import { encodeFrame, oversize, type EncodedFrame, type FrameEnd } from './wire.js';
 
 /** What a packet to be sent says about itself. */

@@ -1,7 +1,7 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
 import type { PublishCommand, PublishObserver } from '../pubsub/publish/publish-request.js';
 import type { Engine } from './engine-events.js';
-import type { FrameOptions } from './options.js';
+import type { FrameOptions } from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import { assertWithin, encodeWithin } from './outgoing.js';
 import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire.js';

@@ -13,14 +13,14 @@ import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/common/error
 import { textOf } from '../util/text-of.js';
 import { ActiveWork } from './active-work.js';
 import { ChannelNames, isReserved } from './channels.js';
-import { CLUSTER_PUBSUB_TRANSPORT } from './constants.js';
+import { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
 import {
   type ClusterPubSubStatus,
   type ClusterPubSubTransportEvents,
   type Engine,
   EngineEvents,
 } from './engine-events.js';
-import { NotConnectedError } from './errors.js';
+import { NotConnectedError } from './common/errors.js';
 import { errorStack, errorText } from '../util/error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -34,7 +34,7 @@ import {
   type PubSubMode,
   type ResolvedOptions,
   resolveOptions,
-} from './options.js';
+} from './common/options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { withinMs } from '../util/within-ms.js';
 import { RateLimitedLog } from './rate-limited-log.js';

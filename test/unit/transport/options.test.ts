@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ClusterPubSubOptions, resolveOptions } from '../../../src/transport/options.js';
-import { ClusterPubSubRecordBuilder, isRecord } from '../../../src/transport/record.js';
+import { type ClusterPubSubOptions, resolveOptions } from '../../../src/transport/common/options.js';
+import {
+  ClusterPubSubRecordBuilder,
+  isRecord,
+} from '../../../src/transport/common/cluster-pubsub.record-builder.js';
 import { ClusterPubSubClient, ClusterPubSubServer } from '../../../src/transport/index.js';
 
 const nodes = [{ host: '127.0.0.1', port: 7000 }];

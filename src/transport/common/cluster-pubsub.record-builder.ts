@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { InvalidArgumentError } from '../pubsub/common/errors.js';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
 import type { PubSubMode } from './options.js';
 
 /** Known across the ESM and the CommonJS build, whose classes are not the same objects. */

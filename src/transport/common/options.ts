@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import type { Deserializer, Serializer } from '@nestjs/microservices';
-import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import { readLimits, readOverflowPolicy } from '../pubsub/common/validation.js';
-import type { ClusterConnectionOptions } from '../pubsub/common/options.js';
-import { readSeeds } from '../pubsub/connection/startup-nodes.js';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
+import type { ClusterConnectionOptions } from '../../pubsub/common/options.js';
+import { readSeeds } from '../../pubsub/connection/startup-nodes.js';
 
 /** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
 export type PubSubMode = 'classic' | 'sharded';

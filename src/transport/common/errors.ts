@@ -1,4 +1,4 @@
-import { ClusterPubSubError } from '../pubsub/common/errors.js';
+import { ClusterPubSubError } from '../../pubsub/common/errors.js';
 
 /**
  * Nobody in the cluster serves the pattern of a request, on the word of the master that owns its channel.

@@ -1,5 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { HandledType } from './diagnostics.js';
+import type { HandledType } from '../diagnostics.js';
 
 type ClusterPubSubContextArgs = [
   channel: string,
