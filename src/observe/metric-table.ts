@@ -1,6 +1,9 @@
 import type { PubSubMetrics } from '../pubsub/common/metrics.js';
-import { DURATION_BOUNDS } from '../transport/duration-histogram.js';
-import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
+import { DURATION_BOUNDS } from '../transport/telemetry/duration-histogram.js';
+import type {
+  ClusterPubSubClientMetrics,
+  ClusterPubSubServerMetrics,
+} from '../transport/telemetry/metrics.js';
 
 /** What the `metrics()` of a server, a client or an engine said, taken apart. */
 export interface Reading {

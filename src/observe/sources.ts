@@ -2,7 +2,10 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { ClosedError, InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubMetrics } from '../pubsub/common/metrics.js';
 import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
-import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../transport/metrics.js';
+import type {
+  ClusterPubSubClientMetrics,
+  ClusterPubSubServerMetrics,
+} from '../transport/telemetry/metrics.js';
 import type { MetricRow, Reading } from './metric-table.js';
 
 /**

@@ -3,7 +3,7 @@ import type { PubSubMetrics } from '../pubsub/common/metrics.js';
 import type { ChannelNames } from './channels.js';
 import type { Engine } from './engine-events.js';
 import { register } from './live-parts.js';
-import type { RequestTally } from './metrics.js';
+import type { RequestTally } from './telemetry/metrics.js';
 import { newEngine } from './new-engine.js';
 import type { ResolvedOptions } from './common/options.js';
 import { Requests } from './requests.js';

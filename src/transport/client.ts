@@ -16,8 +16,8 @@ import { Emission } from './emission.js';
 import { errorText } from '../util/error-text.js';
 import { NotConnectedError } from './common/errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
-import { MalformedLog } from './malformed-log.js';
-import { type ClusterPubSubClientMetrics, newRequestTally } from './metrics.js';
+import { MalformedLog } from './telemetry/malformed-message-log.js';
+import { type ClusterPubSubClientMetrics, newRequestTally } from './telemetry/metrics.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
@@ -25,7 +25,7 @@ import {
   resolveOptions,
 } from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
-import { RateLimitedLog } from './rate-limited-log.js';
+import { RateLimitedLog } from './telemetry/rate-limited-log.js';
 import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';
 import { readReply } from './read-reply.js';
 import type { RequestCall } from './request-call.js';

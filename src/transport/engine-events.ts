@@ -3,8 +3,8 @@ import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../pubsub/common/errors.js';
 import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/common/messages.js';
 import { firstFew } from '../util/first-few.js';
-import { RateLimitedLog } from './rate-limited-log.js';
-import { StatusLog } from './status-log.js';
+import { RateLimitedLog } from './telemetry/rate-limited-log.js';
+import { StatusLog } from './telemetry/status-log.js';
 
 /** How many names or moves one line lists. */
 const MOST_NAMED = 3;

@@ -3,7 +3,7 @@ import { isObservable, type Subscription } from 'rxjs';
 import type { Work } from './active-work.js';
 import { MASKED_ERROR } from './common/constants.js';
 import { errorText } from '../util/error-text.js';
-import type { Handlings } from './handlings.js';
+import type { Handlings } from './telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
 export interface EventSurroundings {

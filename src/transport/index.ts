@@ -2,7 +2,7 @@ export { ClusterPubSubClient } from './client.js';
 export { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
 export { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
 export type { ClusterPubSubDiagnostics, HandledType } from './diagnostics.js';
-export type { Durations } from './duration-histogram.js';
+export type { Durations } from './telemetry/duration-histogram.js';
 export type { ClusterPubSubStatus, ClusterPubSubTransportEvents } from './engine-events.js';
 export {
   NoSubscribersError,
@@ -10,7 +10,11 @@ export {
   PayloadTooLargeError,
   RequestTimeoutError,
 } from './common/errors.js';
-export type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics, RequestCounts } from './metrics.js';
+export type {
+  ClusterPubSubClientMetrics,
+  ClusterPubSubServerMetrics,
+  RequestCounts,
+} from './telemetry/metrics.js';
 export type { ClusterPubSubOptions, PubSubMode } from './common/options.js';
 export { ClusterPubSubRecord, ClusterPubSubRecordBuilder } from './common/cluster-pubsub.record-builder.js';
 export { ClusterPubSubServer } from './server.js';

@@ -1,7 +1,7 @@
 import type { ProducerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/common/messages.js';
 import type { Inbox } from './inboxes.js';
-import type { MalformedLog } from './malformed-log.js';
+import type { MalformedLog } from './telemetry/malformed-message-log.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { Reply, Requests } from './requests.js';
 import { decodeFrame } from './wire.js';

@@ -6,7 +6,7 @@ import { NO_MESSAGE_HANDLER } from './common/constants.js';
 import { Deadlines } from './deadlines.js';
 import type { Engine } from './engine-events.js';
 import { NoSubscribersError, RequestTimeoutError } from './common/errors.js';
-import type { RequestTally } from './metrics.js';
+import type { RequestTally } from './telemetry/metrics.js';
 import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';
 import { RequestCall, type RequestKeeper, type RequestLane } from './request-call.js';
 import { RequestRoutes } from './request-routes.js';

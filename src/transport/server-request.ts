@@ -5,7 +5,7 @@ import type { Asker } from './askers.js';
 import { MASKED_ERROR } from './common/constants.js';
 import { errorForAsker } from './error-for-asker.js';
 import { PayloadTooLargeError } from './common/errors.js';
-import type { Handlings } from './handlings.js';
+import type { Handlings } from './telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';

@@ -24,10 +24,10 @@ import { NotConnectedError } from './common/errors.js';
 import { errorStack, errorText } from '../util/error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
-import { Handlings } from './handlings.js';
+import { Handlings } from './telemetry/handler-metrics.js';
 import { type Absence, forgetFailedServers, register } from './live-parts.js';
-import { MalformedLog } from './malformed-log.js';
-import type { ClusterPubSubServerMetrics } from './metrics.js';
+import { MalformedLog } from './telemetry/malformed-message-log.js';
+import type { ClusterPubSubServerMetrics } from './telemetry/metrics.js';
 import { newEngine } from './new-engine.js';
 import {
   type ClusterPubSubOptions,
@@ -37,7 +37,7 @@ import {
 } from './common/options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { withinMs } from '../util/within-ms.js';
-import { RateLimitedLog } from './rate-limited-log.js';
+import { RateLimitedLog } from './telemetry/rate-limited-log.js';
 import { Receiver } from './receiver.js';
 import { Replies } from './replies.js';
 import { assertRoute, symbolRoute } from './route.js';

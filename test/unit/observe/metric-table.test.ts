@@ -4,7 +4,7 @@ import { newMetrics, type PubSubMetrics } from '../../../src/pubsub/common/metri
 import type {
   ClusterPubSubClientMetrics,
   ClusterPubSubServerMetrics,
-} from '../../../src/transport/metrics.js';
+} from '../../../src/transport/telemetry/metrics.js';
 
 /** No number twice, and no zeros, so that each metric can come from its own field only. */
 const pubsub: PubSubMetrics = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DurationHistogram } from '../../../src/transport/duration-histogram.js';
+import { DurationHistogram } from '../../../src/transport/telemetry/duration-histogram.js';
 
 describe('DurationHistogram', () => {
   it('counts how many took at most so long', () => {

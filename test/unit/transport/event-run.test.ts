@@ -3,7 +3,7 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import { deferred } from '../../../src/util/deferred.js';
 import { EventRun } from '../../../src/transport/event-run.js';
-import { Handlings } from '../../../src/transport/handlings.js';
+import { Handlings } from '../../../src/transport/telemetry/handler-metrics.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server.js';
 
 /** Starts a run whose handler resolves to an Observable when it is told to. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { deferred } from '../../../src/util/deferred.js';
 import { errorForAsker } from '../../../src/transport/error-for-asker.js';
 import { errorText } from '../../../src/util/error-text.js';
-import { MalformedLog } from '../../../src/transport/malformed-log.js';
-import { RateLimitedLog } from '../../../src/transport/rate-limited-log.js';
+import { MalformedLog } from '../../../src/transport/telemetry/malformed-message-log.js';
+import { RateLimitedLog } from '../../../src/transport/telemetry/rate-limited-log.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server.js';
 
 describe('RateLimitedLog', () => {

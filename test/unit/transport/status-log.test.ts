@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import { expect, it } from '@jest/globals';
 import { deferred } from '../../../src/util/deferred.js';
-import { StatusLog } from '../../../src/transport/status-log.js';
+import { StatusLog } from '../../../src/transport/telemetry/status-log.js';
 
 function logInto(lines: string[]): LoggerService {
   const keep = (line: unknown): void => void lines.push(String(line));

@@ -1,4 +1,4 @@
-import type { PubSubMetrics } from '../pubsub/common/metrics.js';
+import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
 import type { Durations } from './duration-histogram.js';
 
 /**
