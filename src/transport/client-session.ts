@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { PubSubMetrics } from '../pubsub/common/metrics.js';
-import type { ChannelNames } from './channels.js';
+import type { ChannelNames } from './wire/channel-names.js';
 import type { Engine } from './engine-events.js';
 import { register } from './live-parts.js';
 import type { RequestTally } from './telemetry/metrics.js';

@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../pubsub/common/errors.js';
 import type { PublishObserver } from '../pubsub/publish/publish-request.js';
-import { ChannelNames } from './channels.js';
+import { ChannelNames } from './wire/channel-names.js';
 import { ClientSession } from './client-session.js';
 import {
   type ClusterPubSubTransportEvents,
@@ -26,14 +26,14 @@ import {
 } from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import { RateLimitedLog } from './telemetry/rate-limited-log.js';
-import { encodeWithin, type Outgoing, unpackRecord } from './outgoing.js';
+import { encodeWithin, type Outgoing, unpackRecord } from './wire/outgoing-packet.js';
 import { readReply } from './read-reply.js';
 import type { RequestCall } from './request-call.js';
 import type { Requests } from './requests.js';
-import { assertRoute, symbolRoute } from './route.js';
+import { assertRoute, symbolRoute } from './wire/pattern-route.js';
 import { watchEmit, watchRequest } from './watch-request.js';
 import { awaitUse } from './unused-clients.js';
-import { FrameEnd } from './wire.js';
+import { FrameEnd } from './wire/frame.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();

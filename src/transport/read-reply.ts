@@ -4,7 +4,7 @@ import type { Inbox } from './inboxes.js';
 import type { MalformedLog } from './telemetry/malformed-message-log.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { Reply, Requests } from './requests.js';
-import { decodeFrame } from './wire.js';
+import { decodeFrame } from './wire/frame.js';
 
 /**
  * Reads what came to an inbox, and gives it to the requests that wait.

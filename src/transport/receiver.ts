@@ -2,7 +2,7 @@ import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../pubsub/common/messages.js';
 import type { ActiveWork } from './active-work.js';
 import { type Asker, Askers } from './askers.js';
-import { type ChannelNames, isInbox, isReserved } from './channels.js';
+import { type ChannelNames, isInbox, isReserved } from './wire/channel-names.js';
 import { NO_MESSAGE_HANDLER } from './common/constants.js';
 import { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
 import type { HandledType } from './diagnostics.js';
@@ -14,8 +14,8 @@ import { isPromiseLike } from '../util/promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
 import type { ServerLane } from './server-lanes.js';
 import { type RequestId, ServerRequest } from './server-request.js';
-import { decodeFrame } from './wire.js';
-import { NO_FIELDS, type WireFields } from './wire-fields.js';
+import { decodeFrame } from './wire/frame.js';
+import { NO_FIELDS, type WireFields } from './wire/frame-fields.js';
 
 /** Ours have a handful of characters, stock Nest's 21. */
 const LONGEST_ID = 128;

@@ -3,9 +3,9 @@ import type { PublishCommand, PublishObserver } from '../pubsub/publish/publish-
 import type { Engine } from './engine-events.js';
 import type { FrameOptions } from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
-import { assertWithin, encodeWithin } from './outgoing.js';
-import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire.js';
-import type { WireFields } from './wire-fields.js';
+import { assertWithin, encodeWithin } from './wire/outgoing-packet.js';
+import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire/frame.js';
+import type { WireFields } from './wire/frame-fields.js';
 
 /** Where a reply goes. */
 export interface ReplyAddress {

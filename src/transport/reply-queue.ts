@@ -2,7 +2,7 @@ import type { WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../pubsub/publish/publish-request.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import type { Replies, ReplyAddress } from './replies.js';
-import type { EncodedFrame } from './wire.js';
+import type { EncodedFrame } from './wire/frame.js';
 
 /** Who the queue reports to. */
 export interface ReplyQueueOwner {

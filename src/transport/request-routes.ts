@@ -1,5 +1,5 @@
 import { Generations } from '../util/generational-cache.js';
-import type { ChannelNames } from './channels.js';
+import type { ChannelNames } from './wire/channel-names.js';
 import type { Engine } from './engine-events.js';
 import type { RequestLane } from './request-call.js';
 

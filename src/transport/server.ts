@@ -12,7 +12,7 @@ import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/common/errors.js';
 import { textOf } from '../util/text-of.js';
 import { ActiveWork } from './active-work.js';
-import { ChannelNames, isReserved } from './channels.js';
+import { ChannelNames, isReserved } from './wire/channel-names.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
 import {
   type ClusterPubSubStatus,
@@ -40,7 +40,7 @@ import { withinMs } from '../util/within-ms.js';
 import { RateLimitedLog } from './telemetry/rate-limited-log.js';
 import { Receiver } from './receiver.js';
 import { Replies } from './replies.js';
-import { assertRoute, symbolRoute } from './route.js';
+import { assertRoute, symbolRoute } from './wire/pattern-route.js';
 import { fallbackWarning, lanesOfAll } from './server-lanes.js';
 import { subscribeLanes } from './subscribe-lanes.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ChannelNames, isReserved, parsePattern } from '../../../src/transport/channels.js';
+import { ChannelNames, isReserved, parsePattern } from '../../../src/transport/wire/channel-names.js';
 
 describe('parsePattern', () => {
   it.each(['*', 'order.*', 'order.?', 'order.[ab]', 'a\\*b*'])('takes %s for a wildcard', (pattern) => {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { PREFIX_CODEC, unstamped } from '../../../src/pubsub/ordering/sequence-stamp.js';
-import { FRAME_STAMP_CODEC } from '../../../src/transport/frame-stamp.js';
+import { FRAME_STAMP_CODEC } from '../../../src/transport/wire/frame-stamp-codec.js';
 import {
   decodeFrame,
   encodeFrame,
   encodeSignal,
   encodeStock,
   FrameEnd,
-} from '../../../src/transport/wire.js';
-import type { WireFields } from '../../../src/transport/wire-fields.js';
+} from '../../../src/transport/wire/frame.js';
+import type { WireFields } from '../../../src/transport/wire/frame-fields.js';
 
 const { carries, seal, open } = FRAME_STAMP_CODEC;
 const STAMP = 'AbCdEfGh.0.5k';

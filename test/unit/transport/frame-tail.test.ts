@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeByTail } from '../../../src/transport/frame-tail.js';
-import { decodeFrame } from '../../../src/transport/wire.js';
+import { decodeByTail } from '../../../src/transport/wire/frame-tail-decoder.js';
+import { decodeFrame } from '../../../src/transport/wire/frame.js';
 
 const read = (text: string) => decodeByTail(Buffer.from(text));
 

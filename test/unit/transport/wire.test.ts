@@ -8,9 +8,9 @@ import {
   FrameEnd,
   oversize,
   type EncodedFrame,
-} from '../../../src/transport/wire.js';
+} from '../../../src/transport/wire/frame.js';
 import { unstamped } from '../../../src/pubsub/ordering/sequence-stamp.js';
-import type { WireFields } from '../../../src/transport/wire-fields.js';
+import type { WireFields } from '../../../src/transport/wire/frame-fields.js';
 
 const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, false));
 const encodeStamped = (packet: unknown, fields?: WireFields) =>

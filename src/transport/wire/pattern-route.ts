@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import { isReserved } from './channels.js';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { isReserved } from './channel-names.js';
 
 /**
  * The route of a symbol, which Nest's own normalization leaves a symbol: its text, such as `Symbol(orders)`. Undefined

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
-import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import type { TextWithPlace } from '../pubsub/ordering/sequence-stamp.js';
-import { decodeByTail } from './frame-tail.js';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import type { TextWithPlace } from '../../pubsub/ordering/sequence-stamp.js';
+import { decodeByTail } from './frame-tail-decoder.js';
 import {
   FIELDS_KEY,
   isWireFields,
@@ -9,7 +9,7 @@ import {
   type BinaryField,
   type Frame,
   type WireFields,
-} from './wire-fields.js';
+} from './frame-fields.js';
 
 /** JSON cannot begin with it, so the first byte tells the two forms apart. */
 const BINARY_MARK = 0x00;

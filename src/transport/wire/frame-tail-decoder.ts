@@ -1,7 +1,7 @@
-import { isAt } from '../util/bytes.js';
-import { Generations } from '../util/generational-cache.js';
-import { LONGEST_STAMP } from '../pubsub/ordering/sequence-stamp.js';
-import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './wire-fields.js';
+import { isAt } from '../../util/bytes.js';
+import { Generations } from '../../util/generational-cache.js';
+import { LONGEST_STAMP } from '../../pubsub/ordering/sequence-stamp.js';
+import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './frame-fields.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -1,8 +1,8 @@
 import type { ReadPacket } from '@nestjs/microservices';
-import { PayloadTooLargeError } from './common/errors.js';
-import type { PubSubMode } from './common/options.js';
-import { isRecord } from './common/cluster-pubsub.record-builder.js';
-import { encodeFrame, oversize, type EncodedFrame, type FrameEnd } from './wire.js';
+import { PayloadTooLargeError } from '../common/errors.js';
+import type { PubSubMode } from '../common/options.js';
+import { isRecord } from '../common/cluster-pubsub.record-builder.js';
+import { encodeFrame, oversize, type EncodedFrame, type FrameEnd } from './frame.js';
 
 /** What a packet to be sent says about itself. */
 export interface Outgoing {

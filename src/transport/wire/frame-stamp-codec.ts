@@ -1,4 +1,4 @@
-import { isAt } from '../util/bytes.js';
+import { isAt } from '../../util/bytes.js';
 import {
   isWithPlace,
   LONGEST_STAMP,
@@ -6,8 +6,8 @@ import {
   readStamp,
   type StampCodec,
   type Stamped,
-} from '../pubsub/ordering/sequence-stamp.js';
-import { isBinaryFrame } from './wire.js';
+} from '../../pubsub/ordering/sequence-stamp.js';
+import { isBinaryFrame } from './frame.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
