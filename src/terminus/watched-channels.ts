@@ -1,6 +1,6 @@
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
 import { isSameList } from '../util/same-list.js';
-import type { LivePart } from '../transport/live-parts.js';
+import type { LivePart } from '../transport/connection/process-registry.js';
 
 /** What may be asked for. */
 interface Asked {

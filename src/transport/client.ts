@@ -11,7 +11,7 @@ import {
   type ClusterPubSubStatus,
   type Engine,
   EngineEvents,
-} from './engine-events.js';
+} from './connection/engine-events.js';
 import { Emission } from './emission.js';
 import { errorText } from '../util/error-text.js';
 import { NotConnectedError } from './common/errors.js';
@@ -32,7 +32,7 @@ import type { RequestCall } from './request-call.js';
 import type { Requests } from './requests.js';
 import { assertRoute, symbolRoute } from './wire/pattern-route.js';
 import { watchEmit, watchRequest } from './watch-request.js';
-import { awaitUse } from './unused-clients.js';
+import { awaitUse } from './connection/unused-clients.js';
 import { FrameEnd } from './wire/frame.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;

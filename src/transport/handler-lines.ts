@@ -1,7 +1,7 @@
 import { slotOf } from '../pubsub/common/channel-name.js';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import type { HandlerEntry } from './handler-registry.js';
 import { lanesOf, type ServerLane } from './server-lanes.js';
 

@@ -1,7 +1,7 @@
 import { Generations } from '../util/generational-cache.js';
 import type { DataMessage, Gap, Loss } from '../pubsub/common/messages.js';
 import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import type { RequestCall } from './request-call.js';
 import type { WaitingRequests } from './waiting-requests.js';
 import { FrameEnd } from './wire/frame.js';

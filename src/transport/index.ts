@@ -3,7 +3,7 @@ export { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
 export { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
 export type { ClusterPubSubDiagnostics, HandledType } from './diagnostics.js';
 export type { Durations } from './telemetry/duration-histogram.js';
-export type { ClusterPubSubStatus, ClusterPubSubTransportEvents } from './engine-events.js';
+export type { ClusterPubSubStatus, ClusterPubSubTransportEvents } from './connection/engine-events.js';
 export {
   NoSubscribersError,
   NotConnectedError,

@@ -1,6 +1,6 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
 import type { PublishCommand, PublishObserver } from '../pubsub/publish/publish-request.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import type { FrameOptions } from './common/options.js';
 import { isPromiseLike } from '../util/promise-like.js';
 import { assertWithin, encodeWithin } from './wire/outgoing-packet.js';

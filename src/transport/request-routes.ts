@@ -1,6 +1,6 @@
 import { Generations } from '../util/generational-cache.js';
 import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import type { RequestLane } from './request-call.js';
 
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;

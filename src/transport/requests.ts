@@ -4,7 +4,7 @@ import type { DataMessage } from '../pubsub/common/messages.js';
 import type { ChannelNames } from './wire/channel-names.js';
 import { NO_MESSAGE_HANDLER } from './common/constants.js';
 import { Deadlines } from './deadlines.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import { NoSubscribersError, RequestTimeoutError } from './common/errors.js';
 import type { RequestTally } from './telemetry/metrics.js';
 import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';

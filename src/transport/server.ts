@@ -19,16 +19,16 @@ import {
   type ClusterPubSubTransportEvents,
   type Engine,
   EngineEvents,
-} from './engine-events.js';
+} from './connection/engine-events.js';
 import { NotConnectedError } from './common/errors.js';
 import { errorStack, errorText } from '../util/error-text.js';
 import { handlerLines } from './handler-lines.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { Handlings } from './telemetry/handler-metrics.js';
-import { type Absence, forgetFailedServers, register } from './live-parts.js';
+import { type Absence, forgetFailedServers, register } from './connection/process-registry.js';
 import { MalformedLog } from './telemetry/malformed-message-log.js';
 import type { ClusterPubSubServerMetrics } from './telemetry/metrics.js';
-import { newEngine } from './new-engine.js';
+import { newEngine } from './connection/create-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,

@@ -1,5 +1,5 @@
 import type { MessageHandler } from '../pubsub/common/messages.js';
-import type { Engine } from './engine-events.js';
+import type { Engine } from './connection/engine-events.js';
 import type { Receiver } from './receiver.js';
 import type { ServerLane } from './server-lanes.js';
 

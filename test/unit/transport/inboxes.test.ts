@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../src/transport/wire/channel-names.js';
-import type { Engine } from '../../../src/transport/engine-events.js';
+import type { Engine } from '../../../src/transport/connection/engine-events.js';
 import { Inboxes } from '../../../src/transport/inboxes.js';
 import { WaitingRequests, waitingLimitsOf } from '../../../src/transport/waiting-requests.js';
 

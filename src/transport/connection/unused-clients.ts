@@ -1,4 +1,4 @@
-import { isSame, type LivePart } from './live-parts.js';
+import { isSame, type LivePart } from './process-registry.js';
 
 /** A client that was made and not connected, for nobody has asked it for anything. */
 interface UnusedClient {

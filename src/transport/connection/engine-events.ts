@@ -1,10 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
-import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import type { ClusterPubSubError } from '../pubsub/common/errors.js';
-import type { Gap, Loss, Moved, PubSubStatus } from '../pubsub/common/messages.js';
-import { firstFew } from '../util/first-few.js';
-import { RateLimitedLog } from './telemetry/rate-limited-log.js';
-import { StatusLog } from './telemetry/status-log.js';
+import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
+import type { ClusterPubSubError } from '../../pubsub/common/errors.js';
+import type { Gap, Loss, Moved, PubSubStatus } from '../../pubsub/common/messages.js';
+import { firstFew } from '../../util/first-few.js';
+import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
+import { StatusLog } from '../telemetry/status-log.js';
 
 /** How many names or moves one line lists. */
 const MOST_NAMED = 3;

@@ -1,7 +1,7 @@
-import { isSameList } from '../util/same-list.js';
-import { isSameCluster } from '../pubsub/connection/startup-nodes.js';
+import { isSameList } from '../../util/same-list.js';
+import { isSameCluster } from '../../pubsub/connection/startup-nodes.js';
 import type { Engine } from './engine-events.js';
-import type { ResolvedOptions } from './common/options.js';
+import type { ResolvedOptions } from '../common/options.js';
 
 /**
  * A server that listens, or a client that is connected, as the health indicator sees it.
