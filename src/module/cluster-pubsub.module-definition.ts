@@ -1,6 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClusterPubSubClient } from '../transport/client.js';
+import { ClusterPubSubClient } from '../transport/client/client.js';
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import {
   getClusterPubSubClientToken,

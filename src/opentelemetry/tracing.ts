@@ -13,7 +13,7 @@ import {
 } from '@opentelemetry/api';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import { isPromiseLike } from '../util/promise-like.js';
-import type { ClusterPubSubClient } from '../transport/client.js';
+import type { ClusterPubSubClient } from '../transport/client/client.js';
 import type { ClusterPubSubContext } from '../transport/common/cluster-pubsub.context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
 import type { ClusterPubSubServer } from '../transport/server.js';

@@ -1,7 +1,7 @@
 import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
 import { diagnosticChannel, type DiagnosticChannel } from '../pubsub/common/diagnostics-channels.js';
 import type { EngineDiagnostics } from '../pubsub/diagnostics.js';
-import type { ClusterPubSubClient } from './client.js';
+import type { ClusterPubSubClient } from './client/client.js';
 import type { ClusterPubSubServer } from './server.js';
 
 /**

@@ -1,4 +1,4 @@
-export { ClusterPubSubClient } from './client.js';
+export { ClusterPubSubClient } from './client/client.js';
 export { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
 export { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
 export type { ClusterPubSubDiagnostics, HandledType } from './diagnostics.js';

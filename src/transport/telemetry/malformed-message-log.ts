@@ -1,4 +1,4 @@
-import type { ClusterPubSubClient } from '../client.js';
+import type { ClusterPubSubClient } from '../client/client.js';
 import { TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
 import type { ClusterPubSubServer } from '../server.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Deadlines, Timed } from '../../../src/transport/deadlines.js';
+import { Deadlines, Timed } from '../../../src/transport/client/request-timeouts.js';
 
 class Item extends Timed {
   constructor(readonly name: string) {

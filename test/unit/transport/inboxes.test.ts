@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../src/transport/wire/channel-names.js';
 import type { Engine } from '../../../src/transport/connection/engine-events.js';
-import { Inboxes } from '../../../src/transport/inboxes.js';
-import { WaitingRequests, waitingLimitsOf } from '../../../src/transport/waiting-requests.js';
+import { Inboxes } from '../../../src/transport/client/reply-inboxes.js';
+import { WaitingRequests, waitingLimitsOf } from '../../../src/transport/client/inbox-wait-queue.js';
 
 /** Inboxes of a client that sees slots owned like this; nothing is ever confirmed. */
 function inboxes(ownerOf: (slot: number) => string | undefined) {

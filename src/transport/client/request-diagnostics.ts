@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../pubsub/publish/publish-request.js';
+import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
 import type { ClusterPubSubClient } from './client.js';
-import { TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
+import { TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
 
 const { request, emit } = TRANSPORT_DIAGNOSTICS;
 

@@ -1,11 +1,11 @@
-import { Generations } from '../util/generational-cache.js';
-import type { DataMessage, Gap, Loss } from '../pubsub/common/messages.js';
-import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './connection/engine-events.js';
-import type { RequestCall } from './request-call.js';
-import type { WaitingRequests } from './waiting-requests.js';
-import { FrameEnd } from './wire/frame.js';
-import type { WireFields } from './wire/frame-fields.js';
+import { Generations } from '../../util/generational-cache.js';
+import type { DataMessage, Gap, Loss } from '../../pubsub/common/messages.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import type { Engine } from '../connection/engine-events.js';
+import type { RequestCall } from './pending-request.js';
+import type { WaitingRequests } from './inbox-wait-queue.js';
+import { FrameEnd } from '../wire/frame.js';
+import type { WireFields } from '../wire/frame-fields.js';
 
 /** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
 const TAGS_TRIED = 65_536;

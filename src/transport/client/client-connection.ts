@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { PubSubMetrics } from '../pubsub/common/metrics.js';
-import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './connection/engine-events.js';
-import { register } from './connection/process-registry.js';
-import type { RequestTally } from './telemetry/metrics.js';
-import { newEngine } from './connection/create-engine.js';
-import type { ResolvedOptions } from './common/options.js';
-import { Requests } from './requests.js';
-import { waitingLimitsOf } from './waiting-requests.js';
+import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import type { Engine } from '../connection/engine-events.js';
+import { register } from '../connection/process-registry.js';
+import type { RequestTally } from '../telemetry/metrics.js';
+import { newEngine } from '../connection/create-engine.js';
+import type { ResolvedOptions } from '../common/options.js';
+import { Requests } from './pending-requests.js';
+import { waitingLimitsOf } from './inbox-wait-queue.js';
 
 /**
  * One connection of a client, from `connect()` to `close()`.

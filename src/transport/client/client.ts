@@ -1,39 +1,39 @@
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
-import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClosedError } from '../pubsub/common/errors.js';
-import type { PublishObserver } from '../pubsub/publish/publish-request.js';
-import { ChannelNames } from './wire/channel-names.js';
-import { ClientSession } from './client-session.js';
+import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
+import { ClosedError } from '../../pubsub/common/errors.js';
+import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import { ChannelNames } from '../wire/channel-names.js';
+import { ClientSession } from './client-connection.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
   type Engine,
   EngineEvents,
-} from './connection/engine-events.js';
-import { Emission } from './emission.js';
-import { errorText } from '../util/error-text.js';
-import { NotConnectedError } from './common/errors.js';
-import { type HandledType, TRANSPORT_DIAGNOSTICS } from './diagnostics.js';
-import { MalformedLog } from './telemetry/malformed-message-log.js';
-import { type ClusterPubSubClientMetrics, newRequestTally } from './telemetry/metrics.js';
+} from '../connection/engine-events.js';
+import { Emission } from './emit-result.js';
+import { errorText } from '../../util/error-text.js';
+import { NotConnectedError } from '../common/errors.js';
+import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
+import { MalformedLog } from '../telemetry/malformed-message-log.js';
+import { type ClusterPubSubClientMetrics, newRequestTally } from '../telemetry/metrics.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
   type ResolvedOptions,
   resolveOptions,
-} from './common/options.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import { RateLimitedLog } from './telemetry/rate-limited-log.js';
-import { encodeWithin, type Outgoing, unpackRecord } from './wire/outgoing-packet.js';
-import { readReply } from './read-reply.js';
-import type { RequestCall } from './request-call.js';
-import type { Requests } from './requests.js';
-import { assertRoute, symbolRoute } from './wire/pattern-route.js';
-import { watchEmit, watchRequest } from './watch-request.js';
-import { awaitUse } from './connection/unused-clients.js';
-import { FrameEnd } from './wire/frame.js';
+} from '../common/options.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
+import { encodeWithin, type Outgoing, unpackRecord } from '../wire/outgoing-packet.js';
+import { readReply } from './reply-reader.js';
+import type { RequestCall } from './pending-request.js';
+import type { Requests } from './pending-requests.js';
+import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
+import { watchEmit, watchRequest } from './request-diagnostics.js';
+import { awaitUse } from '../connection/unused-clients.js';
+import { FrameEnd } from '../wire/frame.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();

@@ -1,8 +1,12 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver, PublishOptions } from '../pubsub/publish/publish-request.js';
-import { Timed } from './deadlines.js';
-import type { Inbox } from './inboxes.js';
-import type { EncodedFrame } from './wire/frame.js';
+import type {
+  PublishCommand,
+  PublishObserver,
+  PublishOptions,
+} from '../../pubsub/publish/publish-request.js';
+import { Timed } from './request-timeouts.js';
+import type { Inbox } from './reply-inboxes.js';
+import type { EncodedFrame } from '../wire/frame.js';
 
 /** Where a request is published. */
 export interface RequestLane {

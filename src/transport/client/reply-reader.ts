@@ -1,10 +1,10 @@
 import type { ProducerDeserializer } from '@nestjs/microservices';
-import type { DataMessage } from '../pubsub/common/messages.js';
-import type { Inbox } from './inboxes.js';
-import type { MalformedLog } from './telemetry/malformed-message-log.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import type { Reply, Requests } from './requests.js';
-import { decodeFrame } from './wire/frame.js';
+import type { DataMessage } from '../../pubsub/common/messages.js';
+import type { Inbox } from './reply-inboxes.js';
+import type { MalformedLog } from '../telemetry/malformed-message-log.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import type { Reply, Requests } from './pending-requests.js';
+import { decodeFrame } from '../wire/frame.js';
 
 /**
  * Reads what came to an inbox, and gives it to the requests that wait.

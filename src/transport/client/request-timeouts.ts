@@ -1,4 +1,4 @@
-import { LONGEST_TIMER } from '../pubsub/common/validation.js';
+import { LONGEST_TIMER } from '../../pubsub/common/validation.js';
 
 /** A timer fires at most this early or late, in ms: it saves wake-ups where requests come thick. */
 const COARSENESS = 10;

@@ -1,7 +1,7 @@
-import { Generations } from '../util/generational-cache.js';
-import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './connection/engine-events.js';
-import type { RequestLane } from './request-call.js';
+import { Generations } from '../../util/generational-cache.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import type { Engine } from '../connection/engine-events.js';
+import type { RequestLane } from './pending-request.js';
 
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;
 const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;

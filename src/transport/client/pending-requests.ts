@@ -1,17 +1,17 @@
 import type { WritePacket } from '@nestjs/microservices';
-import { GapError } from '../pubsub/common/errors.js';
-import type { DataMessage } from '../pubsub/common/messages.js';
-import type { ChannelNames } from './wire/channel-names.js';
-import { NO_MESSAGE_HANDLER } from './common/constants.js';
-import { Deadlines } from './deadlines.js';
-import type { Engine } from './connection/engine-events.js';
-import { NoSubscribersError, RequestTimeoutError } from './common/errors.js';
-import type { RequestTally } from './telemetry/metrics.js';
-import { type Inbox, Inboxes, type InboxOwner } from './inboxes.js';
-import { RequestCall, type RequestKeeper, type RequestLane } from './request-call.js';
+import { GapError } from '../../pubsub/common/errors.js';
+import type { DataMessage } from '../../pubsub/common/messages.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import { NO_MESSAGE_HANDLER } from '../common/constants.js';
+import { Deadlines } from './request-timeouts.js';
+import type { Engine } from '../connection/engine-events.js';
+import { NoSubscribersError, RequestTimeoutError } from '../common/errors.js';
+import type { RequestTally } from '../telemetry/metrics.js';
+import { type Inbox, Inboxes, type InboxOwner } from './reply-inboxes.js';
+import { RequestCall, type RequestKeeper, type RequestLane } from './pending-request.js';
 import { RequestRoutes } from './request-routes.js';
-import { WaitingRequests, type WaitingLimits } from './waiting-requests.js';
-import { encodeSignal, type EncodedFrame, type FrameEnd } from './wire/frame.js';
+import { WaitingRequests, type WaitingLimits } from './inbox-wait-queue.js';
+import { encodeSignal, type EncodedFrame, type FrameEnd } from '../wire/frame.js';
 
 /** In ms; doubled with each try. */
 const FIRST_CANCEL_RETRY = 100;

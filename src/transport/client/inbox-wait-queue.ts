@@ -1,7 +1,7 @@
-import { readLimits, readOverflowPolicy } from '../pubsub/common/validation.js';
-import type { ClusterConnectionOptions, OverflowPolicy } from '../pubsub/common/options.js';
-import { PublishError, QueueFullError } from '../pubsub/common/errors.js';
-import type { RequestCall } from './request-call.js';
+import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
+import type { ClusterConnectionOptions, OverflowPolicy } from '../../pubsub/common/options.js';
+import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
+import type { RequestCall } from './pending-request.js';
 
 /** How long, in ms, and how many requests may wait; as for messages that wait for their node. */
 export interface WaitingLimits {
