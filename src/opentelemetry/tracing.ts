@@ -16,7 +16,7 @@ import { isPromiseLike } from '../util/promise-like.js';
 import type { ClusterPubSubClient } from '../transport/client/client.js';
 import type { ClusterPubSubContext } from '../transport/common/cluster-pubsub.context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
-import type { ClusterPubSubServer } from '../transport/server.js';
+import type { ClusterPubSubServer } from '../transport/server/server.js';
 import { INSTRUMENTATION } from './instrumentation-name.js';
 import { OpenSpans } from './open-spans.js';
 

@@ -2,7 +2,7 @@ import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
 import { diagnosticChannel, type DiagnosticChannel } from '../pubsub/common/diagnostics-channels.js';
 import type { EngineDiagnostics } from '../pubsub/diagnostics.js';
 import type { ClusterPubSubClient } from './client/client.js';
-import type { ClusterPubSubServer } from './server.js';
+import type { ClusterPubSubServer } from './server/server.js';
 
 /**
  * What servers, clients and engines of the process tell on `node:diagnostics_channel`, by the name of the channel.

@@ -17,4 +17,4 @@ export type {
 } from './telemetry/metrics.js';
 export type { ClusterPubSubOptions, PubSubMode } from './common/options.js';
 export { ClusterPubSubRecord, ClusterPubSubRecordBuilder } from './common/cluster-pubsub.record-builder.js';
-export { ClusterPubSubServer } from './server.js';
+export { ClusterPubSubServer } from './server/server.js';

@@ -1,7 +1,7 @@
 import type { BaseRpcContext } from '@nestjs/microservices';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
-import type { ClusterPubSubServer } from '../server.js';
+import type { ClusterPubSubServer } from '../server/server.js';
 
 const { handled } = TRANSPORT_DIAGNOSTICS;
 

@@ -1,6 +1,6 @@
 import type { ClusterPubSubClient } from '../client/client.js';
 import { TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
-import type { ClusterPubSubServer } from '../server.js';
+import type { ClusterPubSubServer } from '../server/server.js';
 
 const { malformed } = TRANSPORT_DIAGNOSTICS;
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import { deferred } from '../../../src/util/deferred.js';
-import { EventRun } from '../../../src/transport/event-run.js';
+import { EventRun } from '../../../src/transport/server/event-execution.js';
 import { Handlings } from '../../../src/transport/telemetry/handler-metrics.js';
-import type { ClusterPubSubServer } from '../../../src/transport/server.js';
+import type { ClusterPubSubServer } from '../../../src/transport/server/server.js';
 
 /** Starts a run whose handler resolves to an Observable when it is told to. */
 function started() {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { SeenIds } from '../../../src/transport/seen-ids.js';
+import { SeenIds } from '../../../src/transport/server/request-id-window.js';
 
 const WINDOW = 8_192;
 const id = (count: number): string => count.toString(36);

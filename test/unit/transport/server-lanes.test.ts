@@ -1,8 +1,8 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import { ChannelNames } from '../../../src/transport/wire/channel-names.js';
-import { HandlerRegistry } from '../../../src/transport/handler-registry.js';
-import { fallbackWarning, lanesOfAll } from '../../../src/transport/server-lanes.js';
+import { HandlerRegistry } from '../../../src/transport/server/handler-registry.js';
+import { fallbackWarning, lanesOfAll } from '../../../src/transport/server/handler-subscriptions.js';
 
 const handler = (): MessageHandler => () => Promise.resolve();
 

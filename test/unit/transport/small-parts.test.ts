@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { deferred } from '../../../src/util/deferred.js';
-import { errorForAsker } from '../../../src/transport/error-for-asker.js';
+import { errorForAsker } from '../../../src/transport/server/rpc-error.js';
 import { errorText } from '../../../src/util/error-text.js';
 import { MalformedLog } from '../../../src/transport/telemetry/malformed-message-log.js';
 import { RateLimitedLog } from '../../../src/transport/telemetry/rate-limited-log.js';
-import type { ClusterPubSubServer } from '../../../src/transport/server.js';
+import type { ClusterPubSubServer } from '../../../src/transport/server/server.js';
 
 describe('RateLimitedLog', () => {
   it('writes one line an interval and kind, and says how many it left out', () => {

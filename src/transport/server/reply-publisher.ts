@@ -1,11 +1,11 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver } from '../pubsub/publish/publish-request.js';
-import type { Engine } from './connection/engine-events.js';
-import type { FrameOptions } from './common/options.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import { assertWithin, encodeWithin } from './wire/outgoing-packet.js';
-import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from './wire/frame.js';
-import type { WireFields } from './wire/frame-fields.js';
+import type { PublishCommand, PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { Engine } from '../connection/engine-events.js';
+import type { FrameOptions } from '../common/options.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import { assertWithin, encodeWithin } from '../wire/outgoing-packet.js';
+import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from '../wire/frame.js';
+import type { WireFields } from '../wire/frame-fields.js';
 
 /** Where a reply goes. */
 export interface ReplyAddress {

@@ -1,9 +1,9 @@
-import { slotOf } from '../pubsub/common/channel-name.js';
+import { slotOf } from '../../pubsub/common/channel-name.js';
 import type { MessageHandler } from '@nestjs/microservices';
-import type { ChannelNames } from './wire/channel-names.js';
-import type { Engine } from './connection/engine-events.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import type { Engine } from '../connection/engine-events.js';
 import type { HandlerEntry } from './handler-registry.js';
-import { lanesOf, type ServerLane } from './server-lanes.js';
+import { lanesOf, type ServerLane } from './handler-subscriptions.js';
 
 const KIND_NAMES = { channel: 'classic', pattern: 'pattern', shard: 'sharded' } as const;
 

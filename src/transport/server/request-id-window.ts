@@ -1,4 +1,4 @@
-import { Generations } from '../util/generational-cache.js';
+import { Generations } from '../../util/generational-cache.js';
 
 /** How many ids back a second copy is known. */
 const WINDOW = 8_192;

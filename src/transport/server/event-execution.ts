@@ -1,9 +1,9 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
-import type { Work } from './active-work.js';
-import { MASKED_ERROR } from './common/constants.js';
-import { errorText } from '../util/error-text.js';
-import type { Handlings } from './telemetry/handler-metrics.js';
+import type { Work } from './in-flight-handlers.js';
+import { MASKED_ERROR } from '../common/constants.js';
+import { errorText } from '../../util/error-text.js';
+import type { Handlings } from '../telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
 export interface EventSurroundings {

@@ -1,13 +1,13 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Observable, type Subscription } from 'rxjs';
-import type { Work } from './active-work.js';
-import type { Asker } from './askers.js';
-import { MASKED_ERROR } from './common/constants.js';
-import { errorForAsker } from './error-for-asker.js';
-import { PayloadTooLargeError } from './common/errors.js';
-import type { Handlings } from './telemetry/handler-metrics.js';
+import type { Work } from './in-flight-handlers.js';
+import type { Asker } from './requesters.js';
+import { MASKED_ERROR } from '../common/constants.js';
+import { errorForAsker } from './rpc-error.js';
+import { PayloadTooLargeError } from '../common/errors.js';
+import type { Handlings } from '../telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
-import type { Replies, ReplyAddress } from './replies.js';
+import type { Replies, ReplyAddress } from './reply-publisher.js';
 import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
 
 const SHUT_DOWN = { status: 'error', message: 'The service was shut down before it could answer' } as const;

@@ -1,21 +1,21 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
-import type { DataMessage } from '../pubsub/common/messages.js';
-import type { ActiveWork } from './active-work.js';
-import { type Asker, Askers } from './askers.js';
-import { type ChannelNames, isInbox, isReserved } from './wire/channel-names.js';
-import { NO_MESSAGE_HANDLER } from './common/constants.js';
-import { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
-import type { HandledType } from './diagnostics.js';
-import { EventRun } from './event-run.js';
-import type { Handlings } from './telemetry/handler-metrics.js';
-import type { MalformedLog } from './telemetry/malformed-message-log.js';
+import type { DataMessage } from '../../pubsub/common/messages.js';
+import type { ActiveWork } from './in-flight-handlers.js';
+import { type Asker, Askers } from './requesters.js';
+import { type ChannelNames, isInbox, isReserved } from '../wire/channel-names.js';
+import { NO_MESSAGE_HANDLER } from '../common/constants.js';
+import { ClusterPubSubContext } from '../common/cluster-pubsub.context.js';
+import type { HandledType } from '../diagnostics.js';
+import { EventRun } from './event-execution.js';
+import type { Handlings } from '../telemetry/handler-metrics.js';
+import type { MalformedLog } from '../telemetry/malformed-message-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import type { Replies, ReplyAddress } from './replies.js';
-import type { ServerLane } from './server-lanes.js';
-import { type RequestId, ServerRequest } from './server-request.js';
-import { decodeFrame } from './wire/frame.js';
-import { NO_FIELDS, type WireFields } from './wire/frame-fields.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import type { Replies, ReplyAddress } from './reply-publisher.js';
+import type { ServerLane } from './handler-subscriptions.js';
+import { type RequestId, ServerRequest } from './request-execution.js';
+import { decodeFrame } from '../wire/frame.js';
+import { NO_FIELDS, type WireFields } from '../wire/frame-fields.js';
 
 /** Ours have a handful of characters, stock Nest's 21. */
 const LONGEST_ID = 128;

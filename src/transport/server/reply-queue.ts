@@ -1,8 +1,8 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../pubsub/publish/publish-request.js';
-import { isPromiseLike } from '../util/promise-like.js';
-import type { Replies, ReplyAddress } from './replies.js';
-import type { EncodedFrame } from './wire/frame.js';
+import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import { isPromiseLike } from '../../util/promise-like.js';
+import type { Replies, ReplyAddress } from './reply-publisher.js';
+import type { EncodedFrame } from '../wire/frame.js';
 
 /** Who the queue reports to. */
 export interface ReplyQueueOwner {

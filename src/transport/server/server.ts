@@ -8,40 +8,40 @@ import {
   type Transport,
 } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
-import type { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
-import { ClusterPubSubError, InvalidArgumentError } from '../pubsub/common/errors.js';
-import { textOf } from '../util/text-of.js';
-import { ActiveWork } from './active-work.js';
-import { ChannelNames, isReserved } from './wire/channel-names.js';
-import { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
+import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
+import { ClusterPubSubError, InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { textOf } from '../../util/text-of.js';
+import { ActiveWork } from './in-flight-handlers.js';
+import { ChannelNames, isReserved } from '../wire/channel-names.js';
+import { CLUSTER_PUBSUB_TRANSPORT } from '../common/constants.js';
 import {
   type ClusterPubSubStatus,
   type ClusterPubSubTransportEvents,
   type Engine,
   EngineEvents,
-} from './connection/engine-events.js';
-import { NotConnectedError } from './common/errors.js';
-import { errorStack, errorText } from '../util/error-text.js';
-import { handlerLines } from './handler-lines.js';
+} from '../connection/engine-events.js';
+import { NotConnectedError } from '../common/errors.js';
+import { errorStack, errorText } from '../../util/error-text.js';
+import { handlerLines } from './startup-log.js';
 import { HandlerRegistry } from './handler-registry.js';
-import { Handlings } from './telemetry/handler-metrics.js';
-import { type Absence, forgetFailedServers, register } from './connection/process-registry.js';
-import { MalformedLog } from './telemetry/malformed-message-log.js';
-import type { ClusterPubSubServerMetrics } from './telemetry/metrics.js';
-import { newEngine } from './connection/create-engine.js';
+import { Handlings } from '../telemetry/handler-metrics.js';
+import { type Absence, forgetFailedServers, register } from '../connection/process-registry.js';
+import { MalformedLog } from '../telemetry/malformed-message-log.js';
+import type { ClusterPubSubServerMetrics } from '../telemetry/metrics.js';
+import { newEngine } from '../connection/create-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
   type ResolvedOptions,
   resolveOptions,
-} from './common/options.js';
+} from '../common/options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { withinMs } from '../util/within-ms.js';
-import { RateLimitedLog } from './telemetry/rate-limited-log.js';
-import { Receiver } from './receiver.js';
-import { Replies } from './replies.js';
-import { assertRoute, symbolRoute } from './wire/pattern-route.js';
-import { fallbackWarning, lanesOfAll } from './server-lanes.js';
+import { withinMs } from '../../util/within-ms.js';
+import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
+import { Receiver } from './message-router.js';
+import { Replies } from './reply-publisher.js';
+import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
+import { fallbackWarning, lanesOfAll } from './handler-subscriptions.js';
 import { subscribeLanes } from './subscribe-lanes.js';
 
 /** How long the answers of handlers that did not finish in time get to reach Redis, in ms. */

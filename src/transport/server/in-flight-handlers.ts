@@ -1,4 +1,4 @@
-import { withinMs } from '../util/within-ms.js';
+import { withinMs } from '../../util/within-ms.js';
 
 /** A handler that runs. */
 export interface Work {

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { MASKED_ERROR } from './common/constants.js';
+import { MASKED_ERROR } from '../common/constants.js';
 
 /**
  * What the asker is told of an error. Nest's exception filters have made a plain value of it already; an `Error` that

@@ -1,7 +1,7 @@
-import type { MessageHandler } from '../pubsub/common/messages.js';
-import type { Engine } from './connection/engine-events.js';
-import type { Receiver } from './receiver.js';
-import type { ServerLane } from './server-lanes.js';
+import type { MessageHandler } from '../../pubsub/common/messages.js';
+import type { Engine } from '../connection/engine-events.js';
+import type { Receiver } from './message-router.js';
+import type { ServerLane } from './handler-subscriptions.js';
 
 type Handlers = Record<ServerLane['kind'], [name: string, handler: MessageHandler<'buffer'>][]>;
 

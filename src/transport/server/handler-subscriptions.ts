@@ -1,6 +1,6 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { SubscriptionKindName } from '../pubsub/common/messages.js';
-import type { ChannelNames } from './wire/channel-names.js';
+import type { SubscriptionKindName } from '../../pubsub/common/messages.js';
+import type { ChannelNames } from '../wire/channel-names.js';
 import type { HandlerEntry } from './handler-registry.js';
 
 /**

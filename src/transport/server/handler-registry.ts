@@ -1,7 +1,7 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import { parsePattern, type ParsedPattern } from './wire/channel-names.js';
-import type { PubSubMode } from './common/options.js';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { parsePattern, type ParsedPattern } from '../wire/channel-names.js';
+import type { PubSubMode } from '../common/options.js';
 
 /** The event handlers of a pattern, as chains by `next`; which lanes they listen on is a chain's own. */
 interface EventChains {

@@ -1,7 +1,7 @@
-import { Generations } from '../util/generational-cache.js';
-import type { ReplyAddress } from './replies.js';
-import { SeenIds } from './seen-ids.js';
-import type { ServerRequest } from './server-request.js';
+import { Generations } from '../../util/generational-cache.js';
+import type { ReplyAddress } from './reply-publisher.js';
+import { SeenIds } from './request-id-window.js';
+import type { ServerRequest } from './request-execution.js';
 
 /** How many askers are remembered at least; each takes some 1.5 KB. */
 const REMEMBERED = 4_096;
