@@ -1,6 +1,11 @@
 import { type BatchObservableCallback, type Meter, metrics, type Observable } from '@opentelemetry/api';
-import { DURATION_BUCKETS, HANDLER_DURATION, METRICS, type MetricRow } from '../observe/metric-table.js';
-import { type HandlerLabels, type MetricsSource, Sources } from '../observe/sources.js';
+import {
+  DURATION_BUCKETS,
+  HANDLER_DURATION,
+  METRICS,
+  type MetricRow,
+} from '../metrics/metric-definitions.js';
+import { type HandlerLabels, type MetricsSource, Sources } from '../metrics/metric-sources.js';
 import { INSTRUMENTATION } from './instrumentation-name.js';
 
 /** @publicApi */

@@ -1,6 +1,11 @@
 import { Counter, Gauge, Histogram, register as globalRegister, type Registry } from 'prom-client';
-import { DURATION_BUCKETS, HANDLER_DURATION, METRICS, type MetricRow } from '../observe/metric-table.js';
-import { type HandlerLabels, type MetricsSource, Sources } from '../observe/sources.js';
+import {
+  DURATION_BUCKETS,
+  HANDLER_DURATION,
+  METRICS,
+  type MetricRow,
+} from '../metrics/metric-definitions.js';
+import { type HandlerLabels, type MetricsSource, Sources } from '../metrics/metric-sources.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 
 /** @publicApi */

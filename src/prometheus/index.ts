@@ -1,2 +1,2 @@
 export { ClusterPubSubPrometheus, type ClusterPubSubPrometheusOptions } from './cluster-pubsub.prometheus.js';
-export type { MetricsSource } from '../observe/sources.js';
+export type { MetricsSource } from '../metrics/metric-sources.js';

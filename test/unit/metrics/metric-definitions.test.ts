@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { METRICS, type Reading } from '../../../src/observe/metric-table.js';
+import { METRICS, type Reading } from '../../../src/metrics/metric-definitions.js';
 import { newMetrics, type PubSubMetrics } from '../../../src/pubsub/common/metrics.js';
 import type {
   ClusterPubSubClientMetrics,

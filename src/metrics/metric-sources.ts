@@ -6,7 +6,7 @@ import type {
   ClusterPubSubClientMetrics,
   ClusterPubSubServerMetrics,
 } from '../transport/telemetry/metrics.js';
-import type { MetricRow, Reading } from './metric-table.js';
+import type { MetricRow, Reading } from './metric-definitions.js';
 
 /**
  * What has metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
