@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseStamp, PREFIX_CODEC } from '../../../../src/pubsub/ordering/sequence-stamp.js';
+
+const STAMP = 'AbC-_012.a.zz';
+const bytesOf = (payload: string | Uint8Array): Buffer => Buffer.from(payload as string);
+
+describe('parseStamp', () => {
+  it('tells the stream and the sequence of a message', () => {
+    expect(parseStamp(STAMP)).toMatchObject({ stream: 'AbC-_012.a', seq: 35 * 36 + 35 });
+    expect(parseStamp('p.0.0')).toMatchObject({ stream: 'p.0', seq: 0 });
+    const highest = Number.MAX_SAFE_INTEGER;
+    expect(parseStamp(`p.0.${highest.toString(36)}`)?.seq).toBe(highest);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['two parts', 'p.0'],
+    ['four parts', 'p.0.1.2'],
+    ['no publisher', '.0.1'],
+    ['no epoch', 'p..1'],
+    ['no sequence', 'p.0.'],
+    ['a publisher of other characters', 'p+q.0.1'],
+    ['a publisher beyond ASCII', 'š.0.1'],
+    ['a publisher without end', `${'p'.repeat(25)}.0.1`],
+    ['capitals in a number', 'p.0.A'],
+    ['a sign', 'p.0.-1'],
+    ['a number that is not safe', `p.0.${(Number.MAX_SAFE_INTEGER + 1).toString(36)}`],
+    ['a number without end', `p.0.${'0'.repeat(12)}`],
+  ])('takes %s for no stamp', (_name, text) => {
+    expect(parseStamp(text)).toBeUndefined();
+  });
+});
+
+describe('PREFIX_CODEC', () => {
+  it.each([
+    ['text', 'Zürich 🚀'],
+    ['an empty text', ''],
+    ['bytes', Buffer.from([0, 255, 10, 128])],
+    ['no bytes', Buffer.alloc(0)],
+    ['an array of bytes', new Uint8Array([1, 2, 3])],
+  ])('brings %s through as it is', (_name, payload) => {
+    const opened = PREFIX_CODEC.open(bytesOf(PREFIX_CODEC.seal(payload, STAMP)));
+    expect(opened).toEqual({ stream: 'AbC-_012.a', seq: 1295, data: bytesOf(payload) });
+  });
+
+  it('leaves text a text, so that it stays on the cheap path, and means the same bytes', () => {
+    const sealed = PREFIX_CODEC.seal('ü', STAMP);
+    expect(typeof sealed).toBe('string');
+    expect(bytesOf(sealed)).toEqual(PREFIX_CODEC.seal(Buffer.from('ü'), STAMP));
+  });
+
+  it('copies nothing to read', () => {
+    const data = bytesOf(PREFIX_CODEC.seal('payload', STAMP));
+    expect(PREFIX_CODEC.open(data)?.data.buffer).toBe(data.buffer);
+  });
+
+  it('opens one envelope, though the payload is another', () => {
+    const inner = PREFIX_CODEC.seal('payload', 'q.0.1');
+    expect(PREFIX_CODEC.open(bytesOf(PREFIX_CODEC.seal(inner, STAMP)))?.data).toEqual(bytesOf(inner));
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['text', 'hello, world'],
+    ['the magic alone', '\x01cps'],
+    ['a stamp cut off', '\x01cps\x05p.0.'],
+    ['an empty stamp', '\x01cps\x00payload'],
+    ['a malformed stamp', '\x01cps\x05p.0-1payload'],
+    ['a stamp that ends in the payload', '\x01cps\x03p.0.1payload'],
+    ['another magic', '\x01cpx\x05p.0.1payload'],
+  ])('takes %s for the message of another program', (_name, text) => {
+    expect(PREFIX_CODEC.open(Buffer.from(text))).toBeUndefined();
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { Lane } from '../../../../src/pubsub/publish/outgoing-channel.js';
+import { Publication } from '../../../../src/pubsub/publish/publish-request.js';
+import { PublicationQueue } from '../../../../src/pubsub/publish/publish-queue.js';
+
+const lane = new Lane('SPUBLISH', 'channel', false, 'publisher.0');
+
+describe('PublicationQueue', () => {
+  it('gives out in the order of the calls what came in that order', () => {
+    expect(serials(queueOf(1, 2, 3).drain())).toEqual([1, 2, 3]);
+  });
+
+  it('puts what Redis has sent back before what was published after it', () => {
+    const queue = queueOf(5, 6, 9);
+    for (const serial of [2, 7, 1, 8, 10]) queue.add(publication(serial));
+    expect(serials(queue.drain())).toEqual([1, 2, 5, 6, 7, 8, 9, 10]);
+  });
+
+  it('is in order whatever the order of arrival', () => {
+    const shuffled = Array.from({ length: 101 }, (_, index) => (index * 37) % 101);
+    expect(serials(queueOf(...shuffled).drain())).toEqual([...shuffled].sort((a, b) => a - b));
+  });
+
+  it('is empty when it was drained, and can be used again', () => {
+    const queue = queueOf(1, 2);
+    queue.drain();
+    expect(queue.length).toBe(0);
+    expect(queue.peek()).toBeUndefined();
+    expect(queue.drain()).toEqual([]);
+    queue.add(publication(3));
+    expect(serials(queue.drain())).toEqual([3]);
+  });
+
+  it('shows the oldest without taking it', () => {
+    const queue = queueOf(4, 2);
+    expect(queue.peek()?.serial).toBe(2);
+    expect(queue.length).toBe(2);
+  });
+
+  it('takes the oldest of which something holds, or nothing', () => {
+    const queue = queueOf(1, 2, 3, 4);
+    expect(queue.take(({ serial }) => serial % 2 === 0)?.serial).toBe(2);
+    expect(queue.take(({ serial }) => serial > 4)).toBeUndefined();
+    expect(serials(queue.drain())).toEqual([1, 3, 4]);
+  });
+
+  it('takes out those whose time is over, oldest first, also from the middle', () => {
+    const queue = new PublicationQueue();
+    for (const [serial, deadline] of [
+      [1, 200],
+      [2, 100],
+      [3, 300],
+      [4, 101],
+    ] as const) {
+      queue.add(publication(serial, deadline));
+    }
+    expect(queue.takeExpired(99)).toEqual([]);
+    expect(queue.length).toBe(4);
+    expect(serials(queue.takeExpired(101))).toEqual([2, 4]);
+    expect(serials(queue.drain())).toEqual([1, 3]);
+  });
+});
+
+function queueOf(...given: number[]): PublicationQueue {
+  const queue = new PublicationQueue();
+  for (const serial of given) queue.add(publication(serial));
+  return queue;
+}
+
+function publication(serial: number, deadline = 0): Publication {
+  const keeper = { answered: () => undefined };
+  const observer = { published: () => undefined, failed: () => undefined };
+  const made = new Publication(keeper, lane, '', false, false, serial, observer);
+  made.deadline = deadline;
+  return made;
+}
+
+function serials(publications: readonly Publication[]): number[] {
+  return publications.map(({ serial }) => serial);
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
+import { ChannelNames } from '../../../../src/transport/wire/channel-names.js';
+import type { Engine } from '../../../../src/transport/connection/engine-events.js';
+import { Inboxes } from '../../../../src/transport/client/reply-inboxes.js';
+import { WaitingRequests, waitingLimitsOf } from '../../../../src/transport/client/inbox-wait-queue.js';
+
+/** Inboxes of a client that sees slots owned like this; nothing is ever confirmed. */
+function inboxes(ownerOf: (slot: number) => string | undefined) {
+  const asked: string[] = [];
+  const engine = {
+    supportsSharded: true,
+    on: () => undefined,
+    ssubscribe: () => new Promise<never>(() => undefined),
+    nodeOf: (channel: string) => {
+      asked.push(channel);
+      return ownerOf(slotOf(channel));
+    },
+  };
+  const limits = waitingLimitsOf({ nodes: [7000] });
+  const owner = {
+    newWaitingRequests: () =>
+      new WaitingRequests(
+        limits,
+        () => undefined,
+        () => undefined,
+      ),
+    received: () => undefined,
+    stands: () => undefined,
+    refused: () => undefined,
+    interrupted: () => undefined,
+  };
+  return {
+    asked,
+    inboxes: new Inboxes(engine as unknown as Engine, new ChannelNames(''), 'me', true, owner),
+  };
+}
+
+describe('the inbox for a channel', () => {
+  it('sits with the master that owns the channel', () => {
+    const ownerOf = (slot: number): string => (slot < 8_192 ? 'a:1' : 'b:2');
+    const { inboxes: ours } = inboxes(ownerOf);
+    for (const channel of ['order.create', 'order.paid', 'user.created', 'price']) {
+      expect(ownerOf(slotOf(ours.for(channel).name))).toBe(ownerOf(slotOf(channel)));
+    }
+  });
+
+  it('is not looked for among tens of thousands of names while nobody owns the slot', () => {
+    const unowned = slotOf('order.create');
+    const { inboxes: ours, asked } = inboxes((slot) => (slot === unowned ? undefined : 'a:1'));
+    const inbox = ours.for('order.create');
+    expect(inbox.name).toContain('_cps:in:me:');
+    expect(asked.length).toBeLessThan(10);
+    expect(ours.for('order.create')).toBe(inbox);
+  });
+});

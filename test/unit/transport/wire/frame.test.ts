@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import { ClusterPubSubError } from '../../../../src/pubsub/common/errors.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeSignal,
+  encodeStock,
+  FrameEnd,
+  oversize,
+  type EncodedFrame,
+} from '../../../../src/transport/wire/frame.js';
+import { unstamped } from '../../../../src/pubsub/ordering/sequence-stamp.js';
+import type { WireFields } from '../../../../src/transport/wire/frame-fields.js';
+
+const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, false));
+const encodeStamped = (packet: unknown, fields?: WireFields) =>
+  unstamped(encodeFrame(packet, new FrameEnd(fields, true)));
+const bytesOf = (frame: EncodedFrame) => Buffer.from(unstamped(frame) as string);
+const roundTrip = (packet: unknown, fields?: WireFields) => decodeFrame(bytesOf(encode(packet, fields)));
+
+describe('encodeFrame', () => {
+  it('sends an event without headers exactly as stock Nest does', () => {
+    const packet = { pattern: 'order', data: { id: 7 } };
+    expect(encode(packet)).toBe(JSON.stringify(packet));
+  });
+
+  it('adds one key of ours beside the packet, which others can read without knowing it', () => {
+    const frame = encode({ pattern: 'order', data: 1, id: 'a' }, { r: 'inbox' }) as string;
+    expect(JSON.parse(frame)).toEqual({ pattern: 'order', data: 1, id: 'a', _cps: { r: 'inbox' } });
+  });
+
+  it('ends with the place for a stamp where it is to carry one', () => {
+    const packet = { pattern: 'order', data: 1 };
+    expect(encodeStamped(packet)).toBe('{"pattern":"order","data":1,"_cps":{"s":""}}');
+    expect(encodeStamped(packet, { r: 'in' })).toBe('{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}');
+  });
+
+  it('leaves what a serializer made that is no object as it is, unless it has to carry more', () => {
+    expect(encodeStamped('text')).toBe('"text"');
+    expect(encodeStamped('text', { r: 'in' })).toBe('{"packet":"text","_cps":{"r":"in","w":1,"s":""}}');
+  });
+
+  it('refuses a serializer that returned nothing', () => {
+    expect(() => encode(undefined)).toThrow(ClusterPubSubError);
+  });
+
+  it('sends a Buffer to stock clients in the JSON form they know', () => {
+    const bytes = Buffer.from([1, 2]);
+    expect(encodeStock({ id: 'a', response: bytes })).toBe(JSON.stringify({ id: 'a', response: bytes }));
+  });
+});
+
+describe('a frame', () => {
+  it.each([
+    ['an object', { pattern: 'x', data: { text: 'Zürich 🚀', nothing: null, list: [1, 2] } }],
+    ['an empty object', {}],
+    ['a string', 'custom'],
+    ['a number', 42],
+    ['an array', [1, { a: 2 }]],
+    ['null', null],
+  ])('brings %s through, with fields and without', (_name, packet) => {
+    expect(roundTrip(packet)).toEqual({ fields: {}, packet });
+    const frame = roundTrip(packet, { r: 'inbox', h: { tenant: 'acme' } });
+    expect(frame?.packet).toEqual(packet);
+    expect(frame?.fields).toMatchObject({ r: 'inbox', h: { tenant: 'acme' } });
+  });
+
+  it('keeps a packet that has a field called packet', () => {
+    expect(roundTrip({ packet: 1 }, { r: 'inbox' })?.packet).toEqual({ packet: 1 });
+  });
+
+  it.each(['data', 'response'])('brings the bytes of %s through as they are', (field) => {
+    const bytes = Buffer.from([0, 255, 10, 13, 128]);
+    const frame = roundTrip({ id: 'a', [field]: bytes, isDisposed: true }, { h: { a: 'b' } });
+    expect(frame?.packet).toEqual({ id: 'a', [field]: bytes, isDisposed: true });
+    expect(frame?.fields.h).toEqual({ a: 'b' });
+  });
+
+  it('brings bytes that a serializer returned through as they are', () => {
+    expect(roundTrip(new Uint8Array([0, 1, 2]))?.packet).toEqual(Buffer.from([0, 1, 2]));
+    expect(roundTrip(Buffer.alloc(0), { r: 'inbox' })).toMatchObject({
+      fields: { r: 'inbox' },
+      packet: Buffer.alloc(0),
+    });
+  });
+
+  it('says a signal without any packet', () => {
+    expect(decodeFrame(bytesOf(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toMatchObject({
+      x: 'id',
+      r: 'inbox',
+    });
+  });
+});
+
+describe('decodeFrame', () => {
+  it('takes text that is not JSON for a foreign message', () => {
+    expect(decodeFrame(Buffer.from('hello, wörld'))).toEqual({ fields: {}, packet: 'hello, wörld' });
+    expect(decodeFrame(Buffer.alloc(0))).toEqual({ fields: {}, packet: '' });
+  });
+
+  it('ignores fields it does not know', () => {
+    expect(decodeFrame(Buffer.from('{"data":1,"_cps":{"r":"in","seq":9}}'))).toMatchObject({
+      fields: { r: 'in' },
+      packet: { data: 1 },
+    });
+  });
+
+  it.each([
+    ['a frame that is cut off', Buffer.from([0, 0, 0])],
+    ['a head longer than the frame', Buffer.from([0, 0, 0, 1, 0, 123])],
+    ['a head that is not JSON', Buffer.from([0, 0, 0, 0, 2, 123, 123])],
+    ['a head that says nothing of its bytes', Buffer.from('\0\0\0\0\x02{}')],
+    ['bytes for a field of nothing', binary('{"_cps":{"w":1,"bin":"data"}}')],
+    ['bytes for a field of a text', binary('{"_cps":{"w":1,"bin":"data"},"packet":"text"}')],
+    ['fields that are no object', Buffer.from('{"_cps":1}')],
+    ['fields that are a list', Buffer.from('{"_cps":[]}')],
+    ['a reply channel that is no string', Buffer.from('{"_cps":{"r":1}}')],
+    ['headers that are no strings', Buffer.from('{"_cps":{"h":{"a":1}}}')],
+  ])('takes %s for malformed', (_name, data) => {
+    expect(decodeFrame(data)).toBeUndefined();
+  });
+});
+
+describe('oversize', () => {
+  it('counts bytes, not characters', () => {
+    expect(oversize('ü'.repeat(5), 9)).toBe(10);
+    expect(oversize('ü'.repeat(5), 10)).toBeUndefined();
+    expect(oversize(Buffer.alloc(11), 10)).toBe(11);
+  });
+});
+
+/** A binary frame with this head. */
+function binary(head: string): Buffer {
+  return Buffer.concat([Buffer.from([0, 0, 0, 0, head.length]), Buffer.from(head), Buffer.from('bytes')]);
+}
