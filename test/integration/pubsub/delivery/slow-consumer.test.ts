@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Gap, PubSubMetrics } from '../../../../src/pubsub/index.js';
+import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
+import { eventually } from '../../../support/eventually.js';
+import { engines, Inbox, plainConnections, unique } from '../harness.js';
+
+describe('a consumer that does not keep up', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({
+      masters: 1,
+      replicas: 0,
+      config: { 'client-output-buffer-limit': 'pubsub 1mb 0 0' },
+    });
+  });
+  afterAll(() => cluster.stop());
+
+  it('is cut off by Redis, comes back, and reports the gap with that reason', async () => {
+    const channel = unique();
+    const consumer = await startConsumer(channel);
+    try {
+      expect(await consumer.next()).toBe('ready');
+      const redis = plain(cluster.nodes[0]!.port);
+      await redis.call('SPUBLISH', channel, 'block');
+      expect(await consumer.next()).toBe('blocked');
+
+      // What the sockets of both sides hold comes first; then Redis keeps up to 1 MB, and ends the connection.
+      const much = Buffer.alloc(262_144, 'x');
+      await eventually(
+        async () => Number(await redis.call('SPUBLISH', channel, much)) === 0,
+        'it is cut off',
+      );
+      consumer.release();
+
+      const { gap, metrics } = JSON.parse(await consumer.next()) as { gap: Gap; metrics: PubSubMetrics };
+      expect(gap).toMatchObject({ kind: 'shard', names: [channel], reason: 'slow-consumer' });
+      expect(metrics).toMatchObject({ gaps: 1, connectionsLost: 1, confirmed: 1, desired: 1 });
+      expect(await consumer.code).toBe(0);
+    } finally {
+      await consumer.end();
+    }
+  });
+
+  it('shows in the metrics for how long a handler kept the event loop', async () => {
+    const channel = unique();
+    const pubsub = open({}, { nodes: cluster.nodes });
+    const inbox = new Inbox();
+    await pubsub.ssubscribe({
+      [channel]: (message) => {
+        const until = performance.now() + Number(message.data);
+        while (performance.now() < until);
+        inbox.handler(message);
+      },
+    });
+    await pubsub.spublish(channel, '0');
+    await inbox.has(1);
+    const before = pubsub.metrics().longestHandling;
+    await pubsub.spublish(channel, String(before + 100));
+    await inbox.has(2);
+    // Told when the read is done that brought the message.
+    await eventually(() => pubsub.metrics().longestHandling >= before + 100, 'it shows');
+  });
+
+  /** Runs test/support/slow-consumer-program.ts; `next()` is the next line it prints. */
+  async function startConsumer(channel: string) {
+    const file = join(cluster.folder, `release-${String(Date.now())}`);
+    const program = join(process.cwd(), 'test/support/slow-consumer-program.ts');
+    const env = { ...process.env };
+    delete env.NODE_OPTIONS;
+    const args = ['--import', 'tsx', program, JSON.stringify(cluster.nodes), channel, file];
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const code = once(child, 'close').then(() => child.exitCode);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    return {
+      code,
+      next: async (): Promise<string> => String((await lines.next()).value),
+      release: () => writeFileSync(file, ''),
+      end: async (): Promise<void> => {
+        child.kill('SIGKILL');
+        await code;
+      },
+    };
+  }
+});

@@ -1,0 +1,182 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { engines, Inbox, plainConnections, unique } from '../harness.js';
+
+describe('close', () => {
+  const open = engines();
+  const plain = plainConnections();
+
+  it('may be called in any state, and again', async () => {
+    const never = open();
+    await never.close();
+    await never.close();
+    expect(never.status).toBe('closed');
+    expect(never.closed).toBe(true);
+
+    const connected = open();
+    await connected.subscribe(unique());
+    await Promise.all([connected.close(), connected.close()]);
+    await connected.close();
+    expect(connected.subscribed).toBe(false);
+    expect(connected.channels.size).toBe(0);
+  });
+
+  it('makes everything else reject, and leaves nothing to read', async () => {
+    const pubsub = open();
+    await pubsub.subscribe(unique());
+    await pubsub.close();
+    const calls: (() => Promise<unknown>)[] = [
+      () => pubsub.connect(),
+      () => pubsub.subscribe('a'),
+      () => pubsub.psubscribe('a'),
+      () => pubsub.ssubscribe('a'),
+      () => pubsub.unsubscribe(),
+      () => pubsub.punsubscribe('a'),
+      () => pubsub.sunsubscribe('a'),
+      () => pubsub.publish('a', ''),
+      () => pubsub.spublish('a', ''),
+      () => pubsub.getMessage(),
+      () => pubsub.pubsubChannels(),
+      () => pubsub.pubsubNumsub('a'),
+      () => pubsub.pubsubNumpat(),
+      () => pubsub.reset(),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(await pubsub.listen().next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('while connecting rejects what waits, at once', async () => {
+    const pubsub = open();
+    const waiting = [pubsub.connect(), pubsub.subscribe(unique()), pubsub.publish(unique(), '')];
+    const results = Promise.allSettled(waiting);
+    await pubsub.close();
+    for (const result of await results) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
+    }
+  });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 8])(
+    '%i microtasks after subscribe leaves no subscribe waiting and nothing behind',
+    async (ticks) => {
+      const channel = unique();
+      const pubsub = open();
+      await pubsub.connect();
+      const owner = pubsub.nodeOf(channel);
+      const started = performance.now();
+      const subscribing = pubsub.subscribe(channel).catch((error: unknown) => error);
+      for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+      await pubsub.close();
+      expect(await subscribing).toMatchObject({ code: 'CLOSED' });
+      expect(performance.now() - started).toBeLessThan(1_000);
+      expect(await plain(owner).pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+    },
+  );
+
+  it('takes what is in flight to its end', async () => {
+    const channel = unique();
+    const inbox = new Inbox();
+    await open().subscribe({ [channel]: inbox.handler });
+    const pubsub = open();
+    await pubsub.connect();
+    await pubsub.publish(channel, 'first');
+    const publishing = pubsub.publish(channel, 'last words');
+    await Promise.all([publishing, pubsub.close()]);
+    expect(await publishing).toBe(1);
+    await inbox.has(2);
+  });
+
+  it('ends its connections', async () => {
+    const channel = unique();
+    const pubsub = open();
+    await pubsub.subscribe(channel);
+    const owner = plain(pubsub.nodeOf(channel));
+    await pubsub.close();
+    expect(await owner.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
+  });
+
+  it('is what `await using` does', async () => {
+    const pubsub = new ClusterPubSub({ nodes: sharedCluster() });
+    await pubsub.connect();
+    await pubsub[Symbol.asyncDispose]();
+    expect(pubsub.closed).toBe(true);
+  });
+
+  it('tells of its states in order', async () => {
+    const pubsub = open();
+    const states: string[] = [pubsub.status];
+    pubsub.on('status', (status) => states.push(status));
+    await pubsub.connect();
+    await pubsub.close();
+    expect(states).toEqual(['idle', 'connecting', 'connected', 'closed']);
+  });
+});
+
+describe('a program', () => {
+  it.each([
+    ['that closes what it used', 'close'],
+    ['that closes while it connects', 'close-while-connecting'],
+    ['that closes while a node says nothing', 'close-while-hanging'],
+    ['that disposes with `await using`', 'await-using'],
+    ['that could not connect and gave up', 'refused'],
+  ])('%s ends by itself, and soon', async (_what, scenario) => {
+    const { code, output, took } = await run(scenario);
+    expect(output).toBe('done\n');
+    expect(code).toBe(0);
+    expect(took).toBeLessThan(1_500);
+  });
+
+  it('that forgets to close is kept alive by its subscription, and hears what comes', async () => {
+    const child = start('forgotten');
+    try {
+      child.stdout.setEncoding('utf8');
+      const [channel] = (await once(child.stdout, 'data')) as [string];
+      await sleep(300); // nothing announces that it does not end
+      expect(child.exitCode).toBeNull();
+      const heard = once(child.stdout, 'data') as Promise<[string]>;
+      const pubsub = new ClusterPubSub({ nodes: sharedCluster() });
+      expect(await pubsub.publish(channel.split('\n')[0]!, 'still there')).toBe(1);
+      expect((await heard)[0]).toContain('still there');
+      await pubsub.close();
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('whose listener throws hears of it as an uncaught exception, and its subscriptions go on', async () => {
+    const { code, output } = await run('throwing-listener');
+    expect(output.trim().split('\n').sort()).toEqual([
+      'done',
+      'received: still here',
+      'uncaught: from the listener',
+    ]);
+    expect(code).toBe(0);
+  });
+});
+
+/** Runs a scenario of test/support/engine-program.ts; `took` counts from its last word to its end, in ms. */
+async function run(scenario: string): Promise<{ code: number; output: string; took: number }> {
+  const child = start(scenario);
+  let output = '';
+  let lastWord = performance.now();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    lastWord = performance.now();
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, output, took: performance.now() - lastWord };
+}
+
+function start(scenario: string) {
+  const program = join(process.cwd(), 'test/support/engine-program.ts');
+  const env = { ...process.env };
+  delete env.NODE_OPTIONS;
+  return spawn(process.execPath, ['--import', 'tsx', program, scenario], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
+import { engines, Inbox, unique } from '../harness.js';
+
+describe('a cluster without sharded pub/sub (Redis 6)', () => {
+  const open = engines();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    const sharded = ['SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE'];
+    cluster = await startLocalCluster({
+      masters: 3,
+      replicas: 0,
+      config: { 'rename-command': sharded.map((command) => `${command} ""`) },
+    });
+  });
+
+  afterAll(() => cluster.stop());
+
+  it('is known once connected', async () => {
+    const pubsub = open({}, { nodes: cluster.nodes });
+    expect(pubsub.supportsSharded).toBe(true);
+    await pubsub.connect();
+    expect(pubsub.supportsSharded).toBe(false);
+  });
+
+  it('refuses what is sharded with an error that says so, and serves the rest', async () => {
+    const pubsub = open({}, { nodes: cluster.nodes });
+    const channel = unique();
+    const inbox = new Inbox();
+    await expect(pubsub.ssubscribe(channel)).rejects.toMatchObject({ code: 'SHARDED_UNSUPPORTED' });
+    await expect(pubsub.spublish(channel, '')).rejects.toMatchObject({ code: 'SHARDED_UNSUPPORTED' });
+    expect(pubsub.subscribed).toBe(false);
+    await pubsub.subscribe({ [channel]: inbox.handler });
+    expect(await pubsub.publish(channel, 'x')).toBe(1);
+    await inbox.has(1);
+  });
+});

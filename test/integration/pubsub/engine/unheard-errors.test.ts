@@ -1,0 +1,32 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { engines, Inbox, unique } from '../harness.js';
+
+describe('an error in the background that nobody listens for', () => {
+  const open = engines();
+
+  it('is a warning of the process, the first of its code, and messages go on', async () => {
+    const channel = unique();
+    const inbox = new Inbox();
+    const pubsub = open();
+    await pubsub.subscribe({
+      [channel]: (message) => {
+        inbox.handler(message);
+        throw new Error('boom');
+      },
+    });
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    try {
+      await pubsub.publish(channel, 'one');
+      await pubsub.publish(channel, 'two');
+      await inbox.has(2);
+      expect(warn.mock.calls).toEqual([
+        [
+          expect.stringContaining(channel),
+          expect.objectContaining({ type: 'ClusterPubSubWarning', code: 'HANDLER_FAILED' }),
+        ],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+});

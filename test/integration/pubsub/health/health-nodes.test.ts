@@ -1,0 +1,201 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../../src/testing/index.js';
+import { ServerGroup } from '../../../../src/testing/server-group.js';
+import { eventually } from '../../../support/eventually.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { engines, plainConnections, unique } from '../harness.js';
+
+const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+
+/** For what is not about time, on a machine that is busy with other things, in ms. */
+const PATIENT = 10_000;
+
+describe('nodes that the view of slots does not show', () => {
+  const open = engines();
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_500 });
+  });
+  afterEach(async () => {
+    await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
+    await cluster.settled();
+  });
+  afterAll(() => cluster.stop());
+
+  const engine = () => open({}, { nodes: cluster.nodes.slice(0, 3) });
+  /** Whether all others say of `node` that it has failed, or that it has not. */
+  const isGivenUp = async (node: LocalNode, wanted = true): Promise<void> => {
+    const others = cluster.nodes.filter(({ port }) => port !== node.port).map(({ port }) => plain(port));
+    const asTold = async (other: Redis): Promise<boolean> => {
+      const lines = String(await other.call('CLUSTER', 'NODES')).split('\n');
+      const flags = lines.find((line) => line.includes(`:${node.port}@`))?.split(' ')[2] ?? '';
+      return flags.split(',').includes('fail') === wanted;
+    };
+    const told = async (): Promise<boolean> => (await Promise.all(others.map(asTold))).every(Boolean);
+    await eventually(told, `it is ${wanted ? 'given up' : 'found to be back'}`, 20_000);
+  };
+
+  it('a replica that has failed: whoever is subscribed there is not counted, and that is said', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    const [replica] = await cluster.replicas();
+    await plain(replica!.port).subscribe(channel);
+    const watched = { channels: [channel], minSubscribers: 1, cacheFor: 0, timeout: PATIENT };
+    expect(await pubsub.health(watched)).toMatchObject({ status: 'up', numsub: { [channel]: 1 } });
+
+    await cluster.pause(replica!);
+    await isGivenUp(replica!);
+    await eventually(async () => (await pubsub.pubsubNumpat({ aggregate: false })).size === 5, 'it is gone');
+    const began = performance.now();
+    expect(await pubsub.health(watched)).toMatchObject({
+      status: 'down', // no message would get to it either
+      reasons: [
+        `Channel "${channel}" has 0 of the 1 subscribers that are asked for.`,
+        expect.stringMatching(`^Replica ${addressOf(replica!)} is unreachable: .* not counted\\.$`),
+      ],
+      masters: { known: 3, reachable: 3 },
+      replicas: { known: 3, reachable: 2 },
+      complete: false,
+    });
+    // Nobody waits for the dead as for the living.
+    expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 0]]));
+    expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  it('a replica that hangs and is given up keeps one question waiting, not each, and is asked when it is back', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    const [replica] = await cluster.replicas();
+    await plain(replica!.port).subscribe(channel);
+    await cluster.pause(replica!);
+    await isGivenUp(replica!);
+    const ask = () => pubsub.pubsubNumsub(channel);
+    const began = performance.now();
+    for (let count = 0; count < 10; count++) {
+      expect(await ask()).toEqual(new Map([[channel, 0]]));
+    }
+    expect(performance.now() - began).toBeLessThan(1_000);
+    const health = await pubsub.health({ timeout: PATIENT });
+    expect(health.reasons).toEqual([
+      expect.stringMatching('is unreachable: it did not answer within 200 ms'),
+    ]);
+
+    await cluster.resume(replica!);
+    await isGivenUp(replica!, false);
+    expect(await ask()).toEqual(new Map([[channel, 1]]));
+  });
+
+  describe('a node that has died, and another Redis has its address', () => {
+    let dead: LocalNode;
+
+    beforeAll(async () => {
+      const [replica] = await cluster.replicas();
+      dead = replica!;
+      await cluster.kill(dead);
+      await isGivenUp(dead);
+    }, 30_000);
+    afterAll(() => cluster.restart(dead));
+
+    it.each([
+      ['without a password', undefined, 'another Redis has its address'],
+      ['with another password', 'other', 'what answers at its address refuses us'],
+    ])('%s: it is as silent as the dead one, its subscribers are not ours', async (_, password, why) => {
+      const stranger = new ServerGroup({}, password);
+      try {
+        await stranger.launch(1, dead.port);
+        const channel = unique();
+        await plain(dead.port, { password }).subscribe(channel);
+        const pubsub = engine();
+        await pubsub.subscribe(channel);
+        expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 1]]));
+        const perNode = await pubsub.pubsubNumpat({ aggregate: false });
+        expect([...perNode.keys()]).not.toContain(addressOf(dead));
+        const named = pubsub.pubsubNumpat({ nodes: addressOf(dead) });
+        await expect(named).rejects.toMatchObject({
+          code: 'CLUSTER_UNREACHABLE',
+          message: `PUBSUB NUMPAT at ${addressOf(dead)} got no answer: ${why}`,
+        });
+        expect(await pubsub.health({ channels: [channel], timeout: PATIENT })).toMatchObject({
+          status: 'degraded',
+          reasons: [`Replica ${addressOf(dead)} is unreachable: ${why}. Its subscribers are not counted.`],
+          numsub: { [channel]: 1 },
+          replicas: { known: 3, reachable: 2 },
+          complete: false,
+        });
+      } finally {
+        await stranger.stop();
+      }
+    });
+
+    it('of another cluster: neither are those', async () => {
+      const [foreign] = sharedCluster() as [LocalNode];
+      const channel = unique();
+      await plain(foreign.port).subscribe(channel);
+      const natMap = { [addressOf(dead)]: foreign };
+      const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { natMap } });
+      expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 0]]));
+      expect(await pubsub.health({ channels: [channel], timeout: PATIENT })).toMatchObject({
+        reasons: [expect.stringContaining('another Redis has its address')],
+        numsub: { [channel]: 0 },
+      });
+    });
+  });
+
+  it('a master without slots: its subscribers are counted like all others', async () => {
+    const pubsub = engine();
+    const channel = unique();
+    await pubsub.subscribe(channel);
+    const added = await cluster.addMaster();
+    await plain(added.port).subscribe(channel);
+    const health = () => pubsub.health({ channels: [channel], cacheFor: 0, timeout: PATIENT });
+    await eventually(async () => (await health()).numsub[channel] === 2, 'it is counted');
+    expect(await health()).toMatchObject({
+      status: 'up',
+      masters: { known: 3 },
+      replicas: { known: 4, reachable: 4 },
+      complete: true,
+    });
+    expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 2]]));
+    const perNode = await pubsub.pubsubNumsub(channel, { aggregate: false, nodes: 'all-masters' });
+    expect(perNode.get(addressOf(added))).toEqual(new Map([[channel, 1]]));
+    const replicas = await pubsub.pubsubNumsub(channel, { aggregate: false, nodes: 'all-replicas' });
+    expect([...replicas.keys()].sort()).toEqual((await cluster.replicas()).map(addressOf).sort());
+
+    const nodes = [addressOf(added), pubsub.nodeOf(channel)!];
+    expect([...(await pubsub.pubsubNumsub(channel, { aggregate: false, nodes })).keys()].sort()).toEqual(
+      nodes.sort(),
+    );
+    expect(await pubsub.pubsubNumsub(channel, { nodes: addressOf(added) })).toEqual(new Map([[channel, 1]]));
+    const nowhere = pubsub.pubsubNumpat({ nodes: '127.0.0.1:1' });
+    await expect(nowhere).rejects.toMatchObject({ code: 'UNKNOWN_NODE' });
+
+    await cluster.pause(added);
+    expect(await pubsub.health({ cacheFor: 0, timeout: 500 })).toMatchObject({
+      status: 'degraded',
+      reasons: [expect.stringMatching(`^Master ${addressOf(added)}, which owns no slots, is unreachable: `)],
+      complete: false,
+    });
+  });
+
+  it('are believed to be themselves where the ACL forbids CLUSTER MYID, while they are well', async () => {
+    const rules = ['on', '>secret', '+@all', '-cluster|myid', '~*', '&*'];
+    const added = cluster.nodes.at(-1)!;
+    for (const { port } of cluster.nodes) await plain(port).call('ACL', 'SETUSER', 'shy', ...rules);
+    const redisOptions = { username: 'shy', password: 'secret' };
+    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { redisOptions } });
+    expect((await pubsub.pubsubNumpat({ aggregate: false })).has(addressOf(added))).toBe(true);
+    expect(await pubsub.health({ timeout: PATIENT })).toMatchObject({ status: 'up', complete: true });
+  });
+
+  it('are left out where the ACL forbids CLUSTER NODES', async () => {
+    const rules = ['on', '>secret', '+@all', '-cluster|nodes', '~*', '&*'];
+    for (const { port } of cluster.nodes) await plain(port).call('ACL', 'SETUSER', 'blind', ...rules);
+    const redisOptions = { username: 'blind', password: 'secret' };
+    const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { redisOptions } });
+    expect(await pubsub.health({ timeout: PATIENT })).toMatchObject({ status: 'up', replicas: { known: 3 } });
+    expect((await pubsub.pubsubNumpat({ aggregate: false })).size).toBe(6);
+  });
+});

@@ -1,0 +1,140 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
+import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-address.js';
+import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
+import { Reconciler } from '../../../../src/pubsub/reconciler/reconciler.js';
+import { Subscription, SubscriptionTable } from '../../../../src/pubsub/subscription/subscription.js';
+import { KINDS } from '../../../../src/pubsub/common/subscription-type.js';
+import type { Topology } from '../../../../src/pubsub/topology/topology.js';
+import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../../src/testing/index.js';
+import { eventually } from '../../../support/eventually.js';
+import { plainConnections } from '../harness.js';
+import { noProbes } from '../../../support/no-probes.js';
+
+/** Nodes and connections are real; the view is ours, for it has to change while one SUBSCRIBE is on its way. */
+describe('a subscription whose slot moves while its node hangs', () => {
+  const plain = plainConnections();
+  let cluster: LocalCluster;
+  let source: LocalNode;
+  let target: LocalNode;
+  let view: View;
+  let table: SubscriptionTable;
+  let reconciler: Reconciler;
+
+  beforeAll(async () => {
+    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
+    [source, target] = cluster.nodes as [LocalNode, LocalNode];
+  });
+
+  afterAll(() => cluster.stop());
+
+  beforeEach(() => {
+    view = new View(nodeKey(source));
+    table = new SubscriptionTable();
+    reconciler = new Reconciler(
+      table,
+      view as unknown as Topology,
+      new ConnectionFactory({}, {}, 20_000),
+      { commandTimeout: 20_000, connectTimeout: 20_000, settleWindow: 500, numbered: false },
+      noProbes,
+      newMetrics(),
+      {
+        message: () => undefined,
+        recent: () => [],
+        lost: () => undefined,
+        gap: () => undefined,
+        error: () => undefined,
+        broken: () => undefined,
+        whole: () => undefined,
+      },
+    );
+  });
+
+  afterEach(async () => {
+    reconciler.close();
+    for (const node of [source, target]) await cluster.resume(node);
+  });
+
+  it('is not taken for standing when the old node confirms it late, but when the new one does', async () => {
+    const [stays, moves] = [wanted('stays'), wanted('moves')];
+    await reconciler.want(stays, () => undefined);
+    await stateOfSource('idle');
+    await cluster.pause(source);
+    await cluster.pause(target);
+    let confirmed = false;
+    const subscribing = reconciler.want(moves, () => (confirmed = true));
+    await stateOfSource('syncing');
+
+    view.move(moves, nodeKey(target));
+    await cluster.resume(source);
+    await stateOfSource('idle'); // it has confirmed, and been left again
+
+    expect(confirmed).toBe(false);
+    expect(moves.standing.size).toBe(0);
+    expect(await count(source, 'moves')).toBe(0);
+
+    await cluster.resume(target);
+    await subscribing;
+    expect([...moves.standing]).toEqual([nodeKey(target)]);
+    expect(await count(target, 'moves')).toBe(1);
+    expect(await count(source, 'stays')).toBe(1);
+  });
+
+  it('is not asked for there any more when that node dies with the SUBSCRIBE unanswered', async () => {
+    const [first, second] = [wanted('first'), wanted('second')];
+    await reconciler.want(first, () => undefined);
+    await stateOfSource('idle');
+    await cluster.pause(source);
+    const subscribing = reconciler.want(second, () => undefined);
+    await stateOfSource('syncing');
+
+    view.move(first, nodeKey(target));
+    view.move(second, nodeKey(target));
+    await subscribing;
+    await cluster.kill(source);
+
+    await eventually(() => !reconciler.sessions.has(nodeKey(source)), 'the dead node is left alone');
+    expect([...first.standing, ...second.standing]).toEqual([nodeKey(target), nodeKey(target)]);
+    expect([...reconciler.sessions.keys()]).toEqual([nodeKey(target)]);
+  });
+
+  function wanted(name: string): Subscription {
+    const subscription = new Subscription(KINDS.channel, name);
+    table.add(subscription);
+    return subscription;
+  }
+
+  function stateOfSource(state: string): Promise<void> {
+    const session = () => reconciler.sessions.get(nodeKey(source));
+    return eventually(() => session()?.state === state, `the session at the old node is ${state}`);
+  }
+
+  async function count(node: LocalNode, name: string): Promise<number> {
+    return ((await plain(node.port).pubsub('NUMSUB', name)) as [string, number])[1];
+  }
+});
+
+/** Of a topology, what a reconciler asks it. */
+class View {
+  readonly #moved = new Map<number, NodeKey>();
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(private readonly home: NodeKey) {}
+
+  homeOf(_kind: unknown, slot: number): NodeKey {
+    return this.#moved.get(slot) ?? this.home;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  refreshSoon(): void {
+    // It is as fresh as the test wants it.
+  }
+
+  move({ slot }: Subscription, node: NodeKey): void {
+    this.#moved.set(slot, node);
+    for (const listener of this.#listeners) listener();
+  }
+}

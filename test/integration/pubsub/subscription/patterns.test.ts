@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ClusterNode } from 'ioredis';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { engines, Inbox, plainConnections, settledBy, unique, uniques } from '../harness.js';
+
+describe('a pattern', () => {
+  const open = engines();
+  const plain = plainConnections();
+
+  it('hears classic channels of every master, each message once', async () => {
+    const base = unique();
+    const channels = Array.from({ length: 60 }, (_, index) => `${base}.${index}`);
+    const [publisher, subscriber] = [open(), open()];
+    const inbox = new Inbox();
+    await subscriber.psubscribe({ [`${base}.*`]: inbox.handler });
+    await Promise.all(channels.map((channel) => publisher.publish(channel, channel)));
+    await inbox.has(channels.length);
+    await settledBy(publisher, `${base}.last`, inbox);
+    expect(new Set(channels.map((channel) => publisher.nodeOf(channel))).size).toBe(3);
+    expect(inbox.data.slice(0, -1).sort()).toEqual([...channels].sort());
+    expect(inbox.messages[0]).toMatchObject({ type: 'pmessage', pattern: `${base}.*` });
+  });
+
+  it('hears no shard channels', async () => {
+    const base = unique();
+    const pubsub = open();
+    const inbox = new Inbox();
+    await pubsub.psubscribe({ [`${base}*`]: inbox.handler });
+    expect(await pubsub.spublish(`${base}.a`, 'sharded')).toBe(0);
+    await settledBy(pubsub, `${base}.b`, inbox);
+    expect(inbox.messages).toHaveLength(1);
+  });
+
+  it.each([
+    ['h?llo', 'hello', 'hllo'],
+    ['h[ae]llo', 'hallo', 'hillo'],
+    ['h\\*llo', 'h*llo', 'hxllo'],
+    ['ž*🐎', 'žluť🐎', 'zlut🐎'],
+  ])('%s matches %s and not %s', async (glob, yes, no) => {
+    const base = unique();
+    const pubsub = open();
+    const inbox = new Inbox();
+    await pubsub.psubscribe({ [`${base}.${glob}`]: inbox.handler });
+    await pubsub.publish(`${base}.${no}`, 'no');
+    await pubsub.publish(`${base}.${yes}`, 'yes');
+    await inbox.has(1);
+    expect(inbox.data).toEqual(['yes']);
+  });
+
+  it('and a name that both match get a message each', async () => {
+    const channel = unique();
+    const pubsub = open();
+    const inbox = new Inbox();
+    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.psubscribe({ [`${channel}*`]: inbox.handler });
+    await pubsub.publish(channel, 'x');
+    await inbox.has(2);
+    expect(inbox.messages.map(({ type }) => type).sort()).toEqual(['message', 'pmessage']);
+  });
+
+  it('may hold bytes that are no text', async () => {
+    const tail = unique();
+    const pattern = Buffer.concat([Buffer.from([0xff]), Buffer.from(`${tail}*`)]);
+    const channel = Buffer.concat([Buffer.from([0xff]), Buffer.from(`${tail}.a`)]);
+    const pubsub = open({ encoding: 'buffer', ignoreSubscribeMessages: true });
+    await pubsub.psubscribe(pattern);
+    await pubsub.publish(channel, 'x');
+    expect(await pubsub.getMessage({ timeout: 5_000 })).toEqual({
+      type: 'pmessage',
+      pattern,
+      channel,
+      data: Buffer.from('x'),
+    });
+  });
+
+  it('and a name hear what a foreign program publishes at any node, once each', async () => {
+    const channel = unique();
+    const pubsub = open();
+    const [exact, matched] = [new Inbox(), new Inbox()];
+    await pubsub.subscribe({ [channel]: exact.handler });
+    await pubsub.psubscribe({ [`${channel}*`]: matched.handler });
+    const ports = sharedCluster().map((node: ClusterNode) => (node as { port: number }).port);
+    for (const port of ports) await plain(port).publish(channel, `from ${port}`);
+    for (const inbox of [exact, matched]) {
+      await inbox.has(ports.length);
+      await settledBy(pubsub, channel, inbox);
+      expect(inbox.data.filter((data) => data.startsWith('from')).sort()).toEqual(
+        ports.map((port) => `from ${port}`).sort(),
+      );
+    }
+  });
+
+  it('and names in great number stand and fall together', async () => {
+    const names = uniques(1_200);
+    const pubsub = open({ ignoreSubscribeMessages: true });
+    await pubsub.psubscribe(names);
+    await pubsub.subscribe(names);
+    expect([...(await pubsub.pubsubNumsub(...names)).values()]).toEqual(names.map(() => 1));
+    await pubsub.reset();
+    expect([...(await pubsub.pubsubNumsub(...names)).values()]).toEqual(names.map(() => 0));
+  });
+});
