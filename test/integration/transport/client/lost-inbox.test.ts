@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom, lastValueFrom, Observable } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import type { ClusterPubSubClient, ClusterPubSubOptions } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { Harness, logged, outcome, Signal } from './harness.js';
+import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
+import type { ClusterPubSubClient, ClusterPubSubOptions } from '../../../../src/transport/index.js';
+import { eventually } from '../../../support/eventually.js';
+import { Harness, logged, outcome, Signal } from '../harness.js';
 
 let cluster: LocalCluster;
 let harness: Harness;

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ClientRedis, ServerRedis } from '@nestjs/microservices';
 import { lastValueFrom, of, toArray } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, outcome, Signal } from './harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness, outcome, Signal } from '../harness.js';
 
 const harness = new Harness(sharedCluster());
 const stockClients: ClientRedis[] = [];

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { Harness, outcome } from './harness.js';
+import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
+import { Harness, outcome } from '../harness.js';
 
 let cluster: LocalCluster;
 let harness: Harness;

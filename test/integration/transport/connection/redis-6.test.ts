@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, NEVER, Observable, of } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { Harness, logged, outcome, Signal } from './harness.js';
+import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
+import { Harness, logged, outcome, Signal } from '../harness.js';
 
 /** A cluster without sharded pub/sub, which is what tells Redis 6 from 7 here. */
 let cluster: LocalCluster;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, range, toArray } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import type { Gap } from '../../../src/pubsub/common/messages.js';
-import { Harness, Signal } from './harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import type { Gap } from '../../../../src/pubsub/common/messages.js';
+import { Harness, Signal } from '../harness.js';
 
 const harness = new Harness(sharedCluster());
 afterEach(() => harness.close());

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, Observable, throwError } from 'rxjs';
-import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, logged, outcome, Signal } from './harness.js';
+import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../../src/transport/index.js';
+import { eventually } from '../../../support/eventually.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { addHandlers, Harness, listen, logged, outcome, Signal } from '../harness.js';
 
 const harness = new Harness(sharedCluster());
 afterEach(() => harness.close());

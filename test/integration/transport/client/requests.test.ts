@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, from, lastValueFrom, Observable, of, take, toArray } from 'rxjs';
-import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../src/transport/index.js';
-import type { ClusterPubSubClient } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, outcome, Signal } from './harness.js';
+import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../../src/transport/index.js';
+import type { ClusterPubSubClient } from '../../../../src/transport/index.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { addHandlers, Harness, listen, outcome, Signal } from '../harness.js';
 
 const SYMBOL = Symbol('orders');
 const harness = new Harness(sharedCluster());

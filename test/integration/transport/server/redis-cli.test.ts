@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, Signal } from './harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness, Signal } from '../harness.js';
 
 const run = promisify(execFile);
 const nodes = sharedCluster() as { host: string; port: number }[];

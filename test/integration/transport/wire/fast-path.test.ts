@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ReadPacket } from '@nestjs/microservices';
 import { catchError, lastValueFrom, of, type Subscription, switchMap, tap } from 'rxjs';
-import { ClusterPubSubClient } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness } from './harness.js';
+import { ClusterPubSubClient } from '../../../../src/transport/index.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness } from '../harness.js';
 
 /** `send` and `emit` are our own, not Nest's: what can be seen of Nest's must be seen of them. */
 const harness = new Harness(sharedCluster());

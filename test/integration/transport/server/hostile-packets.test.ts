@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { ClusterPubSub } from '../../../src/pubsub/index.js';
-import type { ClusterPubSubServer } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Inbox } from '../pubsub/harness.js';
-import { Harness, type Handlers } from './harness.js';
+import { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import type { ClusterPubSubServer } from '../../../../src/transport/index.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Inbox } from '../../pubsub/harness.js';
+import { Harness, type Handlers } from '../harness.js';
 
 const harness = new Harness(sharedCluster());
 const engines: ClusterPubSub[] = [];

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, Signal } from './harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness, Signal } from '../harness.js';
 
 const MANY = 20_000;
 const AT_ONCE = 2_000;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { RpcException } from '@nestjs/microservices';
 import { firstValueFrom, NEVER, Observable, of, throwError } from 'rxjs';
-import { ClusterPubSubRecordBuilder } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, logged, outcome, Signal } from './harness.js';
+import { ClusterPubSubRecordBuilder } from '../../../../src/transport/index.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness, logged, outcome, Signal } from '../harness.js';
 
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 const MASKED = { status: 'error', message: 'Internal server error' };

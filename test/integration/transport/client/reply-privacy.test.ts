@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, Signal } from './harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import { Harness, Signal } from '../harness.js';
 
 const CLIENTS = 8;
 const REQUESTS = 25;
