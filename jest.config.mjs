@@ -28,7 +28,7 @@ const onRealClusters = {
  * What promises that nobody notices a move, with thousands of messages a second: a machine that is busy with other tests
  * would be noticed. `npm test` runs these by themselves, after all others.
  */
-const alone = ['chaos/short', 'pubsub/planned-moves', 'pubsub/slow-reader-move'].map(
+const alone = ['chaos/short', 'pubsub/reconciler/planned-moves', 'pubsub/reconciler/slow-reader-move'].map(
   (name) => `<rootDir>/test/integration/${name}.test.ts`,
 );
 
