@@ -41,7 +41,7 @@ import {
   type SubscribeArgument,
   type SubscribeArguments,
 } from './subscription/subscribe-arguments.js';
-import { isSharded, KINDS } from './common/subscription-type.js';
+import { isSharded, KINDS } from './common/subscription-kind.js';
 
 /**
  * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a

@@ -6,7 +6,7 @@ import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import { LastName } from './last-name.js';
-import { frameType, KINDS, type SubscriptionKind } from '../common/subscription-type.js';
+import { frameType, KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
 /** What a subscriber connection tells its owner. */
 export interface SubscriberEvents {

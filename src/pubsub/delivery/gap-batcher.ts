@@ -1,7 +1,7 @@
 import type { Gap, PubSubMessage, SubscriptionKindName } from '../common/messages.js';
 import { isConfirmation } from './message-factory.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
-import { KINDS } from '../common/subscription-type.js';
+import { KINDS } from '../common/subscription-kind.js';
 
 interface Overflow {
   readonly since: Date;

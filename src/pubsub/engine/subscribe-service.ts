@@ -9,7 +9,7 @@ import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Reconciler } from '../reconciler/reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from '../subscription/subscribe-arguments.js';
 import type { Request, SubscribeArgument, SubscribeOptions } from '../subscription/subscribe-arguments.js';
-import type { SubscriptionKind } from '../common/subscription-type.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
 import { Subscription, type Place, type SubscriptionTable } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 

@@ -8,7 +8,7 @@ import type { PublishCommand } from '../publish/publish-request.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
 import { RedisReplyError } from '../resp/reply.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { KINDS, type SubscriptionKind } from '../common/subscription-type.js';
+import { KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
 import type { TopologyView } from '../topology/slot-map.js';
 

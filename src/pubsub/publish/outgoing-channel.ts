@@ -3,7 +3,7 @@ import type { Hold } from './hold.js';
 import type { ChannelName } from '../common/options.js';
 import type { PublishCommand } from './publish-request.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
-import { PATTERN_HOME_SLOT } from '../common/subscription-type.js';
+import { PATTERN_HOME_SLOT } from '../common/subscription-kind.js';
 
 /** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */
 const REMEMBERED = 500;

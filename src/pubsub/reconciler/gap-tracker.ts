@@ -1,7 +1,7 @@
 import type { Gap, Loss, SubscriptionKindName } from '../common/messages.js';
 import type { ChannelName } from '../common/options.js';
 import type { Subscription } from '../subscription/subscription.js';
-import { KINDS } from '../common/subscription-type.js';
+import { KINDS } from '../common/subscription-kind.js';
 
 /** When, where and why a subscription stopped to stand. */
 export type Cause = Pick<Gap, 'since' | 'node' | 'reason'>;

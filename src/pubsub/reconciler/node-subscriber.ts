@@ -7,7 +7,7 @@ import type { ConnectionLostError, HowConnectionEnded } from '../connection/resp
 import { RedisReplyError } from '../resp/reply.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { Subscription } from '../subscription/subscription.js';
-import { KINDS, type SubscriptionKind } from '../common/subscription-type.js';
+import { KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
 /** What a session tells the reconciler. */
 export interface SessionEvents {

@@ -27,7 +27,7 @@ import { Sessions } from './node-subscribers.js';
 import { Spreads } from './all-masters-subscriptions.js';
 import type { SubscriberSession } from './node-subscriber.js';
 import type { Subscription, SubscriptionTable } from '../subscription/subscription.js';
-import type { SubscriptionKind } from '../common/subscription-type.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What the reconciler tells the engine. */

@@ -5,7 +5,7 @@ import type { Gap, MessageHandler, SubscriptionKindName } from '../common/messag
 import type { NodeKey } from '../common/node-address.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Sequencer } from '../ordering/sequencer.js';
-import type { SubscriptionKind } from '../common/subscription-type.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
 
 /**
  * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every

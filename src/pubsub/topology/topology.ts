@@ -11,7 +11,7 @@ import type { Seeds } from '../connection/startup-nodes.js';
 import { SharedQuestion } from '../../util/single-flight.js';
 import { Spaced } from '../../util/throttle.js';
 import { textOf } from '../../util/text-of.js';
-import { PATTERN_HOME_SLOT, type SubscriptionKind } from '../common/subscription-type.js';
+import { PATTERN_HOME_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';
 import {
   changesBetween,
   countMoved,

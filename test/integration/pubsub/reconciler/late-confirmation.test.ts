@@ -4,7 +4,7 @@ import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-addres
 import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../../src/pubsub/reconciler/reconciler.js';
 import { Subscription, SubscriptionTable } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-type.js';
+import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';

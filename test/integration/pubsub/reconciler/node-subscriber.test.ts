@@ -5,7 +5,7 @@ import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { type SessionEvents, SubscriberSession } from '../../../../src/pubsub/reconciler/node-subscriber.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-type.js';
+import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalRedis, type LocalRedis } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';
 

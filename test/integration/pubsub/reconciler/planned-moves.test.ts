@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub, type Gap, type Loss } from '../../../../src/pubsub/index.js';
-import { PATTERN_HOME_SLOT } from '../../../../src/pubsub/common/subscription-type.js';
+import { PATTERN_HOME_SLOT } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { Inbox, unique } from '../harness.js';
 import { Traffic } from '../traffic.js';

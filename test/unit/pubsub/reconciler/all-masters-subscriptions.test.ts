@@ -3,7 +3,7 @@ import type { Cause } from '../../../../src/pubsub/reconciler/gap-tracker.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { Spreads } from '../../../../src/pubsub/reconciler/all-masters-subscriptions.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-type.js';
+import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 
 const [A, B, C, A2] = ['a:1', 'b:1', 'c:1', 'a2:1'] as [NodeKey, NodeKey, NodeKey, NodeKey];

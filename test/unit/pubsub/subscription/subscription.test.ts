@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { channelKey } from '../../../../src/pubsub/common/channel-name.js';
 import type { SubscriptionKindName } from '../../../../src/pubsub/common/messages.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-type.js';
+import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { Subscription, SubscriptionTable } from '../../../../src/pubsub/subscription/subscription.js';
 
 describe('SubscriptionTable', () => {
