@@ -14,7 +14,7 @@ export interface Reading {
 }
 
 /** One metric, as every adapter knows it. */
-export interface MetricRow {
+export interface MetricDefinition {
   /** With dots; what is exported adds a namespace before it, and Prometheus' suffix after it. */
   readonly name: string;
   /** `counter`: only ever rises, until its source begins anew; `gauge`: what is the case now. */
@@ -26,35 +26,41 @@ export interface MetricRow {
   readonly read: (reading: Reading) => number | undefined;
 }
 
-type Columns = readonly [name: string, type: MetricRow['type'], unit: string, help: string];
+type Columns = readonly [name: string, type: MetricDefinition['type'], unit: string, help: string];
 
 /** Of every source, for each has an engine; 0 as long as it has not. */
-function engine(read: (metrics: PubSubMetrics) => number, ...columns: Columns): MetricRow {
+function engine(read: (metrics: PubSubMetrics) => number, ...columns: Columns): MetricDefinition {
   return row(({ pubsub }) => (pubsub === undefined ? 0 : read(pubsub)), columns);
 }
 
-function client(read: (metrics: ClusterPubSubClientMetrics) => number, ...columns: Columns): MetricRow {
+function client(
+  read: (metrics: ClusterPubSubClientMetrics) => number,
+  ...columns: Columns
+): MetricDefinition {
   return row((reading) => reading.client && read(reading.client), columns);
 }
 
-function server(read: (metrics: ClusterPubSubServerMetrics) => number, ...columns: Columns): MetricRow {
+function server(
+  read: (metrics: ClusterPubSubServerMetrics) => number,
+  ...columns: Columns
+): MetricDefinition {
   return row((reading) => reading.server && read(reading.server), columns);
 }
 
-function row(read: MetricRow['read'], [name, type, unit, help]: Columns): MetricRow {
+function row(read: MetricDefinition['read'], [name, type, unit, help]: Columns): MetricDefinition {
   return { name, type, unit, help, read };
 }
 
 /** What docs/observability.md lists, in its order. */
-export const METRICS: readonly MetricRow[] = [
+export const METRICS: readonly MetricDefinition[] = [
   engine((m) => m.published, 'published', 'counter', '{message}', 'Messages handed to publish.'),
   engine((m) => m.publishErrors, 'publish.errors', 'counter', '{message}', 'Publishes that were rejected.'),
-  engine((m) => m.republished, 'republished', 'counter', '{message}', 'Messages that were sent again.'),
+  engine((m) => m.retransmitted, 'retransmitted', 'counter', '{message}', 'Messages that were sent again.'),
   engine(
-    (m) => m.holds,
-    'holds',
+    (m) => m.migrationPauses,
+    'migration_pauses',
     'counter',
-    '{hold}',
+    '{pause}',
     'How often a channel waited for its subscribers to follow a slot.',
   ),
   engine(
@@ -64,7 +70,7 @@ export const METRICS: readonly MetricRow[] = [
     '{message}',
     'Messages that arrived, once a subscription.',
   ),
-  engine((m) => m.repeated, 'repeated', 'counter', '{message}', 'Second copies that were dropped.'),
+  engine((m) => m.duplicates, 'duplicates', 'counter', '{message}', 'Second copies that were dropped.'),
   engine((m) => m.missed, 'missed', 'counter', '{message}', 'Messages known to be missing by their numbers.'),
   engine((m) => m.gaps, 'gaps', 'counter', '{gap}', 'Intervals in which messages may have been missed.'),
   engine((m) => m.dropped, 'dropped', 'counter', '{message}', 'Messages that nobody read in time.'),
@@ -99,8 +105,8 @@ export const METRICS: readonly MetricRow[] = [
     'Changes of the topology in which slots changed their master.',
   ),
   engine(
-    (m) => m.longestHandling / 1_000,
-    'longest_handling',
+    (m) => m.maxDispatchTime / 1_000,
+    'max_dispatch_time',
     'gauge',
     's',
     'The longest that the handlers of one read kept the event loop.',
@@ -132,12 +138,24 @@ export const METRICS: readonly MetricRow[] = [
   client((m) => m.gaps, 'requests.gaps', 'counter', '{request}', 'Requests whose inbox was interrupted.'),
   client((m) => m.errors, 'requests.errors', 'counter', '{request}', 'Requests answered with an error.'),
   client((m) => m.failed, 'requests.failed', 'counter', '{request}', 'Requests that failed otherwise.'),
-  client((m) => m.left, 'requests.left', 'counter', '{request}', 'Requests whose asker left before the end.'),
+  client(
+    (m) => m.cancelled,
+    'requests.cancelled',
+    'counter',
+    '{request}',
+    'Requests whose asker left before the end.',
+  ),
   client((m) => m.inFlight, 'requests.in_flight', 'gauge', '{request}', 'Requests that wait for an answer.'),
   client((m) => m.events, 'emitted', 'counter', '{event}', 'Events handed to emit.'),
   server((m) => m.requests, 'handled.requests', 'counter', '{request}', 'Requests handed to a handler.'),
   server((m) => m.events, 'handled.events', 'counter', '{event}', 'Events handed to handlers.'),
-  server((m) => m.declined, 'handled.declined', 'counter', '{request}', 'Requests without a handler here.'),
+  server(
+    (m) => m.noHandler,
+    'handled.no_handler',
+    'counter',
+    '{request}',
+    'Requests without a handler here.',
+  ),
   server((m) => m.failed, 'handler.errors', 'counter', '{handling}', 'Handlers that failed.'),
   server((m) => m.running, 'handlers.running', 'gauge', '{handling}', 'Handlers that run.'),
   row(

@@ -6,7 +6,7 @@ import type {
   ClusterPubSubClientMetrics,
   ClusterPubSubServerMetrics,
 } from '../transport/telemetry/metrics.js';
-import type { MetricRow, Reading } from './metric-definitions.js';
+import type { MetricDefinition, Reading } from './metric-definitions.js';
 
 /**
  * What has metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
@@ -31,7 +31,7 @@ const HANDLED: keyof ClusterPubSubDiagnostics = 'nestjs-cluster-pubsub:handled';
 /**
  * The sources that one adapter watches, by name. Handlers are timed while there is a server among them.
  */
-export class Sources {
+export class MetricSources {
   readonly #names = new Map<MetricsSource, string>();
   #readings: readonly (readonly [name: string, reading: Reading])[] | undefined;
   #state: 'idle' | 'timing' | 'closed' = 'idle';
@@ -91,7 +91,7 @@ export class Sources {
   }
 
   /** What each source says of one metric, now; those that have no such thing are left out. */
-  forEachValue({ read }: MetricRow, take: (source: string, value: number) => void): void {
+  forEachValue({ read }: MetricDefinition, take: (source: string, value: number) => void): void {
     for (const [source, reading] of this.#read()) {
       const value = read(reading);
       if (value !== undefined) {

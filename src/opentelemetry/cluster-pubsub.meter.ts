@@ -3,9 +3,9 @@ import {
   DURATION_BUCKETS,
   HANDLER_DURATION,
   METRICS,
-  type MetricRow,
+  type MetricDefinition,
 } from '../metrics/metric-definitions.js';
-import { type HandlerLabels, type MetricsSource, Sources } from '../metrics/metric-sources.js';
+import { type HandlerLabels, type MetricsSource, MetricSources } from '../metrics/metric-sources.js';
 import { INSTRUMENTATION } from './instrumentation-name.js';
 
 /** @publicApi */
@@ -28,8 +28,8 @@ export interface ClusterPubSubMeterOptions {
  */
 export class ClusterPubSubMeter {
   readonly #meter: Meter;
-  readonly #sources: Sources;
-  readonly #instruments: ReadonlyMap<Observable, MetricRow>;
+  readonly #sources: MetricSources;
+  readonly #instruments: ReadonlyMap<Observable, MetricDefinition>;
 
   constructor({ meter = metrics.getMeter(INSTRUMENTATION) }: ClusterPubSubMeterOptions = {}) {
     this.#meter = meter;
@@ -41,7 +41,7 @@ export class ClusterPubSubMeter {
         advice: { explicitBucketBoundaries: [...DURATION_BUCKETS] },
       },
     );
-    this.#sources = new Sources(ClusterPubSubMeter.name, (seconds, labels) =>
+    this.#sources = new MetricSources(ClusterPubSubMeter.name, (seconds, labels) =>
       handlerDuration.record(seconds, { ...labels }),
     );
     this.#instruments = new Map(METRICS.map((row) => [newInstrument(meter, row), row]));
@@ -76,13 +76,13 @@ export class ClusterPubSubMeter {
   };
 }
 
-function newInstrument(meter: Meter, row: MetricRow): Observable {
+function newInstrument(meter: Meter, row: MetricDefinition): Observable {
   const options = { description: row.help, unit: row.unit };
   return row.type === 'counter'
     ? meter.createObservableCounter(nameOf(row), options)
     : meter.createObservableGauge(nameOf(row), options);
 }
 
-function nameOf({ name }: Pick<MetricRow, 'name'>): string {
+function nameOf({ name }: Pick<MetricDefinition, 'name'>): string {
   return `cluster_pubsub.${name}`;
 }

@@ -3,9 +3,9 @@ import {
   DURATION_BUCKETS,
   HANDLER_DURATION,
   METRICS,
-  type MetricRow,
+  type MetricDefinition,
 } from '../metrics/metric-definitions.js';
-import { type HandlerLabels, type MetricsSource, Sources } from '../metrics/metric-sources.js';
+import { type HandlerLabels, type MetricsSource, MetricSources } from '../metrics/metric-sources.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 
 /** @publicApi */
@@ -32,7 +32,7 @@ export interface ClusterPubSubPrometheusOptions {
 export class ClusterPubSubPrometheus {
   readonly #register: Registry;
   readonly #names = [HANDLER_DURATION, ...METRICS].map(prometheusName);
-  readonly #sources: Sources;
+  readonly #sources: MetricSources;
   readonly #handlerDuration: Histogram<keyof HandlerLabels>;
   /** Which handlers have been timed, by source and then by type and pattern. */
   readonly #timed = new Map<string, Map<string, HandlerLabels>>();
@@ -51,7 +51,7 @@ export class ClusterPubSubPrometheus {
       buckets: [...buckets],
       registers: [register],
     });
-    this.#sources = new Sources(ClusterPubSubPrometheus.name, (seconds, labels) => {
+    this.#sources = new MetricSources(ClusterPubSubPrometheus.name, (seconds, labels) => {
       this.#handlerDuration.observe({ ...labels }, seconds);
       this.#noteTimed(labels);
     });
@@ -84,7 +84,7 @@ export class ClusterPubSubPrometheus {
     this.#names.splice(0).forEach((name) => this.#register.removeSingleMetric(name));
   }
 
-  #add(row: MetricRow): void {
+  #add(row: MetricDefinition): void {
     const sources = this.#sources;
     const config = {
       name: prometheusName(row),
@@ -133,7 +133,11 @@ export class ClusterPubSubPrometheus {
 }
 
 /** With base units and `_total`, as Prometheus wants them. */
-function prometheusName({ name, unit, type }: Pick<MetricRow, 'name' | 'unit'> & Partial<MetricRow>): string {
+function prometheusName({
+  name,
+  unit,
+  type,
+}: Pick<MetricDefinition, 'name' | 'unit'> & Partial<MetricDefinition>): string {
   const seconds = unit === 's' ? '_seconds' : '';
   const total = type === 'counter' ? '_total' : '';
   return `cluster_pubsub_${name.replaceAll('.', '_')}${seconds}${total}`;

@@ -1,18 +1,18 @@
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { slotOf } from './common/channel-name.js';
-import { Engine, type EngineWiring } from './engine/engine.js';
+import { Engine, type EngineInternals } from './engine/engine.js';
 import type { ClusterPubSubError } from './common/errors.js';
 import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
-import type { FactsOfEngine } from './health/health-check.js';
+import type { TakeSnapshot } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 import { checkOptions } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 import type {
   Encoded,
   Gap,
-  Loss,
+  Interruption,
   Moved,
   PubSubMessage,
   PubSubStatus,
@@ -41,7 +41,7 @@ import {
   type SubscribeArgument,
   type SubscribeArguments,
 } from './subscription/subscribe-arguments.js';
-import { isSharded, KINDS } from './common/subscription-kind.js';
+import { isSharded, SUBSCRIPTION_KINDS } from './common/subscription-kind.js';
 
 /**
  * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a
@@ -51,7 +51,7 @@ export interface ClusterPubSubEvents {
   /** Subscriptions stand again that did not for a while: what was published meanwhile may be missing. */
   gap: [gap: Gap];
   /** Subscriptions that stood now stand nowhere; a `gap` follows when they are back. */
-  lost: [loss: Loss];
+  interrupted: [interruption: Interruption];
   /** Slots have another master than before. */
   moved: [moved: Moved];
   status: [status: PubSubStatus];
@@ -89,7 +89,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   constructor(
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E> = {},
-    wiring: EngineWiring = {},
+    wiring: EngineInternals = {},
   ) {
     super();
     this.#engine = new Engine(this, source, options, wiring);
@@ -127,30 +127,30 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
    */
   subscribe(...channels: SubscribeArguments<E>): Promise<void> {
-    return this.#engine.subscriptions.add(KINDS.channel, channels);
+    return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.channel, channels);
   }
 
   /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
   psubscribe(...patterns: SubscribeArguments<E>): Promise<void> {
-    return this.#engine.subscriptions.add(KINDS.pattern, patterns);
+    return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.pattern, patterns);
   }
 
   /** As {@link subscribe}, for shard channels (Redis 7.0). They stand where their slots are, and nowhere else. */
   ssubscribe(...channels: SubscribeArgument<E>[]): Promise<void> {
-    return this.#engine.subscriptions.add(KINDS.shard, channels);
+    return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.shard, channels);
   }
 
   /** Ends subscriptions to channels; without arguments, all of them. Resolves when Redis has confirmed. */
   unsubscribe(...channels: NamesArgument[]): Promise<void> {
-    return this.#engine.subscriptions.remove(KINDS.channel, channels);
+    return this.#engine.subscriptions.remove(SUBSCRIPTION_KINDS.channel, channels);
   }
 
   punsubscribe(...patterns: NamesArgument[]): Promise<void> {
-    return this.#engine.subscriptions.remove(KINDS.pattern, patterns);
+    return this.#engine.subscriptions.remove(SUBSCRIPTION_KINDS.pattern, patterns);
   }
 
   sunsubscribe(...channels: NamesArgument[]): Promise<void> {
-    return this.#engine.subscriptions.remove(KINDS.shard, channels);
+    return this.#engine.subscriptions.remove(SUBSCRIPTION_KINDS.shard, channels);
   }
 
   /**
@@ -178,14 +178,14 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @internal
    */
-  post(
+  publishWithObserver(
     command: PublishCommand,
     channel: ChannelName,
     data: OutgoingPayload,
     observer: PublishObserver,
     options?: PublishOptions,
   ): void {
-    this.#engine.outbox.post(command, channel, data, observer, options);
+    this.#engine.connectQueue.publish(command, channel, data, observer, options);
   }
 
   /**
@@ -193,13 +193,13 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * {@link close}.
    */
   listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    return this.#engine.mailbox.iterate(() => this.subscribed);
+    return this.#engine.dispatcher.iterate(() => this.subscribed);
   }
 
   /** The next message for a subscription without a handler, or null when none comes within `timeout`. */
   async getMessage(options: GetMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
-    return this.#engine.mailbox.read(options);
+    return this.#engine.dispatcher.read(options);
   }
 
   /**
@@ -216,7 +216,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       await this.connect();
       await assertNodes(this.#engine.topology, [owner]);
     }
-    return this.#engine.mailbox.readOf(
+    return this.#engine.dispatcher.readOf(
       (type, channel) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),
       terms,
     );
@@ -242,7 +242,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
   get dropped(): number {
-    return this.#engine.mailbox.dropped;
+    return this.#engine.dispatcher.dropped;
   }
 
   /** What was counted since this object was made, and what is the case now. */
@@ -257,7 +257,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * How the cluster and this engine are doing, and why it is not well. Resolves within `timeout` and never rejects: what
-   * does not answer is named, and so is what cannot be asked. Answers are shared for `cacheFor`.
+   * does not answer is named, and so is what cannot be asked. Answers are shared for `cacheTtl`.
    *
    * @example
    * ```ts
@@ -275,13 +275,13 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * @internal
    */
   healthWith(
-    others: readonly Pick<ClusterPubSub, 'facts'>[],
+    others: readonly Pick<ClusterPubSub, 'snapshot'>[],
     options: PubSubHealthOptions = {},
     prefix = '',
   ): Promise<PubSubHealth> {
     return this.#engine.health(
       options,
-      others.map(({ facts }) => facts as FactsOfEngine),
+      others.map(({ snapshot: facts }) => facts as TakeSnapshot),
       prefix,
     );
   }
@@ -291,8 +291,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @internal
    */
-  get facts(): () => unknown {
-    return this.#engine.facts;
+  get snapshot(): () => unknown {
+    return this.#engine.snapshot;
   }
 
   /**
@@ -300,10 +300,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * patterns are subscribed.
    */
   nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
-    if (!Object.hasOwn(KINDS, kind)) {
+    if (!Object.hasOwn(SUBSCRIPTION_KINDS, kind)) {
       throw new InvalidArgumentError('The kind of a subscription is "channel", "pattern" or "shard".');
     }
-    return this.#engine.topology.homeOf(KINDS[kind], slotOf(checkName(name)));
+    return this.#engine.topology.targetOf(SUBSCRIPTION_KINDS[kind], slotOf(checkName(name)));
   }
 
   /**
@@ -368,7 +368,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   /** Ends every subscription and forgets what waits to be read; the object can be used again. */
   async reset(): Promise<void> {
     await Promise.all([this.unsubscribe(), this.punsubscribe(), this.sunsubscribe()]);
-    this.#engine.mailbox.clear();
+    this.#engine.dispatcher.clear();
   }
 
   /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
@@ -397,7 +397,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
       checkPublishOptions(options);
     }
     return new Promise((published, failed) => {
-      this.post(command, channel, data, { published, failed }, options);
+      this.publishWithObserver(command, channel, data, { published, failed }, options);
     });
   }
 }

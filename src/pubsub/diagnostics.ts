@@ -1,7 +1,7 @@
 import type { ClusterPubSub } from './cluster-pubsub.js';
-import { diagnosticChannel, type DiagnosticChannel } from './common/diagnostics-channels.js';
+import { diagnosticsChannel, type DiagnosticsChannel } from './common/diagnostics-channels.js';
 import type { ClusterPubSubError } from './common/errors.js';
-import type { Gap, Loss, Moved, PubSubStatus } from './common/messages.js';
+import type { Gap, Interruption, Moved, PubSubStatus } from './common/messages.js';
 import type { ChannelName, PubSubEncoding } from './common/options.js';
 import type { PublishCommand } from './publish/publish-request.js';
 
@@ -28,7 +28,7 @@ export interface EngineDiagnostics {
   /** As the `gap` event of `ClusterPubSub`. */
   'nestjs-cluster-pubsub:gap': OfEngine & { readonly gap: Gap };
   /** As its `lost` event. */
-  'nestjs-cluster-pubsub:lost': OfEngine & { readonly lost: Loss };
+  'nestjs-cluster-pubsub:interrupted': OfEngine & { readonly interrupted: Interruption };
   /** As its `moved` event. */
   'nestjs-cluster-pubsub:moved': OfEngine & { readonly moved: Moved };
   /** As its `status` event. */
@@ -45,13 +45,13 @@ export interface EngineDiagnostics {
 
 export const ENGINE_DIAGNOSTICS = {
   gap: of('nestjs-cluster-pubsub:gap'),
-  lost: of('nestjs-cluster-pubsub:lost'),
+  interrupted: of('nestjs-cluster-pubsub:interrupted'),
   moved: of('nestjs-cluster-pubsub:moved'),
   status: of('nestjs-cluster-pubsub:status'),
   error: of('nestjs-cluster-pubsub:error'),
   publishFailed: of('nestjs-cluster-pubsub:publish-failed'),
 } as const;
 
-function of<Name extends keyof EngineDiagnostics>(name: Name): DiagnosticChannel<EngineDiagnostics[Name]> {
-  return diagnosticChannel(name);
+function of<Name extends keyof EngineDiagnostics>(name: Name): DiagnosticsChannel<EngineDiagnostics[Name]> {
+  return diagnosticsChannel(name);
 }

@@ -4,7 +4,7 @@ import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
-import { livePartsOf, type LivePart } from '../transport/connection/process-registry.js';
+import { instancesOf, type TransportInstance } from '../transport/connection/process-registry.js';
 import { sum } from '../util/sum.js';
 import { connectUnused } from '../transport/connection/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
@@ -77,7 +77,7 @@ interface Verdicts<Key extends string> {
 export class ClusterPubSubHealthIndicator {
   // Of the language, not of the types: whoever prints an indicator is not to see the password of the options.
   readonly #watched = new WatchedChannels();
-  readonly #like: LivePart['options'] | undefined;
+  readonly #like: TransportInstance['options'] | undefined;
   readonly #indicators: HealthIndicatorService;
   readonly #pubsub: ClusterPubSub | undefined;
   readonly #prefix: string;
@@ -97,7 +97,7 @@ export class ClusterPubSubHealthIndicator {
     key: Key,
     options: ClusterPubSubHealthOptions = {},
   ): Promise<ClusterPubSubHealthResult<Key>> {
-    let parts: readonly LivePart[] = [];
+    let parts: readonly TransportInstance[] = [];
     let health: PubSubHealth;
     try {
       parts = options.pubsub === undefined ? this.parts() : [];
@@ -121,18 +121,18 @@ export class ClusterPubSubHealthIndicator {
     return (status === 'degraded' ? verdicts.degraded?.(data) : undefined) ?? verdicts.up(data);
   }
 
-  private parts(): readonly LivePart[] {
-    const parts = livePartsOf(this.#like);
+  private parts(): readonly TransportInstance[] {
+    const parts = instancesOf(this.#like);
     if (parts.length > 0 || this.#pubsub !== undefined) {
       return parts;
     }
     connectUnused(this.#like);
-    return livePartsOf(this.#like);
+    return instancesOf(this.#like);
   }
 
   private look(
     { pubsub, ...options }: ClusterPubSubHealthOptions,
-    parts: readonly LivePart[],
+    parts: readonly TransportInstance[],
   ): Promise<PubSubHealth> {
     if (pubsub !== undefined) {
       return pubsub.health(options);
@@ -150,14 +150,14 @@ export class ClusterPubSubHealthIndicator {
   }
 
   /** The engine of the module: where there is nothing else to ask, and where somebody uses it. */
-  private provided(parts: readonly LivePart[]): ClusterPubSub[] {
+  private provided(parts: readonly TransportInstance[]): ClusterPubSub[] {
     const pubsub = this.#pubsub;
     return pubsub !== undefined && (parts.length === 0 || pubsub.subscribed) ? [pubsub] : [];
   }
 }
 
 /** A server that does not serve is what its cluster cannot tell. */
-function withAbsent(parts: readonly LivePart[], health: PubSubHealth): PubSubHealth {
+function withAbsent(parts: readonly TransportInstance[], health: PubSubHealth): PubSubHealth {
   const reasons = parts.flatMap(({ absence }) => absence?.reason ?? []);
   return reasons.length === 0
     ? health

@@ -1,6 +1,6 @@
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
 import { isSameList } from '../util/same-list.js';
-import type { LivePart } from '../transport/connection/process-registry.js';
+import type { TransportInstance } from '../transport/connection/process-registry.js';
 
 /** What may be asked for. */
 interface Asked {
@@ -34,7 +34,7 @@ export class WatchedChannels {
   /** Undefined where nothing is asked for and there are no servers and clients: what the engine is subscribed to, then. */
   names(
     { channels, maxNames }: Asked,
-    parts: readonly LivePart[],
+    parts: readonly TransportInstance[],
     prefix: string,
   ): readonly string[] | undefined {
     if (channels !== undefined) {

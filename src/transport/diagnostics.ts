@@ -1,5 +1,5 @@
 import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
-import { diagnosticChannel, type DiagnosticChannel } from '../pubsub/common/diagnostics-channels.js';
+import { diagnosticsChannel, type DiagnosticsChannel } from '../pubsub/common/diagnostics-channels.js';
 import type { EngineDiagnostics } from '../pubsub/diagnostics.js';
 import type { ClusterPubSubClient } from './client/client.js';
 import type { ClusterPubSubServer } from './server/server.js';
@@ -18,7 +18,7 @@ export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
     /** The object that the dispatch hook got. It holds the payload. */
     readonly packet: ReadPacket;
     /** `left`: the asker unsubscribed before the end. */
-    readonly outcome: 'answered' | 'failed' | 'left';
+    readonly outcome: 'answered' | 'failed' | 'cancelled';
     /** What it failed with. */
     readonly error: unknown;
     /** From dispatch to the end, of a stream to its last value. */
@@ -43,7 +43,7 @@ export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
     /** The `ClusterPubSubContext` that handler and hooks got. */
     readonly context: BaseRpcContext;
     /** `left`: the asker went, or the server closed and did not wait longer; the handler's Observable was unsubscribed. */
-    readonly outcome: 'done' | 'failed' | 'left';
+    readonly outcome: 'done' | 'failed' | 'cancelled';
     readonly error: unknown;
     readonly duration: number;
   };
@@ -69,6 +69,6 @@ export const TRANSPORT_DIAGNOSTICS = {
 
 function of<Name extends keyof ClusterPubSubDiagnostics>(
   name: Name,
-): DiagnosticChannel<ClusterPubSubDiagnostics[Name]> {
-  return diagnosticChannel(name);
+): DiagnosticsChannel<ClusterPubSubDiagnostics[Name]> {
+  return diagnosticsChannel(name);
 }

@@ -1,5 +1,5 @@
 /** A first-in-first-out queue whose `shift` does not move the rest, as `Array#shift` may. */
-export class Fifo<T> {
+export class FifoQueue<T> {
   #items: T[] = [];
   #head = 0;
 

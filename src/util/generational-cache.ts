@@ -2,7 +2,7 @@
  * Remembers what was used lately: two generations of a bounded size. When the young one is full, the old one is
  * forgotten, but for what `isNeeded` keeps.
  */
-export class Generations<V> {
+export class GenerationalCache<V> {
   #young = new Map<string, V>();
   #old: Map<string, V> | undefined;
   #full: number;

@@ -4,7 +4,7 @@
  *
  * When all have failed it rejects with what `failure` makes of their errors, in the order they came.
  */
-export function firstSuccess<C, T>(
+export function hedge<C, T>(
   candidates: readonly C[],
   attempt: (candidate: C) => Promise<T>,
   patience: number,

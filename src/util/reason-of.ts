@@ -1,6 +1,6 @@
-import { textOf } from './text-of.js';
+import { errorMessage } from './text-of.js';
 
 /** What an error says, to be put into a sentence. */
 export function reasonOf(error: unknown): string {
-  return textOf(error).replace(/\.$/, '');
+  return errorMessage(error).replace(/\.$/, '');
 }

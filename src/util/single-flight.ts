@@ -2,13 +2,13 @@
  * Lets calls that meet share one question, but never one that was asked before the call: what the caller has just seen
  * may be newer than its answer. So at most one runs and one waits, however many ask.
  */
-export class SharedQuestion {
+export class SingleFlight {
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
   constructor(private readonly ask: () => Promise<void>) {}
 
-  answer(): Promise<void> {
+  run(): Promise<void> {
     if (this.#running === undefined) {
       this.#running = this.ask().finally(() => {
         this.#running = undefined;
@@ -19,7 +19,7 @@ export class SharedQuestion {
       .catch(() => undefined)
       .then(() => {
         this.#next = undefined;
-        return this.answer();
+        return this.run();
       });
     return this.#next;
   }

@@ -1,5 +1,5 @@
 /** Runs something soon after each sign that it is due, but at most once per `spacing` ms; the last sign is never lost. */
-export class Spaced {
+export class Throttle {
   #lastRun = -Infinity;
   #due: NodeJS.Timeout | undefined;
   #closed = false;
@@ -9,7 +9,7 @@ export class Spaced {
     private readonly spacing: number,
   ) {}
 
-  soon(): void {
+  schedule(): void {
     if (this.#due !== undefined || this.#closed) {
       return;
     }

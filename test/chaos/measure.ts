@@ -26,7 +26,7 @@ class Scene {
     readonly victim: { readonly port: number },
     readonly channels: readonly string[],
   ) {
-    pubsub.on('lost', () => this.lostAt.push(performance.now()));
+    pubsub.on('interrupted', () => this.lostAt.push(performance.now()));
     pubsub.on('error', () => undefined);
     let names = 0;
     this.back = new Promise((resolve) => {

@@ -169,7 +169,16 @@ it('credentials are not printed with what diagnostics channels tell, nor with se
   const user = await newUser(rules);
   const told: unknown[] = [];
   const note = (message: unknown): void => void told.push(message);
-  const channels = ['status', 'request', 'emit', 'handled', 'malformed', 'lost', 'gap', 'publish-failed'];
+  const channels = [
+    'status',
+    'request',
+    'emit',
+    'handled',
+    'malformed',
+    'interrupted',
+    'gap',
+    'publish-failed',
+  ];
   channels.forEach((name) => subscribe(`nestjs-cluster-pubsub:${name}`, note));
   const server = await harness.server({ 'order.create': () => 1, 'event:order.created': () => 1 }, user);
   const client = harness.client(user);

@@ -56,7 +56,7 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
     const pubsub = open({ commandTimeout: 30_000 });
     await pubsub.ssubscribe(channel);
     await pubsub.spublish(channel, '');
-    const lost = once(pubsub, 'lost');
+    const lost = once(pubsub, 'interrupted');
     await fault();
     await lost;
     await eventually(() => {
@@ -67,14 +67,14 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
   },
 
   'a hold': async () => {
-    const pubsub = open({ settleWindow: 30_000 }, true);
+    const pubsub = open({ slotMigrationTimeout: 30_000 }, true);
     await pubsub.connect();
     // A subscriber of the parent's that will not follow.
     await eventually(async () => (await pubsub.spublish(channel, '')) === 1, 'somebody hears');
     await fault();
     await eventually(() => {
       publish(pubsub, 10);
-      return pubsub.metrics().holds > 0 && pubsub.metrics().waiting >= 10;
+      return pubsub.metrics().migrationPauses > 0 && pubsub.metrics().waiting >= 10;
     }, 'messages are held');
     return pubsub;
   },

@@ -54,7 +54,7 @@ const scenarios: Record<string, () => Promise<void>> = {
       throw new Error('from the listener');
     });
     const received = new Promise<void>((resolve, reject) => {
-      pubsub.on('lost', () => reject(new Error('The connection was lost.')));
+      pubsub.on('interrupted', () => reject(new Error('The connection was lost.')));
       void pubsub.subscribe({
         [channel]: ({ data }) => {
           if (data === 'bad') throw new Error('from the handler');

@@ -222,7 +222,7 @@ export class UnknownNodeError extends ClusterPubSubError {
 export class EncodingError extends ClusterPubSubError {
   constructor(channel: string, node: string, options?: ErrorOptions) {
     super(
-      'NOT_UTF8',
+      'INVALID_UTF8',
       `A message for "${channel}" from ${node} is not UTF-8 and was dropped. Use encoding: "buffer" for bytes.`,
       options,
     );

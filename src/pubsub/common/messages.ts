@@ -85,7 +85,7 @@ export type GapReason =
   'connection-lost' | 'connection-silent' | 'slow-consumer' | 'slot-moved' | 'sequence' | 'buffer-overflow';
 
 /** A subscription that just stopped to stand; the {@link Gap} follows when it stands again. */
-export type Loss = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
+export type Interruption = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
 
 /** How the engine is doing, as a whole. */
 export type PubSubStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';

@@ -9,13 +9,13 @@ export interface PubSubMetrics {
   /** Publishes that were rejected, for whatever reason. */
   readonly publishErrors: number;
   /** Messages that were sent again, after their connection was lost or because their slot had moved. */
-  readonly republished: number;
+  readonly retransmitted: number;
   /** How often the messages of a channel had to wait for its subscribers to follow a slot. */
-  readonly holds: number;
+  readonly migrationPauses: number;
   /** Messages that arrived, each once for each subscription. */
   readonly received: number;
   /** Second copies that were dropped. */
-  readonly repeated: number;
+  readonly duplicates: number;
   /** Messages known to be missing, by their sequence. */
   readonly missed: number;
   /** `gap` events, of every reason. */
@@ -35,7 +35,7 @@ export interface PubSubMetrics {
   /** Changes of the topology in which slots changed their master. */
   readonly moves: number;
   /** The longest time, in ms, that the handlers of what came in one read kept the event loop. */
-  readonly longestHandling: number;
+  readonly maxDispatchTime: number;
   /** Messages that wait now, for a node or for subscribers to follow a slot. */
   readonly waiting: number;
   /** Subscriptions that are wanted now; one at all masters counts once for each. */
@@ -53,10 +53,10 @@ export function newMetrics(): Metrics {
   return {
     published: 0,
     publishErrors: 0,
-    republished: 0,
-    holds: 0,
+    retransmitted: 0,
+    migrationPauses: 0,
     received: 0,
-    repeated: 0,
+    duplicates: 0,
     missed: 0,
     gaps: 0,
     undecodable: 0,
@@ -65,6 +65,6 @@ export function newMetrics(): Metrics {
     probes: 0,
     probesLost: 0,
     moves: 0,
-    longestHandling: 0,
+    maxDispatchTime: 0,
   };
 }

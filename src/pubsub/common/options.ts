@@ -43,7 +43,7 @@ export interface ClusterConnectionOptions {
    * in order, when as many are there as before, or when this time is over. A subscription that has followed within it
    * reports no gap. 0: messages do not wait, and every move is reported. Default 500.
    */
-  settleWindow?: number | undefined;
+  slotMigrationTimeout?: number | undefined;
 }
 
 export type BufferPolicy = 'drop-oldest' | 'drop-newest';

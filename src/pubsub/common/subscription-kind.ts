@@ -10,17 +10,17 @@ export interface SubscriptionKind {
   readonly message: DataMessageType;
   /**
    * Where it stands: at the master that owns the channel's slot, or, for patterns, at the one master that owns
-   * {@link PATTERN_HOME_SLOT}: a pattern belongs to no slot, and on two nodes it would hear everything twice.
+   * {@link PATTERN_SLOT}: a pattern belongs to no slot, and on two nodes it would hear everything twice.
    */
-  readonly home: 'owner' | 'pattern-home';
+  readonly owner: 'owner' | 'pattern-home';
   /** Whether one command may name channels of several slots; shard channels may not (CROSSSLOT). */
-  readonly oneSlotACommand: boolean;
+  readonly singleSlotPerCommand: boolean;
 }
 
 /** Every `ClusterPubSub` keeps its patterns at the owner of this slot, so that one node can count them all. */
-export const PATTERN_HOME_SLOT = 0;
+export const PATTERN_SLOT = 0;
 
-export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
+export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
   channel: {
     name: 'channel',
     subscribe: 'SUBSCRIBE',
@@ -28,8 +28,8 @@ export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
     subscribed: 'subscribe',
     unsubscribed: 'unsubscribe',
     message: 'message',
-    home: 'owner',
-    oneSlotACommand: false,
+    owner: 'owner',
+    singleSlotPerCommand: false,
   },
   pattern: {
     name: 'pattern',
@@ -38,8 +38,8 @@ export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
     subscribed: 'psubscribe',
     unsubscribed: 'punsubscribe',
     message: 'pmessage',
-    home: 'pattern-home',
-    oneSlotACommand: false,
+    owner: 'pattern-home',
+    singleSlotPerCommand: false,
   },
   shard: {
     name: 'shard',
@@ -48,14 +48,14 @@ export const KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
     subscribed: 'ssubscribe',
     unsubscribed: 'sunsubscribe',
     message: 'smessage',
-    home: 'owner',
-    oneSlotACommand: true,
+    owner: 'owner',
+    singleSlotPerCommand: true,
   },
 };
 
 /** Whether a message or confirmation is of a shard channel. */
 export function isSharded(type: DataMessageType | ConfirmationType): boolean {
-  const { message, subscribed, unsubscribed } = KINDS.shard;
+  const { message, subscribed, unsubscribed } = SUBSCRIPTION_KINDS.shard;
   return type === message || type === subscribed || type === unsubscribed;
 }
 
@@ -64,7 +64,7 @@ export type FrameType =
   { readonly is: 'message' | 'subscribed' | 'unsubscribed'; readonly kind: SubscriptionKind } | undefined;
 
 const FRAMES = new Map<string, FrameType>(
-  Object.values(KINDS).flatMap((kind): [string, FrameType][] => [
+  Object.values(SUBSCRIPTION_KINDS).flatMap((kind): [string, FrameType][] => [
     [kind.message, { is: 'message', kind }],
     [kind.subscribed, { is: 'subscribed', kind }],
     [kind.unsubscribed, { is: 'unsubscribed', kind }],

@@ -8,14 +8,14 @@ const DEFAULTS = {
   bufferLimit: 10_000,
   probeInterval: 1_000,
   probeTimeout: 1_000,
-  settleWindow: 500,
+  slotMigrationTimeout: 500,
 };
 
 /** Those that 0 turns off. */
-const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'settleWindow'];
+const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'slotMigrationTimeout'];
 
 /** The longest that a timer of Node can wait, in ms; a longer one would not wait at all. */
-export const LONGEST_TIMER = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The numbers of the options, with every default filled in; see {@link ClusterConnectionOptions} for units. */
 export type Limits = Readonly<typeof DEFAULTS>;
@@ -26,9 +26,9 @@ export function readLimits(given: Partial<Record<keyof Limits, number | undefine
   for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
     const value: unknown = given[name] ?? DEFAULTS[name];
     const lowest = MAY_BE_ZERO.includes(name) ? 0 : 1;
-    if (typeof value !== 'number' || !(value >= lowest && value <= LONGEST_TIMER)) {
+    if (typeof value !== 'number' || !(value >= lowest && value <= MAX_TIMER_MS)) {
       throw new InvalidArgumentError(
-        `${name} is a number from ${String(lowest)} to ${String(LONGEST_TIMER)}, not ${String(value)}.`,
+        `${name} is a number from ${String(lowest)} to ${String(MAX_TIMER_MS)}, not ${String(value)}.`,
       );
     }
     limits[name] = value;
@@ -54,7 +54,7 @@ export function readOverflowPolicy(given: unknown): OverflowPolicy {
 }
 
 /** @throws {@link InvalidArgumentError} for what is neither true nor false, where it was given */
-export function checkSwitch(name: string, given: unknown): void {
+export function checkBoolean(name: string, given: unknown): void {
   if (given !== undefined && typeof given !== 'boolean') {
     throw new InvalidArgumentError(
       `${name} is true or false, not ${given === null ? 'null' : `a ${typeof given}`}.`,

@@ -7,7 +7,7 @@ import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 const LAST_ANSWERS = 250;
 
 /** One command connection per node, opened on first use and shared by everybody. */
-export class NodeConnections {
+export class CommandConnectionPool {
   readonly #open = new Map<NodeKey, CommandConnection>();
   readonly #opening = new Map<NodeKey, Promise<CommandConnection>>();
   #closed = false;
@@ -18,7 +18,7 @@ export class NodeConnections {
   ) {}
 
   /** The open connection to `node`, if there is one. */
-  current(node: NodeKey): CommandConnection | undefined {
+  get(node: NodeKey): CommandConnection | undefined {
     return this.#open.get(node);
   }
 
@@ -41,7 +41,7 @@ export class NodeConnections {
   }
 
   /** Closes the connections to all nodes but these, once what is in flight there has been answered. */
-  keepOnly(nodes: ReadonlySet<NodeKey>): void {
+  retain(nodes: ReadonlySet<NodeKey>): void {
     for (const [node, connection] of this.#open) {
       if (!nodes.has(node)) {
         this.#open.delete(node);

@@ -1,6 +1,6 @@
 import type { OpenSocket } from './connection-factory.js';
 import { InvalidArgumentError } from '../common/errors.js';
-import { Fifo } from '../../util/fifo-queue.js';
+import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/options.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
@@ -17,7 +17,7 @@ export interface ReplyHandler {
  * Answers come in the order of the commands.
  */
 export class CommandConnection {
-  readonly #pending = new Fifo<ReplyHandler>();
+  readonly #pending = new FifoQueue<ReplyHandler>();
   readonly #socket: RespSocket;
   #drained: (() => void) | undefined;
   readonly #closeListeners = new Set<() => void>();

@@ -2,7 +2,7 @@ import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeAddress } from '../common/node-address.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 
 /** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
 export interface OpenSocket {
@@ -141,7 +141,7 @@ function describe(node: string, cause: unknown): ClusterPubSubError {
     // ioredis hangs the command on its errors, and AUTH and HELLO carry the password.
     Reflect.deleteProperty(cause, 'command');
   }
-  const said = textOf(cause);
+  const said = errorMessage(cause);
   const message = NO_REDIS.test(said)
     ? 'what answers there does not speak the Redis protocol. Is it the right port, and does it want TLS?'
     : said;

@@ -6,7 +6,7 @@ import { CommandWriter } from '../resp/command-writer.js';
 import { RespDecoder } from '../resp/decoder.js';
 import type { MessageSink } from '../resp/message-parser.js';
 import type { Reply } from '../resp/reply.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 
 /**
  * - `lost`: closed or reset by the other side, or broken
@@ -14,7 +14,7 @@ import { textOf } from '../../util/text-of.js';
  * - `silent`: ended by us, for nothing came when something was due
  * - `closed`: ended by us, for it is not needed any more
  */
-export type HowConnectionEnded = 'lost' | 'behind' | 'silent' | 'closed';
+export type DisconnectReason = 'lost' | 'behind' | 'silent' | 'closed';
 
 /** What one read takes at most, in bytes (libuv's own buffer): a full one says that more was waiting. */
 const FULL_READ = 65_536;
@@ -27,7 +27,7 @@ export class ConnectionLostError extends Error {
   constructor(
     node: NodeKey,
     reason: string,
-    readonly how: HowConnectionEnded,
+    readonly how: DisconnectReason,
   ) {
     super(`the connection to ${node} was lost: ${reason}`);
     this.name = 'ConnectionLostError';
@@ -35,7 +35,7 @@ export class ConnectionLostError extends Error {
 }
 
 /** Who speaks over a {@link RespSocket}. */
-export interface RespSocketUser {
+export interface RespSocketListener {
   reply(reply: Reply): void;
   /** Takes messages to channels; without it they come as replies. */
   readonly message?: MessageSink;
@@ -67,7 +67,7 @@ export class RespSocket {
     private readonly node: NodeKey,
     private readonly opened: OpenSocket,
     private readonly commandTimeout: number,
-    private readonly user: RespSocketUser,
+    private readonly user: RespSocketListener,
   ) {
     const { socket } = opened;
     this.#writer = new CommandWriter(socket);
@@ -85,7 +85,7 @@ export class RespSocket {
       try {
         decoder.write(chunk);
       } catch (error) {
-        this.end(textOf(error), 'lost');
+        this.end(errorMessage(error), 'lost');
       }
       user.handled?.(performance.now() - now);
     });
@@ -137,7 +137,7 @@ export class RespSocket {
     this.end('closed by us', 'closed');
   }
 
-  end(reason: string, how: HowConnectionEnded): void {
+  end(reason: string, how: DisconnectReason): void {
     if (this.#endedBy !== undefined) {
       return;
     }
@@ -165,7 +165,7 @@ export class RespSocket {
     });
   }
 
-  #howLost(): HowConnectionEnded {
+  #howLost(): DisconnectReason {
     return performance.now() - this.#lastFullRead < BEHIND_FOR ? 'behind' : 'lost';
   }
 

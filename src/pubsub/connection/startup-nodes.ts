@@ -9,7 +9,7 @@ const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
 
 /** Where to start looking for the cluster, and the credentials that the startup nodes name. */
-export interface Seeds {
+export interface StartupNodes {
   readonly clusterOptions: ClusterOptions;
   /** What startup nodes say of authentication; `clusterOptions.redisOptions` wins over it. */
   readonly credentials: Pick<RedisOptions, 'username' | 'password' | 'tls'>;
@@ -23,7 +23,7 @@ interface StartupNode extends Pick<RedisOptions, 'username' | 'password' | 'tls'
 }
 
 /** Reads `nodes` + `clusterOptions`, or the same from a caller's ioredis `Cluster`. */
-export function readSeeds(source: ClusterConnectionOptions): Seeds {
+export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes {
   const { cluster } = source;
   if (source.nodes !== undefined && !Array.isArray(source.nodes)) {
     throw new InvalidArgumentError('`nodes` is a list: [{ host, port }, …].');

@@ -1,15 +1,15 @@
 import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 import type { OpenSocket } from './connection-factory.js';
 import { deferred, type Deferred } from '../../util/deferred.js';
-import { Fifo } from '../../util/fifo-queue.js';
+import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import { LastName } from './last-name.js';
-import { frameType, KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import { frameType, SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
 /** What a subscriber connection tells its owner. */
-export interface SubscriberEvents {
+export interface SubscriberConnectionListener {
   /** `match` is the channel, or the pattern, under which the message was subscribed. */
   message(kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
   /** Redis ended a subscription of its own accord: the slot has left this node. */
@@ -36,7 +36,7 @@ interface PendingCommand {
  * messages may stand between them.
  */
 export class SubscriberConnection {
-  readonly #pending = new Fifo<PendingCommand>();
+  readonly #pending = new FifoQueue<PendingCommand>();
   readonly #socket: RespSocket;
   readonly #names = new LastName();
 
@@ -44,14 +44,14 @@ export class SubscriberConnection {
     readonly node: NodeKey,
     opened: OpenSocket,
     commandTimeout: number,
-    private readonly events: SubscriberEvents,
+    private readonly events: SubscriberConnectionListener,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
       reply: (reply) => {
         this.#receive(reply);
       },
       message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
-        const kind = type === 'smessage' ? KINDS.shard : KINDS.channel;
+        const kind = type === 'smessage' ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
         const key = this.#names.at(buffer, channelStart, channelEnd);
         const channel = buffer.subarray(channelStart, channelEnd);
         events.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));

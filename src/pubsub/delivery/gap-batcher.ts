@@ -1,7 +1,7 @@
 import type { Gap, PubSubMessage, SubscriptionKindName } from '../common/messages.js';
 import { isConfirmation } from './message-factory.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
-import { KINDS } from '../common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';
 
 interface Overflow {
   readonly since: Date;
@@ -36,7 +36,9 @@ export class OverflowReport {
         this.#flush();
       });
     }
-    const kind = Object.values(KINDS).find((one) => one.message === message.type) ?? KINDS.channel;
+    const kind =
+      Object.values(SUBSCRIPTION_KINDS).find((one) => one.message === message.type) ??
+      SUBSCRIPTION_KINDS.channel;
     let overflow = this.#overflows.get(kind.name);
     if (overflow === undefined) {
       overflow = { since: new Date(), names: new Map(), missed: 0 };

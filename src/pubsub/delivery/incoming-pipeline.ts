@@ -3,8 +3,8 @@ import type { Gap } from '../common/messages.js';
 import type { Metrics } from '../common/metrics.js';
 import { MissingReports } from './missing-report.js';
 import type { NodeKey } from '../common/node-address.js';
-import { RecentArrivals } from './recent-messages.js';
-import { Sequencer, type SequencerEvents } from '../ordering/sequencer.js';
+import { RecentMessages } from './recent-messages.js';
+import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
@@ -16,21 +16,21 @@ const UNSETTLED_FOR = 1_000;
 const STREAMS_OF_A_CHANNEL = 512;
 const STREAMS_OF_A_PATTERN = 16_384;
 
-export interface IncomingEvents {
+export interface IncomingPipelineListener {
   deliver(subscription: Subscription, arrival: Arrival): void;
   gap(gap: Gap): void;
 }
 
 /** What arrives, on its way to the reader: numbered messages are put in order first, others are handed on as they come. */
-export class Incoming {
+export class IncomingPipeline {
   readonly #missing: MissingReports;
-  readonly #recent = new RecentArrivals();
+  readonly #recent = new RecentMessages();
 
   constructor(
     private readonly stamps: StampCodec,
     private readonly topology: Topology,
     private readonly metrics: Metrics,
-    private readonly events: IncomingEvents,
+    private readonly events: IncomingPipelineListener,
   ) {
     this.#missing = new MissingReports((gap) => {
       events.gap(gap);
@@ -38,7 +38,7 @@ export class Incoming {
   }
 
   take(subscription: Subscription, arrival: Arrival): void {
-    const stamped = this.stamps.open(arrival.data);
+    const stamped = this.stamps.decode(arrival.data);
     if (stamped === undefined) {
       subscription.unnumbered = true;
       this.#recent.note(subscription, arrival); // a second copy of a numbered one is known by its number
@@ -67,7 +67,7 @@ export class Incoming {
   }
 
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
-    const events: SequencerEvents<Arrival> = {
+    const events: SequencerListener<Arrival> = {
       deliver: (arrival) => {
         this.#deliver(subscription, arrival);
       },
@@ -76,12 +76,12 @@ export class Incoming {
         this.#missing.add(subscription, report);
       },
       repeated: () => {
-        this.metrics.repeated += 1;
+        this.metrics.duplicates += 1;
       },
     };
     const isPattern = subscription.kind.name === 'pattern';
     const isUnsettled = (): boolean =>
-      subscription.handover !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
+      subscription.migration !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
     return new Sequencer<Arrival>(
       events,
       isUnsettled,

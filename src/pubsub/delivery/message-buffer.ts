@@ -1,5 +1,5 @@
-import { Fifo } from '../../util/fifo-queue.js';
-import { LONGEST_TIMER } from '../common/validation.js';
+import { FifoQueue } from '../../util/fifo-queue.js';
+import { MAX_TIMER_MS } from '../common/validation.js';
 import type { BufferPolicy } from '../common/options.js';
 
 /** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
@@ -21,8 +21,8 @@ interface Reader<T> {
  *
  * Holds at most `limit` messages; when full, one is dropped: the oldest, or the new one, as `policy` has it.
  */
-export class MessageQueue<T> {
-  readonly #items = new Fifo<T>();
+export class MessageBuffer<T> {
+  readonly #items = new FifoQueue<T>();
   readonly #readers = new Set<Reader<T>>();
 
   constructor(
@@ -87,7 +87,7 @@ export class MessageQueue<T> {
         },
       };
       this.#readers.add(reader);
-      if (timeout <= LONGEST_TIMER) {
+      if (timeout <= MAX_TIMER_MS) {
         timer = setTimeout(() => {
           this.#readers.delete(reader);
           resolve(undefined);

@@ -6,11 +6,11 @@ import {
   type ClusterPubSubError,
 } from '../common/errors.js';
 import { displayName } from '../common/channel-name.js';
-import { checkOptions, checkSwitch, readChoice } from '../common/validation.js';
-import { Listening } from './message-iterator.js';
+import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
+import { MessageIterator } from './message-iterator.js';
 import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from '../common/messages.js';
-import { MessageQueue } from './message-buffer.js';
-import { confirmationMessage, dataMessage, isConfirmation } from './message-factory.js';
+import { MessageBuffer } from './message-buffer.js';
+import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';
 import type { ChannelName, PubSubEncoding, PubSubOptions } from '../common/options.js';
 import { OverflowReport } from './gap-batcher.js';
@@ -32,7 +32,7 @@ export interface GetShardedMessageOptions extends GetMessageOptions {
 }
 
 /** What the mailbox tells the engine. */
-export interface MailboxEvents {
+export interface MessageDispatcherListener {
   /** A message was dropped, for it is not UTF-8; its error follows. */
   undecodable(): void;
   gap(gap: Gap): void;
@@ -40,14 +40,14 @@ export interface MailboxEvents {
 }
 
 /** Where messages end up: with the handler of their subscription, or here until somebody reads them. */
-export class Mailbox<E extends PubSubEncoding> {
+export class MessageDispatcher<E extends PubSubEncoding> {
   readonly #encoding: PubSubEncoding;
   readonly #ignoreSubscribeMessages: boolean;
   /** Whether a message has to be UTF-8. */
   readonly #strict: boolean;
   readonly #onHandlerError: PubSubOptions<E>['onHandlerError'];
   readonly #pushHandler: PubSubOptions['pushHandler'];
-  readonly #queue: MessageQueue<PubSubMessage<E>>;
+  readonly #queue: MessageBuffer<PubSubMessage<E>>;
   readonly #overflow: OverflowReport;
   /** For what a message came, where that was named in bytes and the message has text, which may not tell. */
   readonly #names = new WeakMap<PubSubMessage<E>, ChannelName>();
@@ -63,10 +63,10 @@ export class Mailbox<E extends PubSubEncoding> {
       onHandlerError?: PubSubOptions<E>['onHandlerError'];
       pushHandler?: PubSubOptions<E>['pushHandler'];
     },
-    private readonly events: MailboxEvents,
+    private readonly events: MessageDispatcherListener,
   ) {
     this.#encoding = readEncoding(options.encoding);
-    checkSwitch('ignoreSubscribeMessages', options.ignoreSubscribeMessages);
+    checkBoolean('ignoreSubscribeMessages', options.ignoreSubscribeMessages);
     this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages;
     const encodingErrors = readChoice('encodingErrors', options.encodingErrors, ['replace', 'strict']);
     this.#strict = encodingErrors === 'strict' && this.#encoding === 'utf8';
@@ -76,7 +76,7 @@ export class Mailbox<E extends PubSubEncoding> {
       events.gap(gap);
     });
     const policy = readChoice('bufferPolicy', options.bufferPolicy, ['drop-oldest', 'drop-newest']);
-    this.#queue = new MessageQueue(options.bufferLimit, policy, (message) => {
+    this.#queue = new MessageBuffer(options.bufferLimit, policy, (message) => {
       this.#overflow.dropped(message);
     });
   }
@@ -98,7 +98,7 @@ export class Mailbox<E extends PubSubEncoding> {
       this.events.error(new EncodingError(subscription.text, node));
       return;
     }
-    const message = dataMessage(this.#encoding, subscription, channel, data);
+    const message = createMessage(this.#encoding, subscription, channel, data);
     const handler = subscription.handler ?? this.#pushHandler;
     if (handler === undefined) {
       this.#enqueue(message, subscription.name);
@@ -113,7 +113,7 @@ export class Mailbox<E extends PubSubEncoding> {
     if (this.#ignoreSubscribeMessages) {
       return;
     }
-    const message = confirmationMessage(this.#encoding, type, name, count) as ConfirmationMessage<E>;
+    const message = createConfirmation(this.#encoding, type, name, count) as ConfirmationMessage<E>;
     if (this.#pushHandler === undefined) {
       this.#enqueue(message, name);
       return;
@@ -125,7 +125,7 @@ export class Mailbox<E extends PubSubEncoding> {
 
   /** What waits and what comes, until `open` says no and nothing waits any more; see {@link wakeIterations}. */
   iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    return new Listening(this.#queue, open);
+    return new MessageIterator(this.#queue, open);
   }
 
   async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {
@@ -171,7 +171,7 @@ export class Mailbox<E extends PubSubEncoding> {
     readonly wants: (message: PubSubMessage<E>) => boolean;
   } {
     const { timeout = 0, ignoreSubscribeMessages = false } = options;
-    checkSwitch('ignoreSubscribeMessages', ignoreSubscribeMessages);
+    checkBoolean('ignoreSubscribeMessages', ignoreSubscribeMessages);
     const ms = timeout ?? Infinity;
     if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
       throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');

@@ -6,7 +6,7 @@ import type { Subscription } from '../subscription/subscription.js';
 type AnyMessage = DataMessage<PubSubEncoding>;
 
 /** A message as its reader asked for it: as strings, or as the bytes that came. */
-export function dataMessage(
+export function createMessage(
   encoding: PubSubEncoding,
   subscription: Subscription,
   channel: Buffer,
@@ -24,7 +24,7 @@ export function dataMessage(
       };
 }
 
-export function confirmationMessage(
+export function createConfirmation(
   encoding: PubSubEncoding,
   type: ConfirmationMessage['type'],
   name: ChannelName,

@@ -1,15 +1,15 @@
-import type { MessageQueue } from './message-buffer.js';
+import type { MessageBuffer } from './message-buffer.js';
 
 /**
  * What waits in a queue and what comes to it, until `open` says no and nothing waits any more.
  *
  * No generator function: one that waits does not end before a message comes, whoever calls its `return()`.
  */
-export class Listening<T> implements AsyncGenerator<T, void, undefined> {
+export class MessageIterator<T> implements AsyncGenerator<T, void, undefined> {
   #over = false;
 
   constructor(
-    private readonly queue: MessageQueue<T>,
+    private readonly queue: MessageBuffer<T>,
     private readonly open: () => boolean,
   ) {}
 

@@ -18,7 +18,7 @@ const LONGEST = 1_024;
  * it on the cluster bus for a while (measured: 40 ms). What it sends first, when it has us, may be what the old node had
  * delivered before we asked.
  */
-export class RecentArrivals {
+export class RecentMessages {
   readonly #subscriptions = new Array<Subscription | undefined>(SIZE);
   readonly #arrivals = new Array<Arrival | undefined>(SIZE);
   readonly #times = new Float64Array(SIZE);

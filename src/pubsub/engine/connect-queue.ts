@@ -1,4 +1,4 @@
-import type { Announcer } from './event-notifier.js';
+import type { EventNotifier } from './event-notifier.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/options.js';
@@ -7,18 +7,18 @@ import type { Publisher } from '../publish/publisher.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 
 /** Hands messages to the publisher, in the order of the calls, as soon as there is a cluster to publish to. */
-export class Outbox {
+export class ConnectQueue {
   /** How many messages wait for the first connection. */
   #held = 0;
 
   constructor(
     private readonly publisher: Publisher,
     private readonly lifecycle: Lifecycle,
-    private readonly announcer: Announcer,
+    private readonly announcer: EventNotifier,
     private readonly metrics: Metrics,
   ) {}
 
-  post(
+  publish(
     command: PublishCommand,
     channel: ChannelName,
     data: OutgoingPayload,

@@ -1,29 +1,29 @@
 import type { Cluster } from 'ioredis';
-import { Announcer } from './event-notifier.js';
+import { EventNotifier } from './event-notifier.js';
 import type { ClusterPubSub } from '../cluster-pubsub.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
-import { type FactsOfEngine, HealthCheck } from '../health/health-check.js';
-import { ProbePaths } from '../health/probe-runner.js';
-import { Incoming } from '../delivery/incoming-pipeline.js';
+import { type TakeSnapshot, HealthCheck } from '../health/health-check.js';
+import { ProbeRunner } from '../health/probe-runner.js';
+import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
 import { Introspection } from '../introspection/introspection.js';
 import { Lifecycle } from './lifecycle.js';
-import { checkOptions, checkSwitch, readLimits, readOverflowPolicy } from '../common/validation.js';
-import { Mailbox } from '../delivery/message-dispatcher.js';
+import { checkOptions, checkBoolean, readLimits, readOverflowPolicy } from '../common/validation.js';
+import { MessageDispatcher } from '../delivery/message-dispatcher.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
-import { NodeConnections } from '../connection/command-connection-pool.js';
-import { assertNodes, NodeQuestions } from '../introspection/cluster-query.js';
-import { NodesWithoutSlots } from '../topology/slotless-nodes.js';
+import { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import { assertNodes, ClusterQuery } from '../introspection/cluster-query.js';
+import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import type { ClusterConnectionOptions, PubSubEncoding, PubSubOptions } from '../common/options.js';
-import { Outbox } from './connect-queue.js';
+import { ConnectQueue } from './connect-queue.js';
 import type { PublishCommand } from '../publish/publish-request.js';
 import { Publisher } from '../publish/publisher.js';
 import { Reconciler } from '../reconciler/reconciler.js';
-import { isCluster, readSeeds } from '../connection/startup-nodes.js';
+import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from '../ordering/sequence-stamp.js';
-import { SubscriptionTable } from '../subscription/subscription.js';
-import { Subscriptions } from './subscribe-service.js';
+import { SubscriptionRegistry } from '../subscription/subscription.js';
+import { SubscribeService } from './subscribe-service.js';
 import { Topology } from '../topology/topology.js';
 
 /**
@@ -31,7 +31,7 @@ import { Topology } from '../topology/topology.js';
  *
  * @internal
  */
-export interface EngineWiring {
+export interface EngineInternals {
   /** How numbered messages carry their stamp. */
   readonly stamps?: StampCodec;
   /** Put before the names of channels that the engine uses itself. */
@@ -50,19 +50,19 @@ export class Engine<E extends PubSubEncoding> {
   readonly node: NodeKey | undefined;
   readonly lifecycle: Lifecycle;
   readonly topology: Topology;
-  readonly outbox: Outbox;
-  readonly mailbox: Mailbox<E>;
-  readonly subscriptions: Subscriptions<E>;
+  readonly connectQueue: ConnectQueue;
+  readonly dispatcher: MessageDispatcher<E>;
+  readonly subscriptions: SubscribeService<E>;
   readonly introspection: Introspection<E>;
   /** Whether the cluster knows sharded pub/sub; true until it was asked. */
   supportsSharded = true;
   readonly #metrics = newMetrics();
-  readonly #announcer: Announcer;
+  readonly #announcer: EventNotifier;
   readonly #factory: ConnectionFactory;
-  readonly #connections: NodeConnections;
+  readonly #connections: CommandConnectionPool;
   readonly #publisher: Publisher;
-  readonly #table = new SubscriptionTable();
-  readonly #incoming: Incoming;
+  readonly #table = new SubscriptionRegistry();
+  readonly #incoming: IncomingPipeline;
   readonly #reconciler: Reconciler;
   readonly #health: HealthCheck;
 
@@ -71,28 +71,28 @@ export class Engine<E extends PubSubEncoding> {
     pubsub: ClusterPubSub<E>,
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E>,
-    { stamps = PREFIX_CODEC, prefix = '' }: EngineWiring,
+    { stamps = PREFIX_CODEC, prefix = '' }: EngineInternals,
   ) {
     checkOptions('The nodes and options of a cluster, or an ioredis Cluster,', source);
     checkOptions('The options of a ClusterPubSub', options);
-    checkSwitch('sequence', options.sequence);
+    checkBoolean('sequence', options.sequence);
     const metrics = this.#metrics;
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
     const onOverflow = readOverflowPolicy(connection.onOverflow);
-    const seeds = readSeeds(connection);
+    const seeds = readStartupNodes(connection);
     const { ignoreSubscribeMessages = false, bufferPolicy, sequence: numbered = false } = options;
     const { bufferLimit, commandTimeout, connectTimeout } = limits;
-    const announcer = new Announcer(pubsub, metrics);
+    const announcer = new EventNotifier(pubsub, metrics);
     const factory = new ConnectionFactory(
       seeds.clusterOptions,
       seeds.credentials,
       Math.min(connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
     );
-    const connections = new NodeConnections(factory, commandTimeout);
+    const connections = new CommandConnectionPool(factory, commandTimeout);
     const topology = new Topology(connections, seeds);
-    const withoutSlots = new NodesWithoutSlots(topology, connections, seeds.clusterOptions.natMap);
-    const questions = new NodeQuestions(topology, connections, withoutSlots);
+    const withoutSlots = new SlotlessNodes(topology, connections, seeds.clusterOptions.natMap);
+    const questions = new ClusterQuery(topology, connections, withoutSlots);
     const sharded = (): boolean => this.supportsSharded;
 
     this.node = options.node === undefined ? undefined : readNodeReference(options.node);
@@ -110,16 +110,16 @@ export class Engine<E extends PubSubEncoding> {
       },
       notFound: () => {
         // A server that is no cluster has answered on a connection; one who gave up must not be kept alive by it.
-        connections.keepOnly(new Set());
+        connections.retain(new Set());
       },
       changed: (status) => {
-        announcer.tell('status', status);
+        announcer.emit('status', status);
       },
     });
     topology.onChange((moved) => {
       if (this.lifecycle.status !== 'connecting' && moved.slots > 0) {
         metrics.moves += 1;
-        announcer.tell('moved', moved);
+        announcer.emit('moved', moved);
       }
     });
 
@@ -133,9 +133,9 @@ export class Engine<E extends PubSubEncoding> {
         announcer.publishFailed(command, channel, error);
       },
     );
-    this.outbox = new Outbox(this.#publisher, this.lifecycle, announcer, metrics);
+    this.connectQueue = new ConnectQueue(this.#publisher, this.lifecycle, announcer, metrics);
 
-    this.mailbox = new Mailbox(
+    this.dispatcher = new MessageDispatcher(
       { ...options, encoding: options.encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
       {
         undecodable: () => {
@@ -149,9 +149,9 @@ export class Engine<E extends PubSubEncoding> {
         },
       },
     );
-    this.#incoming = new Incoming(stamps, topology, metrics, {
+    this.#incoming = new IncomingPipeline(stamps, topology, metrics, {
       deliver: (subscription, { channel, data, node }) => {
-        this.mailbox.deliver(subscription, channel, data, node);
+        this.dispatcher.deliver(subscription, channel, data, node);
       },
       gap: (gap) => {
         announcer.gap(gap);
@@ -180,8 +180,8 @@ export class Engine<E extends PubSubEncoding> {
           this.#incoming.take(subscription, arrival);
         },
         recent: (subscription, node) => this.#incoming.recent(subscription, node),
-        lost: (loss) => {
-          announcer.tell('lost', loss);
+        interrupted: (interruption) => {
+          announcer.emit('interrupted', interruption);
         },
         gap: (gap) => {
           announcer.gap(gap);
@@ -200,10 +200,10 @@ export class Engine<E extends PubSubEncoding> {
         },
       },
     );
-    this.subscriptions = new Subscriptions({
+    this.subscriptions = new SubscribeService({
       table: this.#table,
       reconciler: this.#reconciler,
-      mailbox: this.mailbox,
+      mailbox: this.dispatcher,
       topology,
       lifecycle: this.lifecycle,
       node: this.node,
@@ -216,7 +216,7 @@ export class Engine<E extends PubSubEncoding> {
       topology,
       connections,
       withoutSlots,
-      paths: new ProbePaths(this.#reconciler.sessions, factory, commandTimeout, probes, topology),
+      paths: new ProbeRunner(this.#reconciler.nodeSubscribers, factory, commandTimeout, probes, topology),
       connect,
       sharded,
     });
@@ -226,10 +226,10 @@ export class Engine<E extends PubSubEncoding> {
     const all = this.#table.all;
     return {
       ...this.#metrics,
-      dropped: this.mailbox.dropped,
+      dropped: this.dispatcher.dropped,
       waiting: this.#publisher.waiting,
       desired: all.length,
-      confirmed: all.filter(({ standing }) => standing.size > 0).length,
+      confirmed: all.filter(({ activeNodes: standing }) => standing.size > 0).length,
     };
   }
 
@@ -239,10 +239,10 @@ export class Engine<E extends PubSubEncoding> {
    */
   health(
     options: PubSubHealthOptions,
-    others: readonly FactsOfEngine[],
+    others: readonly TakeSnapshot[],
     prefix: string,
   ): Promise<PubSubHealth> {
-    return this.#health.check(options, [this.facts, ...others], prefix);
+    return this.#health.check(options, [this.snapshot, ...others], prefix);
   }
 
   async close(): Promise<void> {
@@ -255,18 +255,18 @@ export class Engine<E extends PubSubEncoding> {
     for (const subscription of this.#table.named) {
       this.#table.delete(subscription);
     }
-    this.mailbox.close();
+    this.dispatcher.close();
     this.#factory.close();
     await this.#connections.close();
     await this.lifecycle.connecting?.catch(() => undefined);
   }
 
-  readonly facts: FactsOfEngine = () => ({
+  readonly snapshot: TakeSnapshot = () => ({
     status: this.lifecycle.status,
     subscriptions: this.#table.all,
-    sessions: this.#reconciler.sessions,
+    sessions: this.#reconciler.nodeSubscribers,
     lastGap: this.#announcer.lastGap,
-    unread: this.mailbox.unread,
+    unread: this.dispatcher.unread,
     waitingForSubscribers: this.#publisher.waitingForSubscribers,
     waitingForNodes: (node) => this.#publisher.waitingForNodes(node),
   });

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { ClusterPubSub, ClusterPubSubEvents } from '../cluster-pubsub.js';
-import type { DiagnosticChannel } from '../common/diagnostics-channels.js';
+import type { DiagnosticsChannel } from '../common/diagnostics-channels.js';
 import { ENGINE_DIAGNOSTICS } from '../diagnostics.js';
 import type { ClusterPubSubError } from '../common/errors.js';
 import type { Gap } from '../common/messages.js';
@@ -15,7 +15,7 @@ export interface RememberedGap {
 }
 
 /** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
-export class Announcer {
+export class EventNotifier {
   #lastGap: RememberedGap | undefined;
   readonly #warned = new Set<string>();
 
@@ -29,7 +29,7 @@ export class Announcer {
   }
 
   /** One that throws is an uncaught exception; it neither ends a connection nor stops us halfway. */
-  tell<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
+  emit<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
     this.#tellDiagnostics(event, subject);
     try {
       (this.pubsub as EventEmitter).emit(event, subject);
@@ -43,7 +43,7 @@ export class Announcer {
   gap(gap: Gap): void {
     this.metrics.gaps += 1;
     this.#lastGap = { gap, toldAt: performance.now() };
-    this.tell('gap', gap);
+    this.emit('gap', gap);
   }
 
   /**
@@ -52,7 +52,7 @@ export class Announcer {
    */
   error(error: ClusterPubSubError): void {
     if (this.pubsub.listenerCount('error') > 0) {
-      this.tell('error', error);
+      this.emit('error', error);
       return;
     }
     this.#tellDiagnostics('error', error);
@@ -71,7 +71,7 @@ export class Announcer {
   }
 
   #tellDiagnostics<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
-    const channel: DiagnosticChannel<never> = ENGINE_DIAGNOSTICS[event];
+    const channel: DiagnosticsChannel<never> = ENGINE_DIAGNOSTICS[event];
     if (channel.hasSubscribers) {
       channel.publish({ pubsub: this.pubsub, [event]: subject } as never);
     }

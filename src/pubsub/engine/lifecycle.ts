@@ -2,7 +2,7 @@ import { ClosedError } from '../common/errors.js';
 import type { PubSubStatus } from '../common/messages.js';
 
 /** What happens on the way from one state to the next. */
-export interface LifecycleSteps {
+export interface LifecycleCallbacks {
   /** Finds the cluster, or rejects; the signal tells that it is not wanted any more. */
   find(signal: AbortSignal): Promise<void>;
   /** The cluster was not found: nothing that was opened on the way is to stay. */
@@ -26,7 +26,7 @@ export class Lifecycle {
   #status: PubSubStatus = 'idle';
   #connecting: Promise<void> | undefined;
 
-  constructor(private readonly steps: LifecycleSteps) {}
+  constructor(private readonly steps: LifecycleCallbacks) {}
 
   get status(): PubSubStatus {
     return this.#status;

@@ -1,23 +1,31 @@
 import { channelKey } from '../common/channel-name.js';
 import { InvalidArgumentError, ShardedUnsupportedError } from '../common/errors.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Mailbox } from '../delivery/message-dispatcher.js';
+import type { MessageDispatcher } from '../delivery/message-dispatcher.js';
 import type { SubscriptionKindName } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import { assertNodes } from '../introspection/cluster-query.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Reconciler } from '../reconciler/reconciler.js';
 import { flattenNames, readSubscription, type NamesArgument } from '../subscription/subscribe-arguments.js';
-import type { Request, SubscribeArgument, SubscribeOptions } from '../subscription/subscribe-arguments.js';
+import type {
+  SubscribeRequest,
+  SubscribeArgument,
+  SubscribeOptions,
+} from '../subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
-import { Subscription, type Place, type SubscriptionTable } from '../subscription/subscription.js';
+import {
+  Subscription,
+  type SubscriptionTarget,
+  type SubscriptionRegistry,
+} from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What subscriptions need of the engine. */
-export interface SubscriptionSurroundings<E extends PubSubEncoding> {
-  readonly table: SubscriptionTable;
+export interface SubscribeServiceDeps<E extends PubSubEncoding> {
+  readonly table: SubscriptionRegistry;
   readonly reconciler: Reconciler;
-  readonly mailbox: Mailbox<E>;
+  readonly mailbox: MessageDispatcher<E>;
   readonly topology: Topology;
   readonly lifecycle: Lifecycle;
   /** The node where channels and patterns stand, if one was chosen. */
@@ -32,11 +40,11 @@ export interface SubscriptionSurroundings<E extends PubSubEncoding> {
  * what it wants is written down in the step that follows. (A subscription at a chosen node that nobody knows yet waits for
  * another look at the cluster.)
  */
-export class Subscriptions<E extends PubSubEncoding> {
+export class SubscribeService<E extends PubSubEncoding> {
   /** How many calls of {@link add} have not come to an end. */
   #pending = 0;
 
-  constructor(private readonly engine: SubscriptionSurroundings<E>) {}
+  constructor(private readonly engine: SubscribeServiceDeps<E>) {}
 
   /** Whether anything is subscribed, or about to be: from the call until Redis has confirmed the end. */
   get any(): boolean {
@@ -58,7 +66,11 @@ export class Subscriptions<E extends PubSubEncoding> {
     }
   }
 
-  async #add(kind: SubscriptionKind, requests: readonly Request<E>[], place: Place): Promise<void> {
+  async #add(
+    kind: SubscriptionKind,
+    requests: readonly SubscribeRequest<E>[],
+    place: SubscriptionTarget,
+  ): Promise<void> {
     const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
     await lifecycle.connect();
     if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
@@ -83,7 +95,7 @@ export class Subscriptions<E extends PubSubEncoding> {
     // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
     const results = await Promise.allSettled(
       wanted.map((subscription) =>
-        reconciler.want(subscription, () => {
+        reconciler.add(subscription, () => {
           mailbox.confirm(kind.subscribed, subscription.name, table.confirm(subscription));
         }),
       ),
@@ -113,7 +125,7 @@ export class Subscriptions<E extends PubSubEncoding> {
         }
         const count = table.count(kind.name);
         if (subscription !== undefined) {
-          await reconciler.release(subscription);
+          await reconciler.remove(subscription);
           table.gone(subscription);
         }
         mailbox.confirm(kind.unsubscribed, name, count);
@@ -129,7 +141,7 @@ export class Subscriptions<E extends PubSubEncoding> {
   #read(
     kind: SubscriptionKind,
     args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
-  ): ReturnType<typeof readSubscription<E>> & { readonly place: Place } {
+  ): ReturnType<typeof readSubscription<E>> & { readonly place: SubscriptionTarget } {
     const { requests, place } = readSubscription(args);
     if (kind.name !== 'shard') {
       return { requests, place: place ?? this.engine.node ?? 'home' };
@@ -151,9 +163,9 @@ export class Subscriptions<E extends PubSubEncoding> {
 }
 
 /** A name stands in one place: messages do not say for which of several subscriptions they come. */
-function assertPlace(standing: Subscription | undefined, place: Place): void {
-  if (standing !== undefined && standing.place !== place) {
-    const where = standing.place === 'home' ? 'where it belongs' : `at ${standing.place}`;
+function assertPlace(standing: Subscription | undefined, place: SubscriptionTarget): void {
+  if (standing !== undefined && standing.target !== place) {
+    const where = standing.target === 'home' ? 'where it belongs' : `at ${standing.target}`;
     throw new InvalidArgumentError(
       `"${standing.text}" is subscribed already, ${where}. Unsubscribe it before you subscribe it elsewhere.`,
     );

@@ -2,16 +2,16 @@ import { displayName } from '../common/channel-name.js';
 import type { RememberedGap } from '../engine/event-notifier.js';
 import type { PubSubStatus } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { SubscriberSession } from '../reconciler/node-subscriber.js';
+import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health-types.js';
 import { sum } from '../../util/sum.js';
 
 /** What an engine knows of itself, without asking anybody. */
-export interface EngineFacts {
+export interface EngineSnapshot {
   readonly status: PubSubStatus;
   readonly subscriptions: readonly Subscription[];
-  readonly sessions: ReadonlyMap<NodeKey, SubscriberSession>;
+  readonly sessions: ReadonlyMap<NodeKey, NodeSubscriber>;
   readonly lastGap: RememberedGap | undefined;
   readonly unread: number;
   readonly waitingForSubscribers: number;
@@ -20,10 +20,10 @@ export interface EngineFacts {
 }
 
 /** All engines of one application as one: the server of a Nest application has its own, its client another. */
-export class EnginesFacts {
+export class EngineSnapshots {
   readonly subscriptions: readonly Subscription[];
 
-  constructor(private readonly engines: readonly EngineFacts[]) {
+  constructor(private readonly engines: readonly EngineSnapshot[]) {
     // Put together once: there may be very many.
     this.subscriptions = engines.flatMap(({ subscriptions }) => subscriptions);
   }
@@ -36,7 +36,7 @@ export class EnginesFacts {
   unconfirmed(ms: number): UnconfirmedSubscription[] {
     const now = performance.now();
     return this.subscriptions
-      .filter(({ standing }) => standing.size === 0)
+      .filter(({ activeNodes: standing }) => standing.size === 0)
       .map((subscription) => ({
         kind: subscription.kind.name,
         name: subscription.text,
@@ -64,7 +64,7 @@ export class EnginesFacts {
   }
 
   standingAt(node: NodeKey): number {
-    return sum(this.#sessionsAt(node).map(({ standing }) => standing));
+    return sum(this.#sessionsAt(node).map(({ active: standing }) => standing));
   }
 
   heartbeat(node: NodeKey): number | undefined {
@@ -83,7 +83,7 @@ export class EnginesFacts {
     return sum(this.engines.map(({ unread }) => unread));
   }
 
-  #sessionsAt(node: NodeKey): SubscriberSession[] {
+  #sessionsAt(node: NodeKey): NodeSubscriber[] {
     return this.engines.flatMap(({ sessions }) => sessions.get(node) ?? []);
   }
 }

@@ -12,7 +12,7 @@ const NAMES_A_REASON = 5;
 const KIND_WORDS = { channel: 'channel', pattern: 'pattern', shard: 'shard channel' } as const;
 
 /** What there is to judge. */
-export interface Evidence {
+export interface HealthInput {
   readonly masters: readonly NodeReport[];
   /** And whatever else serves no slot. */
   readonly replicas: readonly NodeReport[];
@@ -23,13 +23,13 @@ export interface Evidence {
   readonly found: Pick<PubSubHealth, 'lastGap' | 'numsub' | 'shardNumsub'>;
 }
 
-export interface Verdict {
+export interface HealthResult {
   readonly status: PubSubHealthStatus;
   readonly reasons: readonly string[];
 }
 
 /** The one place that says what is `down`, and what is `degraded` only. */
-export function judge(evidence: Evidence, limits: HealthLimits): Verdict {
+export function evaluateHealth(evidence: HealthInput, limits: HealthLimits): HealthResult {
   const tooFew = tooFewSubscribers(evidence, limits);
   const down = [
     ...unreachable(evidence),
@@ -49,14 +49,14 @@ export function judge(evidence: Evidence, limits: HealthLimits): Verdict {
   return { status, reasons: [...down, ...degraded] };
 }
 
-function unreachable({ masters }: Evidence): string[] {
+function unreachable({ masters }: HealthInput): string[] {
   return masters
     .filter(({ answer }) => answer === undefined)
     .map(({ node, silence }) => `Master ${node} is unreachable: ${String(silence)}.`);
 }
 
 /** Masters that have lost the majority, or miss slots. They refuse what concerns keys; whether also messages is their setting. */
-function clusterDown({ masters }: Evidence): string[] {
+function clusterDown({ masters }: HealthInput): string[] {
   const told = masters.filter(({ answer }) => answer?.works === false).map(({ node }) => node);
   return told.length === 0
     ? []
@@ -65,7 +65,7 @@ function clusterDown({ masters }: Evidence): string[] {
       ];
 }
 
-function lostProbes({ masters, probes }: Evidence): string[] {
+function lostProbes({ masters, probes }: HealthInput): string[] {
   return masters.flatMap(({ node, answer }) => {
     const probe = probes.get(node);
     // Of one that does not answer at all enough has been said.
@@ -75,7 +75,7 @@ function lostProbes({ masters, probes }: Evidence): string[] {
   });
 }
 
-function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: HealthLimits): string[] {
+function unconfirmed({ unconfirmed: late }: HealthInput, { confirmationTimeout }: HealthLimits): string[] {
   if (late.length === 0) {
     return [];
   }
@@ -84,7 +84,7 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
     NAMES_A_REASON,
     ({ kind, name, node }) => `${KIND_WORDS[kind]} "${name}" at ${node ?? 'no node'}`,
   );
-  return [`Redis has not confirmed for more than ${String(unconfirmedFor)} ms: ${names}.`];
+  return [`Redis has not confirmed for more than ${String(confirmationTimeout)} ms: ${names}.`];
 }
 
 /**
@@ -92,7 +92,7 @@ function unconfirmed({ unconfirmed: late }: Evidence, { unconfirmedFor }: Health
  * has given up: no message gets there.
  */
 function tooFewSubscribers(
-  { masters, replicas, found: { numsub, shardNumsub } }: Evidence,
+  { masters, replicas, found: { numsub, shardNumsub } }: HealthInput,
   { minSubscribers }: HealthLimits,
 ): { readonly certain: boolean; readonly reasons: readonly string[] } {
   const nodes = [...masters, ...replicas];
@@ -121,7 +121,7 @@ function isOfCounts({ command }: Refusal): boolean {
   return command === 'PUBSUB NUMSUB' || command === 'PUBSUB SHARDNUMSUB';
 }
 
-function youngGap({ found: { lastGap } }: Evidence, { maxGapAge }: HealthLimits): string[] {
+function youngGap({ found: { lastGap } }: HealthInput, { maxGapAge }: HealthLimits): string[] {
   if (maxGapAge === 0 || lastGap === null || lastGap.age >= maxGapAge) {
     return [];
   }
@@ -131,7 +131,7 @@ function youngGap({ found: { lastGap } }: Evidence, { maxGapAge }: HealthLimits)
   return [`A gap ended ${String(age)} ms ago (${reason}${where}): messages on ${what} may be missing.`];
 }
 
-function silentReplicas({ replicas }: Evidence): string[] {
+function silentReplicas({ replicas }: HealthInput): string[] {
   return replicas
     .filter(({ answer }) => answer === undefined)
     .map(({ node, role, silence }) => {
@@ -141,7 +141,7 @@ function silentReplicas({ replicas }: Evidence): string[] {
 }
 
 /** One a node, with what would have to be allowed where it is that. */
-function refusals({ masters, replicas }: Evidence): string[] {
+function refusals({ masters, replicas }: HealthInput): string[] {
   return [...masters, ...replicas].flatMap(({ node, answer }) => {
     const [first] = answer?.refusals ?? [];
     if (first === undefined) {
@@ -155,7 +155,7 @@ function refusals({ masters, replicas }: Evidence): string[] {
   });
 }
 
-function refusedProbes({ probes }: Evidence): string[] {
+function refusedProbes({ probes }: HealthInput): string[] {
   return [...probes].flatMap(([node, probe]) =>
     probe.is === 'refused' ? [`${node} refused the probe: ${probe.why}.`] : [],
   );

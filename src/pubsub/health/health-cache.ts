@@ -12,7 +12,7 @@ interface SharedAnswer<Q, T> {
  * Gives those who ask the same at the same time one answer, and those who come soon after it too: a load balancer that
  * asks 200 times a second costs the cluster as much as one that asks once.
  */
-export class SharedAnswers<Q, T> {
+export class HealthCache<Q, T> {
   #answers: SharedAnswer<Q, T>[] = [];
 
   /** The answer to the question that `is` the one asked, where there is one that still holds. */
@@ -22,16 +22,16 @@ export class SharedAnswers<Q, T> {
   }
 
   /**
-   * Asks, and keeps the answer for `cacheFor` ms from when it is there.
+   * Asks, and keeps the answer for `cacheTtl` ms from when it is there.
    *
    * @param ask resolves in any case
    */
-  ask(question: Q, cacheFor: number, ask: () => Promise<T>): Promise<T> {
+  ask(question: Q, cacheTtl: number, ask: () => Promise<T>): Promise<T> {
     this.#makeRoom();
     const shared: SharedAnswer<Q, T> = { question, answer: ask(), until: Infinity };
     this.#answers.push(shared);
     void shared.answer.then(() => {
-      shared.until = performance.now() + cacheFor;
+      shared.until = performance.now() + cacheTtl;
     });
     return shared.answer;
   }

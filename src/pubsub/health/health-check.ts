@@ -2,14 +2,14 @@ import { channelKey, distinctName } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
-import type { NodesWithoutSlots } from '../topology/slotless-nodes.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import type { SlotlessNodes } from '../topology/slotless-nodes.js';
 import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/same-list.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 import type { Topology } from '../topology/topology.js';
 import { countNames } from './distinct-names.js';
-import { EnginesFacts, type EngineFacts } from './engine-snapshot.js';
+import { EngineSnapshots, type EngineSnapshot } from './engine-snapshot.js';
 import type {
   ActiveChannels,
   MasterHealth,
@@ -24,20 +24,20 @@ import {
   sameLimits,
   type HealthLimits,
 } from './health-options.js';
-import { judge } from './evaluate-health.js';
-import { interview, NodeQuestion, type NodeReport, type Visit } from './node-check.js';
-import type { ProbePaths, ProbeResult } from './probe-runner.js';
-import { SharedAnswers } from './health-cache.js';
+import { evaluateHealth } from './evaluate-health.js';
+import { checkNode, NodeQuestion, type NodeReport, type NodeExecutor } from './node-check.js';
+import type { ProbeRunner, ProbeResult } from './probe-runner.js';
+import { HealthCache } from './health-cache.js';
 
 /** Which part of the timeout nodes get to answer; the rest is for putting the answers together. */
 const TO_ANSWER = 0.9;
 
 /** What a health check needs of the engine. */
-export interface HealthSurroundings {
+export interface HealthCheckDeps {
   readonly topology: Topology;
-  readonly connections: NodeConnections;
-  readonly withoutSlots: NodesWithoutSlots;
-  readonly paths: ProbePaths;
+  readonly connections: CommandConnectionPool;
+  readonly withoutSlots: SlotlessNodes;
+  readonly paths: ProbeRunner;
   connect(): Promise<void>;
   sharded(): boolean;
 }
@@ -47,7 +47,7 @@ interface HealthQuestion {
   readonly limits: HealthLimits;
   readonly channels: readonly ChannelName[] | undefined;
   /** Whose subscriptions, gaps and queues are to be told. */
-  readonly engines: readonly FactsOfEngine[];
+  readonly engines: readonly TakeSnapshot[];
   /** What channels are told without. */
   readonly prefix: string;
 }
@@ -57,9 +57,9 @@ interface HealthQuestion {
  * hangs is named and does not keep what the others have to say.
  */
 export class HealthCheck {
-  readonly #answers = new SharedAnswers<HealthQuestion, PubSubHealth>();
+  readonly #answers = new HealthCache<HealthQuestion, PubSubHealth>();
 
-  constructor(private readonly surroundings: HealthSurroundings) {}
+  constructor(private readonly surroundings: HealthCheckDeps) {}
 
   /**
    * Resolves within `timeout` in any case.
@@ -67,11 +67,7 @@ export class HealthCheck {
    * @param engines whose subscriptions, gaps and queues are to be told
    * @param prefix what watched channels are told without
    */
-  check(
-    given: PubSubHealthOptions,
-    engines: readonly FactsOfEngine[],
-    prefix: string,
-  ): Promise<PubSubHealth> {
+  check(given: PubSubHealthOptions, engines: readonly TakeSnapshot[], prefix: string): Promise<PubSubHealth> {
     try {
       const limits = readHealthLimits(given);
       const { channels } = given;
@@ -86,7 +82,7 @@ export class HealthCheck {
         return shared;
       }
       const question = { limits, channels: readWatchedChannels(channels), engines, prefix };
-      return this.#answers.ask(question, limits.cacheFor, () => this.#look(question));
+      return this.#answers.ask(question, limits.cacheTtl, () => this.#look(question));
     } catch (error) {
       return Promise.resolve(unasked(error, factsOf(engines), readHealthLimits({})));
     }
@@ -121,8 +117,8 @@ export class HealthCheck {
     const ask = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(
         [...nodes].sort().map((node) => {
-          const visit: Visit = (put) => connections.connect(node).then(put);
-          return interview({ node, role }, visit, question, deadline);
+          const visit: NodeExecutor = (put) => connections.connect(node).then(put);
+          return checkNode({ node, role }, visit, question, deadline);
         }),
       );
     const askOthers = async (): Promise<NodeReport[]> => {
@@ -130,9 +126,9 @@ export class HealthCheck {
       return Promise.all(
         others.map((other) => {
           const { node, role } = other;
-          const visit: Visit = (put) => withoutSlots.ask(other, put);
+          const visit: NodeExecutor = (put) => withoutSlots.ask(other, put);
           const asked = { node, role: role === 'master' ? 'slotless' : role, givenUp: other.failed } as const;
-          return interview(asked, visit, question, deadline);
+          return checkNode(asked, visit, question, deadline);
         }),
       );
     };
@@ -143,7 +139,7 @@ export class HealthCheck {
       Promise.all(
         (limits.probe ? topology.masters : []).map(async (node): Promise<[NodeKey, ProbeResult]> => [
           node,
-          await paths.prove(node, deadline),
+          await paths.ping(node, deadline),
         ]),
       ),
     ]);
@@ -153,14 +149,14 @@ export class HealthCheck {
 }
 
 /** Asked as late as can be: what has changed while the nodes were asked is to be told as it is. */
-export type FactsOfEngine = () => EngineFacts;
+export type TakeSnapshot = () => EngineSnapshot;
 
-function factsOf(engines: readonly FactsOfEngine[]): EnginesFacts {
-  return new EnginesFacts(engines.map((facts) => facts()));
+function factsOf(engines: readonly TakeSnapshot[]): EngineSnapshots {
+  return new EngineSnapshots(engines.map((facts) => facts()));
 }
 
 /** The engine's own channels: what is published to them is what it is there for. */
-function namesOf({ subscriptions }: EnginesFacts, most: number): ChannelName[] {
+function namesOf({ subscriptions }: EngineSnapshots, most: number): ChannelName[] {
   const names = new Map<string, ChannelName>();
   for (const { kind, name } of subscriptions) {
     if (kind.name !== 'pattern' && names.size < most) {
@@ -180,11 +176,11 @@ interface Reports {
 function report(
   { masters, replicas, probes }: Reports,
   channels: readonly ChannelName[],
-  facts: EnginesFacts,
+  facts: EngineSnapshots,
   { limits, prefix }: HealthQuestion,
 ): PubSubHealth {
-  const { maxNames, unconfirmedFor } = limits;
-  const unconfirmed = facts.unconfirmed(unconfirmedFor);
+  const { maxNames, confirmationTimeout } = limits;
+  const unconfirmed = facts.unconfirmed(confirmationTimeout);
   const nodes = [...masters, ...replicas];
   const answers = nodes.flatMap(({ answer }) => answer ?? []);
   const names = namesToTell(channels, prefix);
@@ -201,7 +197,7 @@ function report(
   };
   const masterNodes = masters.map((master) => masterHealth(master, facts, probes.get(master.node)));
   return {
-    ...judge({ masters, replicas, probes, unconfirmed, found }, limits),
+    ...evaluateHealth({ masters, replicas, probes, unconfirmed, found }, limits),
     at: new Date(),
     engine: facts.status,
     masters: {
@@ -227,21 +223,21 @@ function report(
 
 /** What there is to tell where there is not even an engine. */
 export function healthWithout(error: unknown): PubSubHealth {
-  return unasked(error, new EnginesFacts([]), readHealthLimits({}));
+  return unasked(error, new EngineSnapshots([]), readHealthLimits({}));
 }
 
 /** What is left to tell where the cluster cannot be asked. */
-function unasked(error: unknown, facts: EnginesFacts, limits: HealthLimits): PubSubHealth {
+function unasked(error: unknown, facts: EngineSnapshots, limits: HealthLimits): PubSubHealth {
   const nobody: ActiveChannels = { count: 0, names: [] };
   return {
     status: 'down',
-    reasons: [textOf(error)],
+    reasons: [errorMessage(error)],
     ...(error instanceof ClusterPubSubError && { code: error.code }),
     at: new Date(),
     engine: facts.status,
     masters: { known: 0, subscribed: 0, reachable: 0, nodes: [] },
     replicas: { known: 0, reachable: 0 },
-    ...own(facts, facts.unconfirmed(limits.unconfirmedFor), limits.maxNames),
+    ...own(facts, facts.unconfirmed(limits.confirmationTimeout), limits.maxNames),
     numsub: {},
     shardNumsub: {},
     activeChannels: nobody,
@@ -253,7 +249,7 @@ function unasked(error: unknown, facts: EnginesFacts, limits: HealthLimits): Pub
 
 /** What engines know of themselves. */
 function own(
-  facts: EnginesFacts,
+  facts: EngineSnapshots,
   unconfirmed: readonly UnconfirmedSubscription[],
   maxNames: number,
 ): Pick<PubSubHealth, 'subscriptions' | 'lastGap' | 'queues'> {
@@ -261,7 +257,7 @@ function own(
   return {
     subscriptions: {
       desired: subscriptions.length,
-      confirmed: subscriptions.filter(({ standing }) => standing.size > 0).length,
+      confirmed: subscriptions.filter(({ activeNodes: standing }) => standing.size > 0).length,
       unconfirmed: unconfirmed.slice(0, maxNames),
     },
     lastGap: facts.lastGap(maxNames),
@@ -271,7 +267,7 @@ function own(
 
 function masterHealth(
   { node, answer }: NodeReport,
-  facts: EnginesFacts,
+  facts: EngineSnapshots,
   probe: ProbeResult | undefined,
 ): MasterHealth {
   const known = answer === undefined ? undefined : facts.heartbeat(node); // one of before it died says nothing

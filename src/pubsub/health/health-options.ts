@@ -1,16 +1,16 @@
 import { InvalidArgumentError } from '../common/errors.js';
-import { LONGEST_TIMER } from '../common/validation.js';
+import { MAX_TIMER_MS } from '../common/validation.js';
 import type { ChannelName } from '../common/options.js';
 import { checkName } from '../subscription/subscribe-arguments.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 import type { PubSubHealthOptions } from './health-types.js';
 
 export const HEALTH_DEFAULTS = {
   minSubscribers: 0,
   maxGapAge: 0,
-  unconfirmedFor: 2_000,
+  confirmationTimeout: 2_000,
   timeout: 1_000,
-  cacheFor: 1_000,
+  cacheTtl: 1_000,
   maxNames: 100,
 };
 
@@ -25,9 +25,9 @@ export function readHealthLimits(given: PubSubHealthOptions): HealthLimits {
   for (const name of NUMBERS) {
     const value: unknown = given[name] ?? HEALTH_DEFAULTS[name];
     const lowest = name === 'timeout' ? 1 : 0;
-    if (typeof value !== 'number' || !(value >= lowest && value <= LONGEST_TIMER)) {
+    if (typeof value !== 'number' || !(value >= lowest && value <= MAX_TIMER_MS)) {
       throw new InvalidArgumentError(
-        `${name} of health() is a number from ${String(lowest)} to ${String(LONGEST_TIMER)}, not ${textOf(value)}.`,
+        `${name} of health() is a number from ${String(lowest)} to ${String(MAX_TIMER_MS)}, not ${errorMessage(value)}.`,
       );
     }
     limits[name] = value;

@@ -31,7 +31,7 @@ export interface PubSubHealthOptions {
   /** Down while the last gap ended less than this long ago, in ms. Default 0: gaps are told, and not judged. */
   maxGapAge?: number | undefined;
   /** Down when Redis has not confirmed a subscription for longer than this, in ms. Default 2,000. */
-  unconfirmedFor?: number | undefined;
+  confirmationTimeout?: number | undefined;
   /**
    * Publish a message on a private channel of each shard and wait for it on a subscriber connection to its master: down
    * where it does not come back. A master with too few slots for a channel of its own is not judged by it. Default false.
@@ -43,7 +43,7 @@ export interface PubSubHealthOptions {
    * How long the same answer is given to those who ask the same, in ms; calls that meet share one. The answers to 64
    * different questions are kept. Default 1,000.
    */
-  cacheFor?: number | undefined;
+  cacheTtl?: number | undefined;
   /** How many names each list holds at most. Default 100. */
   maxNames?: number | undefined;
 }
@@ -80,7 +80,7 @@ export interface PubSubHealth {
     readonly desired: number;
     /** Of these, how many Redis has confirmed. */
     readonly confirmed: number;
-    /** Those that Redis has not confirmed for longer than `unconfirmedFor`; at most `maxNames`. */
+    /** Those that Redis has not confirmed for longer than `confirmationTimeout`; at most `maxNames`. */
     readonly unconfirmed: readonly UnconfirmedSubscription[];
   };
   readonly lastGap: LastGap | null;

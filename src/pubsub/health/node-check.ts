@@ -71,7 +71,7 @@ export interface NodeAnswer {
 }
 
 /** Who is asked. */
-export interface Interviewee {
+export interface CheckedNode {
   readonly node: NodeKey;
   /** `slotless`: a master without slots */
   readonly role: 'master' | 'slotless' | 'replica';
@@ -80,18 +80,20 @@ export interface Interviewee {
 }
 
 /** One node's answers, or why there are none. */
-export interface NodeReport extends Interviewee {
+export interface NodeReport extends CheckedNode {
   readonly answer?: NodeAnswer;
   readonly silence?: string;
 }
 
 /** Puts the questions to a node. */
-export type Visit = (put: (connection: CommandConnection) => Promise<NodeAnswer>) => Promise<NodeAnswer>;
+export type NodeExecutor = (
+  put: (connection: CommandConnection) => Promise<NodeAnswer>,
+) => Promise<NodeAnswer>;
 
 /** Asks one node all there is to ask, in one round trip. Resolves by the deadline in any case. */
-export async function interview(
-  asked: Interviewee,
-  visit: Visit,
+export async function checkNode(
+  asked: CheckedNode,
+  visit: NodeExecutor,
   question: NodeQuestion,
   deadline: Deadline,
 ): Promise<NodeReport> {

@@ -4,9 +4,9 @@ import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
-import { isRefusal, passes, Probe, type ProbeSurroundings } from '../liveness/liveness-probe.js';
+import { isRefusal, passes, LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
-import type { SubscriberSession } from '../reconciler/node-subscriber.js';
+import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Topology } from '../topology/topology.js';
 import { reasonOf } from '../../util/reason-of.js';
 
@@ -28,7 +28,7 @@ export type ProbeResult =
 /** A connection that is there for probes alone. */
 interface Spare {
   readonly connection: SubscriberConnection;
-  readonly probe: Probe;
+  readonly probe: LivenessProbe;
 }
 
 /**
@@ -36,16 +36,16 @@ interface Spare {
  * none on a spare one, which is kept for the next probe. Slots that move under a probe, and connections that we close
  * ourselves, are no fault of the node: it is tried anew.
  */
-export class ProbePaths {
+export class ProbeRunner {
   readonly #spares = new Map<NodeKey, Promise<Spare>>();
   readonly #stop = new AbortController();
   #idle: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly sessions: ReadonlyMap<NodeKey, SubscriberSession>,
+    private readonly sessions: ReadonlyMap<NodeKey, NodeSubscriber>,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly surroundings: ProbeSurroundings,
+    private readonly surroundings: LivenessProbeDeps,
     private readonly topology: Topology,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each probe that waits to be tried anew
@@ -59,7 +59,7 @@ export class ProbePaths {
   }
 
   /** Resolves by the deadline in any case. */
-  async prove(node: NodeKey, deadline: Deadline): Promise<ProbeResult> {
+  async ping(node: NodeKey, deadline: Deadline): Promise<ProbeResult> {
     try {
       const ms = await deadline.or(
         this.#prove(node, deadline),
@@ -83,7 +83,7 @@ export class ProbePaths {
         return undefined;
       }
       try {
-        return await (this.sessions.get(node)?.prove() ?? this.#proveOnSpare(node));
+        return await (this.sessions.get(node)?.ping() ?? this.#proveOnSpare(node));
       } catch (error) {
         if (!passes(error)) {
           if (!this.topology.masters.includes(node)) {
@@ -92,7 +92,7 @@ export class ProbePaths {
           throw error;
         }
         // The node is the first to know what it has lost.
-        await this.topology.verify(node).catch(() => undefined);
+        await this.topology.refreshFrom(node).catch(() => undefined);
         await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
         if (deadline.left === 0 || this.#stop.signal.aborted) {
           throw error;
@@ -109,7 +109,7 @@ export class ProbePaths {
       this.#drop(node, opening);
     }, this.surroundings.limits.probeTimeout).unref();
     try {
-      return await probe.prove();
+      return await probe.ping();
     } finally {
       clearTimeout(silent);
     }
@@ -156,7 +156,7 @@ export class ProbePaths {
     });
     // It need not be found out at once when this one is silent: the next proof will show.
     const limits = { ...this.surroundings.limits, probeInterval: 0 };
-    const probe = new Probe(node, connection, { ...this.surroundings, limits });
+    const probe = new LivenessProbe(node, connection, { ...this.surroundings, limits });
     return { connection, probe };
   }
 

@@ -5,26 +5,26 @@ import {
   InvalidArgumentError,
   UnknownNodeError,
 } from '../common/errors.js';
-import { firstSuccess } from '../../util/hedged-attempts.js';
+import { hedge } from '../../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
-import type { NodesWithoutSlots, NodeWithoutSlots } from '../topology/slotless-nodes.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import type { SlotlessNodes, SlotlessNode } from '../topology/slotless-nodes.js';
 import type { Payload } from '../common/options.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
-import { textOf } from '../../util/text-of.js';
-import { PATIENCE } from '../topology/topology-fetcher.js';
+import { errorMessage } from '../../util/text-of.js';
+import { NODE_REPLY_TIMEOUT_MS } from '../topology/topology-fetcher.js';
 
 /** All nodes, one role of them, or those that are named. Each that is named has to answer. */
 // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
 export type NodeSelection = 'all' | 'all-masters' | 'all-replicas' | NodeReference | readonly NodeReference[];
 
 /** Asks the nodes of the cluster; by default all, replicas too: a foreign client may have subscribed at any of them. */
-export class NodeQuestions {
+export class ClusterQuery {
   constructor(
     private readonly topology: Topology,
-    private readonly connections: NodeConnections,
-    private readonly withoutSlots: NodesWithoutSlots,
+    private readonly connections: CommandConnectionPool,
+    private readonly withoutSlots: SlotlessNodes,
   ) {}
 
   /**
@@ -61,7 +61,7 @@ export class NodeQuestions {
   supports(command: string): Promise<boolean> {
     const { masters, replicas } = this.topology;
     // Any node knows; one that is down must not hide what the others can tell.
-    return firstSuccess(
+    return hedge(
       [...new Set([...this.connections.nodes, ...masters, ...replicas])],
       async (node) => {
         const connection = await this.connections.connect(node);
@@ -75,7 +75,7 @@ export class NodeQuestions {
           throw noAnswer('COMMAND INFO', error);
         }
       },
-      PATIENCE,
+      NODE_REPLY_TIMEOUT_MS,
       ([error]) => (error instanceof Error ? error : noAnswer('COMMAND INFO', 'no node is known')),
     );
   }
@@ -83,7 +83,7 @@ export class NodeQuestions {
   /** Those that have to answer, and those that may be away. */
   async #select(nodes: NodeSelection = 'all'): Promise<Selected> {
     const { masters, replicas } = this.topology;
-    const others = async (role?: NodeWithoutSlots['role']): Promise<readonly NodeWithoutSlots[]> =>
+    const others = async (role?: SlotlessNode['role']): Promise<readonly SlotlessNode[]> =>
       (await this.withoutSlots.find()).filter((other) => role === undefined || other.role === role);
     switch (nodes) {
       case 'all':
@@ -115,7 +115,7 @@ export class NodeQuestions {
     }
   }
 
-  async #askOther(other: NodeWithoutSlots, args: readonly Payload[]): Promise<Reply> {
+  async #askOther(other: SlotlessNode, args: readonly Payload[]): Promise<Reply> {
     try {
       return await this.withoutSlots.ask(other, (connection) => connection.call('PUBSUB', ...args));
     } catch (error) {
@@ -128,9 +128,9 @@ interface Selected {
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
   /** Those of `others` that have to answer, as masters do. */
-  readonly named?: readonly NodeWithoutSlots[];
+  readonly named?: readonly SlotlessNode[];
   /** What the view of slots does not show. Asking for it keeps nobody else waiting. */
-  readonly others: Promise<readonly NodeWithoutSlots[]>;
+  readonly others: Promise<readonly SlotlessNode[]>;
 }
 
 /** @throws {@link UnknownNodeError} for a node that the cluster does not have, by its newest account */
@@ -156,6 +156,6 @@ function described(error: unknown, node: NodeKey, args: readonly Payload[]): Err
 }
 
 function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
-  const reason = textOf(cause);
+  const reason = errorMessage(cause);
   return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
 }

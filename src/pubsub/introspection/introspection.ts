@@ -1,9 +1,9 @@
 import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 import { InvalidArgumentError } from '../common/errors.js';
-import { checkOptions, checkSwitch } from '../common/validation.js';
+import { checkOptions, checkBoolean } from '../common/validation.js';
 import type { Encoded } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeQuestions, NodeSelection } from './cluster-query.js';
+import type { ClusterQuery, NodeSelection } from './cluster-query.js';
 import type { ChannelName, Payload, PubSubEncoding } from '../common/options.js';
 import { PROBE_MARK } from '../liveness/liveness-probe.js';
 import type { Reply } from '../resp/reply.js';
@@ -28,7 +28,7 @@ export type Answer<A extends boolean, T> = A extends false ? Map<string, T> : T;
 /** The `PUBSUB` questions, and how the answers of the nodes become one. */
 export class Introspection<E extends PubSubEncoding> {
   constructor(
-    private readonly questions: NodeQuestions,
+    private readonly questions: ClusterQuery,
     private readonly encoding: E | undefined,
     private readonly connect: () => Promise<void>,
   ) {}
@@ -65,7 +65,7 @@ export class Introspection<E extends PubSubEncoding> {
     ofOne: (answer: R) => T,
   ): Promise<Answer<A, T>> {
     checkOptions('The options ({ aggregate, nodes })', options);
-    checkSwitch('aggregate', options.aggregate);
+    checkBoolean('aggregate', options.aggregate);
     await this.connect();
     const replies = await this.questions.pubsub(options.nodes, ...args);
     const perNode = [...replies].map(([node, reply]): [NodeKey, R] => [node, read(reply)]);

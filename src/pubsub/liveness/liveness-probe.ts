@@ -8,9 +8,9 @@ import type { PublishCommand } from '../publish/publish-request.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
 import { RedisReplyError } from '../resp/reply.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
-import type { TopologyView } from '../topology/slot-map.js';
+import type { SlotMap } from '../topology/slot-map.js';
 
 /** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
 const TAGS_TRIED = 4_096;
@@ -32,7 +32,7 @@ class SlotGoneError extends Error {
 }
 
 /** What probes need of the engine. */
-export interface ProbeSurroundings {
+export interface LivenessProbeDeps {
   readonly topology: Topology;
   readonly metrics: Metrics;
   readonly limits: { readonly probeInterval: number; readonly probeTimeout: number };
@@ -56,12 +56,12 @@ type ProbeState = 'quiet' | 'waiting' | 'over';
  * cluster too. So a connection that has been silent for `probeInterval` gets a message of its own, published the way all
  * messages are, and has `probeTimeout` to bring it, or anything else. Where the ACL forbids the channel, PING has to do.
  */
-export class Probe {
+export class LivenessProbe {
   #state: ProbeState = 'quiet';
   #since = 0;
   #channel: string | undefined;
   /** The view of the cluster in which the node owns too few slots to have a channel. */
-  #nameless: TopologyView | undefined;
+  #nameless: SlotMap | undefined;
   #endedBy: ConnectionLostError | undefined;
   #pingOnly = false;
   #published = 0;
@@ -74,7 +74,7 @@ export class Probe {
   constructor(
     private readonly node: NodeKey,
     private readonly connection: SubscriberConnection,
-    private readonly surroundings: ProbeSurroundings,
+    private readonly surroundings: LivenessProbeDeps,
   ) {
     const { probeInterval, probeTimeout } = surroundings.limits;
     if (probeInterval > 0) {
@@ -118,7 +118,7 @@ export class Probe {
    *
    * @throws what `publish` throws, and where the ACL forbids the channel; {@link passes} tells what to try again for
    */
-  async prove(): Promise<number | undefined> {
+  async ping(): Promise<number | undefined> {
     const channel = await this.#subscribed();
     if (channel === undefined) {
       return undefined;
@@ -201,7 +201,7 @@ export class Probe {
     const { topology } = this.surroundings;
     this.surroundings.metrics.probes += 1;
     // A demoted node delivers what is published to it: whether it still is who we think it is, it must say itself.
-    topology.verify(this.node).catch(() => undefined);
+    topology.refreshFrom(this.node).catch(() => undefined);
     if (!topology.masters.includes(this.node)) {
       // What stands here is being taken elsewhere, unless it is pinned; the node must answer, at least.
       this.connection.ping();
@@ -248,7 +248,7 @@ export class Probe {
       });
     } catch (error) {
       if (error instanceof RedisReplyError && error.kind === 'MOVED') {
-        topology.noteMoved(error, this.node);
+        topology.applyMovedError(error, this.node);
       }
       throw error;
     }
@@ -261,13 +261,13 @@ export class Probe {
       return;
     }
     this.#channel = undefined;
-    if (this.#kind === KINDS.channel) {
+    if (this.#kind === SUBSCRIPTION_KINDS.channel) {
       this.connection.unsubscribe(this.#kind, [channelKey(channel)]).catch(() => undefined);
     }
   }
 
   get #kind(): SubscriptionKind {
-    return this.surroundings.sharded() ? KINDS.shard : KINDS.channel;
+    return this.surroundings.sharded() ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
   }
 
   /** In the names of all channels of this probe. */

@@ -23,7 +23,7 @@ const SHORT = 1_024;
  * - `echoes`: the new node is heard, but for what the old one has delivered already
  * - `over`
  */
-type HandoverState = 'coming' | 'both' | 'echoes' | 'over';
+type MigrationState = 'coming' | 'both' | 'echoes' | 'over';
 
 /**
  * One subscription moves from one living node to another, and stands at both for a while.
@@ -33,15 +33,15 @@ type HandoverState = 'coming' | 'both' | 'echoes' | 'over';
  * follows what the new one sent and the old one did not. Messages are told apart by their bytes: nothing is lost, and only
  * messages that are equal byte for byte could be counted wrong, by as many as were on the bus at the start.
  */
-export class Handover {
-  #state: HandoverState = 'coming';
+export class MigrationDeduplicator {
+  #state: MigrationState = 'coming';
   /** What the old node delivered before we knew that the new one had us, and how often: it may have had us already. */
   readonly #recent = new Map<string, number>();
   readonly #kept: Arrival[] = [];
   /** What the old node delivered and the new one has not. */
-  readonly #ahead = new Tally();
+  readonly #ahead = new MessageCounter();
   /** What was delivered before this hand-over began, and may come once more from the old node. */
-  readonly #earlier: Tally;
+  readonly #earlier: MessageCounter;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -52,15 +52,15 @@ export class Handover {
     /** What `from` has delivered lately, oldest first. */
     recent: readonly Arrival[] = [],
     /** The hand-over before this one, where that is not over yet. */
-    previous?: Handover,
+    previous?: MigrationDeduplicator,
   ) {
     for (const arrival of recent) {
       this.#remember(arrival);
     }
-    this.#earlier = previous?.to === from ? previous.#ahead : new Tally();
+    this.#earlier = previous?.to === from ? previous.#ahead : new MessageCounter();
   }
 
-  get state(): HandoverState {
+  get state(): MigrationState {
     return this.#state;
   }
 
@@ -158,7 +158,7 @@ export class Handover {
 }
 
 /** How often each message was seen; messages are told apart by their bytes. */
-class Tally {
+class MessageCounter {
   readonly #times = new Map<string, number>();
 
   get empty(): boolean {

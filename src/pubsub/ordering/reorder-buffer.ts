@@ -6,7 +6,7 @@ interface Early<M> {
 }
 
 /** The messages of one stream that wait for those before them; by sequence, in the order of arrival. */
-export class HeldBack<M> {
+export class ReorderBuffer<M> {
   readonly #early = new Map<number, Early<M>>();
 
   get size(): number {

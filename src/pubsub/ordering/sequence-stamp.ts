@@ -7,7 +7,7 @@ import { StreamNames } from './stream-names.js';
  * Within one stream (`<publisher>.<epoch>`) the sequence starts at 0 and leaves nothing out, so that a receiver can
  * tell a message that is missing from one that came twice.
  */
-export interface Stamped {
+export interface SequencedPayload {
   readonly stream: string;
   readonly seq: number;
   /** What the reader shall see. */
@@ -15,28 +15,28 @@ export interface Stamped {
 }
 
 /** A text that has a place for its stamp: so it is put together once, when its number is known. */
-export interface TextWithPlace {
+export interface StampableText {
   withStamp(stamp: string): string;
 }
 
-export type OutgoingPayload = Payload | TextWithPlace;
+export type OutgoingPayload = Payload | StampableText;
 
 /** How a payload carries its stamp. */
 export interface StampCodec {
   /** Whether it can carry one. One that cannot must take no number either, or receivers would miss it. */
-  carries(payload: OutgoingPayload): boolean;
+  supports(payload: OutgoingPayload): boolean;
   /** The payload with its stamp; as it is, if it cannot carry one. */
-  seal(payload: OutgoingPayload, stamp: string): Payload;
+  encode(payload: OutgoingPayload, stamp: string): Payload;
   /** `undefined`: it has no stamp, for another program published it. Bytes are not copied. */
-  open(data: Buffer): Stamped | undefined;
+  decode(data: Buffer): SequencedPayload | undefined;
 }
 
 /** A payload that goes out without a number. */
 export function unstamped(payload: OutgoingPayload): Payload {
-  return isWithPlace(payload) ? payload.withStamp('') : payload;
+  return isStampableText(payload) ? payload.withStamp('') : payload;
 }
 
-export function isWithPlace(payload: OutgoingPayload): payload is TextWithPlace {
+export function isStampableText(payload: OutgoingPayload): payload is StampableText {
   return typeof payload !== 'string' && 'withStamp' in payload;
 }
 
@@ -46,9 +46,9 @@ const HEAD = MAGIC.length + 1;
 
 /** For payloads of any form: the stamp goes before them, in an envelope that no text looks like. */
 export const PREFIX_CODEC: StampCodec = {
-  carries: () => true,
+  supports: () => true,
 
-  seal(outgoing, stamp) {
+  encode(outgoing, stamp) {
     const payload = unstamped(outgoing);
     // All of it is ASCII, so that a text stays one, with the same bytes: a socket writes text cheaper than chunks.
     const head = `${MAGIC}${String.fromCharCode(stamp.length)}${stamp}`;
@@ -61,7 +61,7 @@ export const PREFIX_CODEC: StampCodec = {
     return sealed;
   },
 
-  open(data) {
+  decode(data) {
     if (data[0] !== 0x01 || data[1] !== 0x63 || data[2] !== 0x70 || data[3] !== 0x73) {
       return undefined;
     }
@@ -73,7 +73,7 @@ export const PREFIX_CODEC: StampCodec = {
 };
 
 /** @returns `undefined` for what is no stamp. */
-export function parseStamp(text: string): Pick<Stamped, 'stream' | 'seq'> | undefined {
+export function parseStamp(text: string): Pick<SequencedPayload, 'stream' | 'seq'> | undefined {
   const bytes = Buffer.from(text);
   return readStamp(bytes, 0, bytes.length);
 }
@@ -95,7 +95,7 @@ const WORTH = worths('0123456789abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQR
  * Reads the stamp that fills the bytes from `start` to `end`; `data` of the result is all of them. `undefined` if they
  * are no stamp, or reach beyond the data.
  */
-export function readStamp(data: Buffer, start: number, end: number): Stamped | undefined {
+export function readStamp(data: Buffer, start: number, end: number): SequencedPayload | undefined {
   if (end > data.length || end - start > LONGEST_STAMP) {
     return undefined;
   }

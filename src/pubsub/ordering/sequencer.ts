@@ -1,6 +1,6 @@
-import { Fifo } from '../../util/fifo-queue.js';
-import { Generations } from '../../util/generational-cache.js';
-import { HeldBack } from './reorder-buffer.js';
+import { FifoQueue } from '../../util/fifo-queue.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
+import { ReorderBuffer } from './reorder-buffer.js';
 
 /** Messages that did not come. */
 export interface MissingReport {
@@ -12,7 +12,7 @@ export interface MissingReport {
 }
 
 /** What a sequencer tells its owner. */
-export interface SequencerEvents<M> {
+export interface SequencerListener<M> {
   deliver(message: M): void;
   /** Comes between the messages before and after the hole. */
   missing(report: MissingReport): void;
@@ -36,7 +36,7 @@ interface Stream<M> {
   heardAt: number;
   /** Which of the known holes it has passed. */
   resyncs: number;
-  held: HeldBack<M> | undefined;
+  held: ReorderBuffer<M> | undefined;
 }
 
 /** What the owner is about to be told. */
@@ -53,17 +53,17 @@ type Due<M> =
  * events: whatever is due is given out all the same, in order, before the first error goes on to the caller.
  */
 export class Sequencer<M> {
-  readonly #streams: Generations<Stream<M>>;
+  readonly #streams: GenerationalCache<Stream<M>>;
   /** Those that hold messages back. */
   readonly #holding = new Set<Stream<M>>();
-  readonly #due = new Fifo<Due<M>>();
+  readonly #due = new FifoQueue<Due<M>>();
   #timer: NodeJS.Timeout | undefined;
   /** How many holes are known. */
   #resyncs = 0;
   #closed = false;
 
   constructor(
-    private readonly events: SequencerEvents<M>,
+    private readonly events: SequencerListener<M>,
     /**
      * Whether messages may be coming over two connections just now: then one that is ahead of its time waits up to 100 ms
      * for those before it; else these are reported at once.
@@ -72,7 +72,7 @@ export class Sequencer<M> {
     generation = 512,
   ) {
     // What a stream holds back is to come out in order still.
-    this.#streams = new Generations(generation, ({ held }) => held !== undefined);
+    this.#streams = new GenerationalCache(generation, ({ held }) => held !== undefined);
   }
 
   /** Takes what arrived. */
@@ -97,7 +97,7 @@ export class Sequencer<M> {
     } else if (seq - stream.next > LONGEST_HOLE) {
       this.events.deliver(message); // a stamp that is damaged or forged must not silence those after it
     } else if (stream.resyncs === this.#resyncs && this.isPatient()) {
-      this.#hold(stream, new HeldBack<M>(), seq, message);
+      this.#hold(stream, new ReorderBuffer<M>(), seq, message);
     } else {
       this.#report(stream, seq - stream.next);
       stream.resyncs = this.#resyncs;
@@ -121,7 +121,7 @@ export class Sequencer<M> {
   }
 
   /** Once a stream holds messages back, the later ones queue up behind them. */
-  #acceptBehind(stream: Stream<M>, held: HeldBack<M>, seq: number, message: M): void {
+  #acceptBehind(stream: Stream<M>, held: ReorderBuffer<M>, seq: number, message: M): void {
     if (seq > stream.next) {
       this.#hold(stream, held, seq, message);
       return;
@@ -139,7 +139,7 @@ export class Sequencer<M> {
     this.#giveDue();
   }
 
-  #hold(stream: Stream<M>, held: HeldBack<M>, seq: number, message: M): void {
+  #hold(stream: Stream<M>, held: ReorderBuffer<M>, seq: number, message: M): void {
     if (!held.add(seq, message)) {
       this.events.repeated();
       return;

@@ -1,4 +1,4 @@
-import { PublicationQueue } from './publish-queue.js';
+import { PublishQueue } from './publish-queue.js';
 
 /**
  * Why a lane's messages wait:
@@ -10,7 +10,7 @@ export type HoldState = 'verifying' | 'following';
 
 /** The messages of one lane that wait for its subscribers. */
 export class Hold {
-  readonly queue = new PublicationQueue();
+  readonly queue = new PublishQueue();
 
   constructor(
     public state: HoldState,

@@ -2,13 +2,13 @@ import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../../util/backoff.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import { Hold } from './hold.js';
-import type { Lane } from './outgoing-channel.js';
+import type { OutgoingChannel } from './outgoing-channel.js';
 import type { Moved, SlotsMoved } from '../common/messages.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { OverflowPolicy } from '../common/options.js';
-import { isRepeatable, type Publication, type PublicationOwner } from './publish-request.js';
+import { isRepeatable, type PublishRequest, type PublishRequestListener } from './publish-request.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
 
@@ -24,8 +24,8 @@ const PATIENCE = 100;
 /** How many names one PUBSUB NUMSUB carries at most. */
 const NAMES_A_QUESTION = 1_000;
 
-interface SettlingLimits {
-  readonly settleWindow: number;
+interface MigrationGateLimits {
+  readonly slotMigrationTimeout: number;
   readonly maxQueuedMessages: number;
   readonly onOverflow: OverflowPolicy;
 }
@@ -38,8 +38,8 @@ interface SettlingLimits {
  * before, or until the settle window is over; then what waits goes out in order. A lane that was empty before does not
  * wait.
  */
-export class Settling {
-  readonly #held = new Set<Lane>();
+export class MigrationGate {
+  readonly #held = new Set<OutgoingChannel>();
   #heldMessages = 0;
   #activeUntil = 0;
   /** Whether the last move was a failover: then shard channels, too, cross the bus. */
@@ -53,10 +53,10 @@ export class Settling {
 
   constructor(
     private readonly topology: Topology,
-    private readonly connections: NodeConnections,
-    private readonly limits: SettlingLimits,
+    private readonly connections: CommandConnectionPool,
+    private readonly limits: MigrationGateLimits,
     private readonly metrics: Metrics,
-    private readonly owner: PublicationOwner,
+    private readonly owner: PublishRequestListener,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each lane and node that is waited for
     topology.onChange((moved) => {
@@ -65,13 +65,13 @@ export class Settling {
   }
 
   /** Takes the message if those of its lane have to wait. */
-  takes(publication: Publication): boolean {
-    const { lane } = publication;
+  tryHold(publication: PublishRequest): boolean {
+    const { outgoingChannel: lane } = publication;
     if (lane.hold === undefined) {
       if (this.#activeUntil === 0 || !this.#mustWait(lane)) {
         return false;
       }
-      const latest = this.topology.movedAt(lane.slot) + this.limits.settleWindow;
+      const latest = this.topology.movedAt(lane.slot) + this.limits.slotMigrationTimeout;
       const expected = this.#expected(lane);
       this.#start(lane, new Hold('following', expected, performance.now() + this.#busDelay(lane), latest));
     }
@@ -83,30 +83,30 @@ export class Settling {
    * What to do about a message that fewer subscribers took than there were: they may have left, or the node may not be
    * the owner any more.
    */
-  doubt(publication: Publication, node: NodeKey, count: number): void {
-    const { lane } = publication;
-    if (lane.hold === undefined && this.limits.settleWindow > 0 && !this.#stop.signal.aborted) {
-      const latest = performance.now() + this.limits.settleWindow;
+  verifyLowCount(publication: PublishRequest, node: NodeKey, count: number): void {
+    const { outgoingChannel: lane } = publication;
+    if (lane.hold === undefined && this.limits.slotMigrationTimeout > 0 && !this.#stop.signal.aborted) {
+      const latest = performance.now() + this.limits.slotMigrationTimeout;
       this.#start(lane, new Hold('verifying', lane.expected, 0, latest));
       void this.#verify(lane, node);
     }
     if (lane.hold === undefined) {
-      this.topology.verify(node).catch(() => undefined);
+      this.topology.refreshFrom(node).catch(() => undefined);
       publication.resolve(count);
     } else if (!isRepeatable(publication)) {
       publication.resolve(count);
     } else {
-      publication.counted = count;
-      publication.doubts += 1;
+      publication.unverifiedCount = count;
+      publication.recounts += 1;
       this.#add(publication);
     }
   }
 
   /** Has a message that nobody took wait until somebody is there, if subscribers may be on their way. */
-  awaitSubscriber(publication: Publication): boolean {
-    const { lane } = publication;
+  holdUntilSubscribed(publication: PublishRequest): boolean {
+    const { outgoingChannel: lane } = publication;
     const movedAt = this.topology.movedAt(lane.slot);
-    const latest = movedAt + this.limits.settleWindow;
+    const latest = movedAt + this.limits.slotMigrationTimeout;
     if (lane.hold === undefined) {
       const isTooLate = movedAt <= lane.settledAt || performance.now() >= latest;
       if (lane.viaPatterns || isTooLate || this.#stop.signal.aborted) {
@@ -127,18 +127,18 @@ export class Settling {
     this.#stop.abort();
     for (const lane of [...this.#held]) {
       for (const publication of this.#end(lane)) {
-        if (publication.counted === undefined) {
+        if (publication.unverifiedCount === undefined) {
           this.owner.fail(publication, new ClosedError());
         } else {
-          publication.resolveSoon(publication.counted);
+          publication.resolveSoon(publication.unverifiedCount);
         }
       }
     }
   }
 
   #noteMove({ slots, changes }: Moved): void {
-    const { settleWindow } = this.limits;
-    if (slots === 0 || settleWindow === 0) {
+    const { slotMigrationTimeout } = this.limits;
+    if (slots === 0 || slotMigrationTimeout === 0) {
       return;
     }
     const now = performance.now();
@@ -148,9 +148,9 @@ export class Settling {
     this.#demoted = changes.some(isOneOf(replicas));
     this.#gone = !changes.every(isOneOf([...masters, ...replicas]));
     if (this.#activeUntil === 0) {
-      void this.#expire(settleWindow);
+      void this.#expire(slotMigrationTimeout);
     }
-    this.#activeUntil = now + settleWindow;
+    this.#activeUntil = now + slotMigrationTimeout;
   }
 
   /** Ends the time in which lanes are looked at, so that at all others a publish costs one comparison. */
@@ -167,20 +167,20 @@ export class Settling {
    * How many subscribers to wait for. Those of a classic channel are reached wherever they stand, as long as that is
    * somewhere; and its count may have had pattern subscribers in it, whom NUMSUB does not count.
    */
-  #expected(lane: Lane): number {
+  #expected(lane: OutgoingChannel): number {
     if (lane.viaPatterns || (lane.command === 'PUBLISH' && !this.#gone)) {
       return 0;
     }
     return lane.counted ? lane.expected : 1;
   }
 
-  #busDelay({ command }: Lane): number {
+  #busDelay({ command }: OutgoingChannel): number {
     return this.#demoted || command === 'PUBLISH' ? BUS_DELAY : 0;
   }
 
-  #mustWait(lane: Lane): boolean {
+  #mustWait(lane: OutgoingChannel): boolean {
     const movedAt = this.topology.movedAt(lane.slot);
-    if (movedAt <= lane.settledAt || performance.now() - movedAt > this.limits.settleWindow) {
+    if (movedAt <= lane.settledAt || performance.now() - movedAt > this.limits.slotMigrationTimeout) {
       return false;
     }
     // One that is still on its way to the old owner, or on the bus to those it does not count, must not be overtaken.
@@ -188,22 +188,24 @@ export class Settling {
     return onItsWay || this.#expected(lane) > 0;
   }
 
-  #start(lane: Lane, hold: Hold): void {
+  #start(lane: OutgoingChannel, hold: Hold): void {
     lane.hold = hold;
     this.#held.add(lane);
-    this.metrics.holds += 1;
+    this.metrics.migrationPauses += 1;
     if (!this.#watching) {
       this.#watching = true;
       void this.#watch();
     }
   }
 
-  #add(publication: Publication): void {
+  #add(publication: PublishRequest): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
-    const queue = (publication.lane.hold as Hold).queue;
-    if (this.#heldMessages >= maxQueuedMessages && publication.counted === undefined) {
+    const queue = (publication.outgoingChannel.hold as Hold).queue;
+    if (this.#heldMessages >= maxQueuedMessages && publication.unverifiedCount === undefined) {
       const oldest =
-        onOverflow === 'drop-oldest' ? queue.take(({ counted }) => counted === undefined) : undefined;
+        onOverflow === 'drop-oldest'
+          ? queue.take(({ unverifiedCount: counted }) => counted === undefined)
+          : undefined;
       this.owner.fail(oldest ?? publication, new QueueFullError('a slot that has moved', maxQueuedMessages));
       if (oldest === undefined) {
         return;
@@ -215,7 +217,7 @@ export class Settling {
     this.#heldMessages += 1;
   }
 
-  #end(lane: Lane): Publication[] {
+  #end(lane: OutgoingChannel): PublishRequest[] {
     const waiting = lane.hold?.queue.drain() ?? [];
     lane.hold = undefined;
     this.#held.delete(lane);
@@ -223,23 +225,23 @@ export class Settling {
     return waiting;
   }
 
-  #release(lane: Lane): void {
+  #release(lane: OutgoingChannel): void {
     const verified = lane.hold?.state === 'verifying';
     lane.accept();
     for (const publication of this.#end(lane)) {
-      if (verified && publication.counted !== undefined) {
-        publication.resolveSoon(publication.counted);
+      if (verified && publication.unverifiedCount !== undefined) {
+        publication.resolveSoon(publication.unverifiedCount);
       } else {
-        publication.counted = undefined;
+        publication.unverifiedCount = undefined;
         this.owner.dispatch(publication);
       }
     }
   }
 
-  async #verify(lane: Lane, node: NodeKey): Promise<void> {
-    const { settleWindow } = this.limits;
-    const asked = this.topology.verify(node).catch(() => this.topology.refresh().catch(() => undefined));
-    await Promise.race([asked, pause(settleWindow, this.#stop.signal)]);
+  async #verify(lane: OutgoingChannel, node: NodeKey): Promise<void> {
+    const { slotMigrationTimeout } = this.limits;
+    const asked = this.topology.refreshFrom(node).catch(() => this.topology.refresh().catch(() => undefined));
+    await Promise.race([asked, pause(slotMigrationTimeout, this.#stop.signal)]);
     const { hold } = lane;
     if (hold?.state !== 'verifying') {
       return;
@@ -250,7 +252,7 @@ export class Settling {
       hold.state = 'following';
       hold.expected = this.#expected(lane);
       hold.earliest = performance.now() + this.#busDelay(lane);
-      hold.latest = performance.now() + settleWindow;
+      hold.latest = performance.now() + slotMigrationTimeout;
     }
   }
 
@@ -276,7 +278,7 @@ export class Settling {
 
   async #askAll(): Promise<void> {
     const now = performance.now();
-    const byNode = new Map<NodeKey, Lane[]>();
+    const byNode = new Map<NodeKey, OutgoingChannel[]>();
     for (const lane of this.#held) {
       const { hold, inFlight, slot } = lane;
       const node = this.topology.ownerOf(slot);
@@ -306,10 +308,13 @@ export class Settling {
     }
   }
 
-  async #ask(node: NodeKey, lanes: readonly Lane[]): Promise<void> {
+  async #ask(node: NodeKey, lanes: readonly OutgoingChannel[]): Promise<void> {
     try {
       const connection = await this.connections.connect(node);
-      const ask = async (question: 'NUMSUB' | 'SHARDNUMSUB', about: readonly Lane[]): Promise<void> => {
+      const ask = async (
+        question: 'NUMSUB' | 'SHARDNUMSUB',
+        about: readonly OutgoingChannel[],
+      ): Promise<void> => {
         if (about.length > 0) {
           const names = about.map(({ channel }) => channel);
           this.#compare(await connection.call('PUBSUB', question, ...names), about);
@@ -333,7 +338,7 @@ export class Settling {
   }
 
   /** The answer is `[name, count, …]`, in the order of the question. */
-  #compare(reply: Reply, lanes: readonly Lane[]): void {
+  #compare(reply: Reply, lanes: readonly OutgoingChannel[]): void {
     const counts = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
     lanes.forEach((lane, index) => {
       const { hold } = lane;
@@ -348,8 +353,8 @@ export class Settling {
   }
 }
 
-function cut(lanes: readonly Lane[]): readonly (readonly Lane[])[] {
-  const pieces: (readonly Lane[])[] = [];
+function cut(lanes: readonly OutgoingChannel[]): readonly (readonly OutgoingChannel[])[] {
+  const pieces: (readonly OutgoingChannel[])[] = [];
   for (let at = 0; at < lanes.length; at += NAMES_A_QUESTION) {
     pieces.push(lanes.slice(at, at + NAMES_A_QUESTION));
   }

@@ -2,10 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../../util/backoff.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { OverflowPolicy } from '../common/options.js';
-import { publishFailure, type Publication, type PublicationOwner } from './publish-request.js';
-import { PublicationQueue } from './publish-queue.js';
+import { publishFailure, type PublishRequest, type PublishRequestListener } from './publish-request.js';
+import { PublishQueue } from './publish-queue.js';
 import type { Topology } from '../topology/topology.js';
 
 /** How long to wait for a node that hangs before its messages are looked after, in ms. */
@@ -23,15 +23,15 @@ interface QueueLimits {
  * They wait in order, at most `maxQueuedMessages` of them and at most `commandTimeout` long, and follow their slot when
  * it moves. Each node has a queue of its own, so that a dead one slows no other.
  */
-export class NodeQueues {
-  readonly #queues = new Map<NodeKey | undefined, PublicationQueue>();
+export class OfflineQueues {
+  readonly #queues = new Map<NodeKey | undefined, PublishQueue>();
   readonly #stop = new AbortController();
 
   constructor(
     private readonly topology: Topology,
-    private readonly connections: NodeConnections,
+    private readonly connections: CommandConnectionPool,
     private readonly limits: QueueLimits,
-    private readonly owner: PublicationOwner,
+    private readonly owner: PublishRequestListener,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each node that is waited for
     topology.onChange(() => {
@@ -57,7 +57,7 @@ export class NodeQueues {
     return this.#queues.get(node)?.length ?? 0;
   }
 
-  add(node: NodeKey | undefined, publication: Publication): void {
+  add(node: NodeKey | undefined, publication: PublishRequest): void {
     if (this.#stop.signal.aborted) {
       this.owner.fail(publication, new ClosedError());
       return;
@@ -66,7 +66,7 @@ export class NodeQueues {
     publication.deadline ||= Date.now() + this.limits.commandTimeout;
     const queue = this.#queues.get(node);
     if (queue === undefined) {
-      const fresh = new PublicationQueue();
+      const fresh = new PublishQueue();
       fresh.add(publication);
       this.#queues.set(node, fresh);
       void this.#recover(node, fresh);
@@ -85,9 +85,9 @@ export class NodeQueues {
     }
   }
 
-  #addBounded(queue: PublicationQueue, node: NodeKey | undefined, publication: Publication): void {
+  #addBounded(queue: PublishQueue, node: NodeKey | undefined, publication: PublishRequest): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
-    let excess: Publication | undefined;
+    let excess: PublishRequest | undefined;
     if (queue.length >= maxQueuedMessages) {
       excess = onOverflow === 'drop-oldest' ? queue.shift() : publication;
     }
@@ -100,10 +100,10 @@ export class NodeQueues {
   }
 
   /** Connects to `node` until its queue can be sent or has expired. One runs per node that cannot be reached. */
-  async #recover(node: NodeKey | undefined, queue: PublicationQueue): Promise<void> {
+  async #recover(node: NodeKey | undefined, queue: PublishQueue): Promise<void> {
     for (let attempt = 0; queue.length > 0; attempt += 1) {
       // A node that is connected answered with an error that passes: it needs a moment.
-      if (attempt > 0 || node === undefined || this.connections.current(node) !== undefined) {
+      if (attempt > 0 || node === undefined || this.connections.get(node) !== undefined) {
         const wait = backoffDelay(attempt + (queue.peek()?.refusals ?? 0));
         await pause(Math.min(wait, timeLeft(queue)), this.#stop.signal);
       }
@@ -127,7 +127,7 @@ export class NodeQueues {
    * Resolves to undefined, or to why it failed. A node that hangs takes longer to give up on than its messages may
    * wait, so they are looked after meanwhile, and the cluster is asked whether another node has taken its place.
    */
-  #connect(node: NodeKey | undefined, queue: PublicationQueue): Promise<unknown> {
+  #connect(node: NodeKey | undefined, queue: PublishQueue): Promise<unknown> {
     if (node === undefined) {
       return Promise.resolve(new Error('no node owns the slot'));
     }
@@ -148,7 +148,7 @@ export class NodeQueues {
   #reroute(): void {
     for (const [node, queue] of [...this.#queues]) {
       for (const publication of queue.drain()) {
-        if (this.topology.ownerOf(publication.lane.slot) === node) {
+        if (this.topology.ownerOf(publication.outgoingChannel.slot) === node) {
           queue.add(publication);
         } else {
           this.owner.dispatch(publication);
@@ -159,6 +159,6 @@ export class NodeQueues {
 }
 
 /** How long the first of them may still wait, in ms. */
-function timeLeft(queue: PublicationQueue): number {
+function timeLeft(queue: PublishQueue): number {
   return Math.max(0, (queue.peek()?.deadline ?? 0) - Date.now());
 }

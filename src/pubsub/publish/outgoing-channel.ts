@@ -3,7 +3,7 @@ import type { Hold } from './hold.js';
 import type { ChannelName } from '../common/options.js';
 import type { PublishCommand } from './publish-request.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
-import { PATTERN_HOME_SLOT } from '../common/subscription-kind.js';
+import { PATTERN_SLOT } from '../common/subscription-kind.js';
 
 /** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */
 const REMEMBERED = 500;
@@ -12,7 +12,7 @@ const REMEMBERED = 500;
  * All that one `ClusterPubSub` publishes to one channel in one way: messages of a lane keep their order, carry one
  * sequence, and tell how many subscribers there are.
  */
-export class Lane {
+export class OutgoingChannel {
   /** Its owner takes the messages. */
   readonly slot: number;
   /** Its command up to the message, which is the same each time. */
@@ -35,7 +35,7 @@ export class Lane {
     /** What tells this sequence from all others: the publisher, and which of its sequences this is. */
     private stream: string,
   ) {
-    this.slot = viaPatterns ? PATTERN_HOME_SLOT : slotOf(channel);
+    this.slot = viaPatterns ? PATTERN_SLOT : slotOf(channel);
     this.head = encodeHead([command, channel]);
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { channelKey } from '../common/channel-name.js';
-import { Generations } from '../../util/generational-cache.js';
-import { Lane } from './outgoing-channel.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
+import { OutgoingChannel } from './outgoing-channel.js';
 import type { ChannelName } from '../common/options.js';
 import type { PublishCommand } from './publish-request.js';
 
@@ -12,21 +12,21 @@ const REMEMBERED = 10_000;
 type Way = 'sharded' | 'classic' | 'patterns';
 
 /** The lanes of one publisher. What is under way keeps its order, and so its lane. */
-export class LaneTable {
+export class OutgoingChannels {
   readonly #publisher = randomBytes(6).toString('base64url');
-  readonly #lanes: Readonly<Record<Way, Generations<Lane>>> = {
+  readonly #lanes: Readonly<Record<Way, GenerationalCache<OutgoingChannel>>> = {
     sharded: newGenerations(),
     classic: newGenerations(),
     patterns: newGenerations(),
   };
   #streams = 0;
 
-  get(command: PublishCommand, channel: ChannelName, viaPatterns: boolean): Lane {
+  get(command: PublishCommand, channel: ChannelName, viaPatterns: boolean): OutgoingChannel {
     const lanes = this.#lanes[command === 'SPUBLISH' ? 'sharded' : viaPatterns ? 'patterns' : 'classic'];
     const key = channelKey(channel);
     let lane = lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(command, channel, viaPatterns, this.newStream());
+      lane = new OutgoingChannel(command, channel, viaPatterns, this.newStream());
       lanes.add(key, lane);
     }
     return lane;
@@ -40,6 +40,6 @@ export class LaneTable {
   }
 }
 
-function newGenerations(): Generations<Lane> {
-  return new Generations(REMEMBERED, ({ inFlight, hold }) => inFlight > 0 || hold !== undefined);
+function newGenerations(): GenerationalCache<OutgoingChannel> {
+  return new GenerationalCache(REMEMBERED, ({ inFlight, hold }) => inFlight > 0 || hold !== undefined);
 }

@@ -1,15 +1,15 @@
-import type { Publication } from './publish-request.js';
+import type { PublishRequest } from './publish-request.js';
 
 /** Messages that wait, in the order of the calls, whatever order they came back in. */
-export class PublicationQueue {
-  #items: Publication[] = [];
+export class PublishQueue {
+  #items: PublishRequest[] = [];
 
   get length(): number {
     return this.#items.length;
   }
 
   /** Almost always at the end; one that Redis has sent back was published before some that wait. */
-  add(publication: Publication): void {
+  add(publication: PublishRequest): void {
     const items = this.#items;
     if (publication.serial > (items.at(-1)?.serial ?? -1)) {
       items.push(publication);
@@ -19,7 +19,7 @@ export class PublicationQueue {
     let high = items.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((items[middle] as Publication).serial < publication.serial) {
+      if ((items[middle] as PublishRequest).serial < publication.serial) {
         low = middle + 1;
       } else {
         high = middle;
@@ -28,22 +28,22 @@ export class PublicationQueue {
     items.splice(low, 0, publication);
   }
 
-  peek(): Publication | undefined {
+  peek(): PublishRequest | undefined {
     return this.#items[0];
   }
 
-  shift(): Publication | undefined {
+  shift(): PublishRequest | undefined {
     return this.#items.shift();
   }
 
   /** Takes out the oldest one for which `condition` holds. */
-  take(condition: (publication: Publication) => boolean): Publication | undefined {
+  take(condition: (publication: PublishRequest) => boolean): PublishRequest | undefined {
     const at = this.#items.findIndex(condition);
     return at === -1 ? undefined : this.#items.splice(at, 1)[0];
   }
 
   /** Takes out those whose time is over at `now`, in ms since the epoch. */
-  takeExpired(now: number): Publication[] {
+  takeExpired(now: number): PublishRequest[] {
     const expired = this.#items.filter(({ deadline }) => deadline <= now);
     if (expired.length > 0) {
       this.#items = this.#items.filter(({ deadline }) => deadline > now);
@@ -52,7 +52,7 @@ export class PublicationQueue {
   }
 
   /** Takes everything out, oldest first. */
-  drain(): Publication[] {
+  drain(): PublishRequest[] {
     return this.#items.splice(0);
   }
 }

@@ -1,13 +1,13 @@
 import { displayName } from '../common/channel-name.js';
 import type { CommandConnection, ReplyHandler } from '../connection/command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from '../common/errors.js';
-import type { Lane } from './outgoing-channel.js';
-import { checkOptions, checkSwitch, readChoice } from '../common/validation.js';
+import type { OutgoingChannel } from './outgoing-channel.js';
+import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import type { RedisReplyError, Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
@@ -35,8 +35,8 @@ export interface PublishOptions {
 /** @throws {@link InvalidArgumentError} */
 export function checkPublishOptions(options: PublishOptions): void {
   checkOptions('The options of publish() and spublish()', options);
-  checkSwitch('verifyZero', options.verifyZero);
-  checkSwitch('sequence', options.sequence);
+  checkBoolean('verifyZero', options.verifyZero);
+  checkBoolean('sequence', options.sequence);
   readChoice('via', options.via, ['owner', 'patterns']);
 }
 
@@ -50,16 +50,16 @@ export interface PublishObserver {
 }
 
 /** Who sends messages, and judges what Redis says of them. */
-export interface PublicationKeeper {
+export interface PublishReplyListener {
   answered(
-    publication: Publication,
+    publication: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void;
 }
 
 /** A message on its way to Redis. */
-export class Publication implements ReplyHandler {
+export class PublishRequest implements ReplyHandler {
   /** Its place in the sequence of its lane, once it has been written. */
   stamp: string | undefined = undefined;
   /** Where it was written last. */
@@ -67,20 +67,20 @@ export class Publication implements ReplyHandler {
   /** Whether it has waited for its node or its subscribers, and was counted among those that may. */
   waited = false;
   /** Whether a copy may have reached Redis without an answer. */
-  doubtful = false;
+  outcomeUnknown = false;
   /** The count of a copy that Redis took, though perhaps at a node that should not have. */
-  counted: number | undefined = undefined;
+  unverifiedCount: number | undefined = undefined;
   /** When to give up, in ms since the epoch; told when it first has to wait. */
   deadline = 0;
   /** How often its count was too low to be believed. */
-  doubts = 0;
+  recounts = 0;
   redirects = 0;
   /** How often Redis has refused it with an error that passes. */
   refusals = 0;
 
   constructor(
-    private readonly keeper: PublicationKeeper,
-    readonly lane: Lane,
+    private readonly keeper: PublishReplyListener,
+    readonly outgoingChannel: OutgoingChannel,
     readonly data: OutgoingPayload,
     readonly verifyZero: boolean,
     readonly sequenced: boolean,
@@ -114,23 +114,23 @@ export class Publication implements ReplyHandler {
 }
 
 /** Who sends what has waited, and tells what cannot be sent. */
-export interface PublicationOwner {
-  dispatch(publication: Publication): void;
-  fail(publication: Publication, error: ClusterPubSubError): void;
+export interface PublishRequestListener {
+  dispatch(publication: PublishRequest): void;
+  fail(publication: PublishRequest, error: ClusterPubSubError): void;
 }
 
 /** Whether receivers bear a second copy. */
-export function isRepeatable({ stamp, verifyZero }: Publication): boolean {
+export function isRepeatable({ stamp, verifyZero }: PublishRequest): boolean {
   return stamp !== undefined || verifyZero;
 }
 
 /** The error of a message that has to be given up: what became of it, and why. */
 export function publishFailure(
-  { lane, doubtful }: Publication,
+  { outgoingChannel: lane, outcomeUnknown: doubtful }: PublishRequest,
   node: NodeKey | undefined,
   cause: unknown,
 ): PublishError {
   const outcome: PublishOutcome = doubtful ? 'unknown' : 'not-delivered';
-  const reason = textOf(cause);
+  const reason = errorMessage(cause);
   return new PublishError(displayName(lane.channel), node, outcome, reason, { cause });
 }

@@ -6,29 +6,29 @@ import {
   ShardedUnsupportedError,
   type ClusterPubSubError,
 } from '../common/errors.js';
-import { LaneTable } from './outgoing-channels.js';
+import { OutgoingChannels } from './outgoing-channels.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
-import { NodeQueues } from './offline-queues.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import { OfflineQueues } from './offline-queues.js';
 import type { ChannelName, OverflowPolicy, Payload } from '../common/options.js';
 import {
   isRepeatable,
   publishFailure,
-  Publication,
-  type PublicationKeeper,
+  PublishRequest,
+  type PublishReplyListener,
   type PublishCommand,
   type PublishObserver,
   type PublishOptions,
 } from './publish-request.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
-import { Settling } from './migration-gate.js';
+import { MigrationGate } from './migration-gate.js';
 import { unstamped, type OutgoingPayload, type StampCodec } from '../ordering/sequence-stamp.js';
 import type { Topology } from '../topology/topology.js';
 
 /** How often a count of 0, or one lower than before, is asked again. */
-const MAX_DOUBTS = 3;
+const MAX_RECOUNTS = 3;
 
 /** How long after a change of the topology a count of 0 is asked again, times how often it was 0, in ms. */
 const SUBSCRIBERS_FOLLOW = 100;
@@ -42,7 +42,7 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
 export interface PublisherLimits {
   readonly commandTimeout: number;
   readonly maxQueuedMessages: number;
-  readonly settleWindow: number;
+  readonly slotMigrationTimeout: number;
   readonly onOverflow: OverflowPolicy;
 }
 
@@ -50,20 +50,20 @@ export interface PublisherLimits {
  * Hands messages to the master that owns their channel's slot, and gives the exact count of receivers back.
  *
  * Messages of one channel go out in the order of the calls. While a node cannot be reached they wait for it
- * ({@link NodeQueues}); when a slot has moved they wait for its subscribers ({@link Settling}). A message that was written
+ * ({@link OfflineQueues}); when a slot has moved they wait for its subscribers ({@link MigrationGate}). A message that was written
  * and not answered is sent again when it has a stamp, by which receivers know a second copy; else, or when it cannot be
  * sent in time, it fails as `unknown`. One that never reached Redis fails as `not-delivered`.
  */
-export class Publisher implements PublicationKeeper {
-  readonly #lanes = new LaneTable();
-  readonly #queues: NodeQueues;
-  readonly #settling: Settling;
-  readonly #retries = new Map<NodeJS.Timeout, Publication>();
+export class Publisher implements PublishReplyListener {
+  readonly #lanes = new OutgoingChannels();
+  readonly #queues: OfflineQueues;
+  readonly #settling: MigrationGate;
+  readonly #retries = new Map<NodeJS.Timeout, PublishRequest>();
   #serial = 0;
 
   constructor(
     private readonly topology: Topology,
-    private readonly connections: NodeConnections,
+    private readonly connections: CommandConnectionPool,
     private readonly limits: PublisherLimits,
     /** How stamps are written, where messages are numbered. */
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
@@ -72,16 +72,16 @@ export class Publisher implements PublicationKeeper {
     private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
     const owner = {
-      dispatch: (publication: Publication): void => {
+      dispatch: (publication: PublishRequest): void => {
         this.#dispatch(publication);
       },
-      fail: (publication: Publication, error: ClusterPubSubError): void => {
+      fail: (publication: PublishRequest, error: ClusterPubSubError): void => {
         this.#fail(publication, error);
       },
     };
     // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
-    this.#settling = new Settling(topology, connections, limits, metrics, owner);
-    this.#queues = new NodeQueues(topology, connections, limits, owner);
+    this.#settling = new MigrationGate(topology, connections, limits, metrics, owner);
+    this.#queues = new OfflineQueues(topology, connections, limits, owner);
   }
 
   publish(
@@ -94,7 +94,9 @@ export class Publisher implements PublicationKeeper {
   ): void {
     this.#serial += 1;
     const lane = this.#lanes.get(command, channel, via === 'patterns');
-    this.#dispatch(new Publication(this, lane, data, verifyZero, sequence, this.#serial, observer, isProbe));
+    this.#dispatch(
+      new PublishRequest(this, lane, data, verifyZero, sequence, this.#serial, observer, isProbe),
+    );
   }
 
   /** How many messages wait to be sent. */
@@ -122,12 +124,12 @@ export class Publisher implements PublicationKeeper {
     }
   }
 
-  #dispatch(publication: Publication): void {
-    if (this.#settling.takes(publication)) {
+  #dispatch(publication: PublishRequest): void {
+    if (this.#settling.tryHold(publication)) {
       return;
     }
     const node = this.#target(publication);
-    const connection = node === undefined ? undefined : this.connections.current(node);
+    const connection = node === undefined ? undefined : this.connections.get(node);
     if (connection === undefined || this.#queues.has(node)) {
       this.#queues.add(node, publication);
     } else {
@@ -135,44 +137,44 @@ export class Publisher implements PublicationKeeper {
     }
   }
 
-  #target({ lane }: Publication): NodeKey | undefined {
+  #target({ outgoingChannel: lane }: PublishRequest): NodeKey | undefined {
     return this.topology.ownerOf(lane.slot);
   }
 
-  #send(connection: CommandConnection, publication: Publication): void {
+  #send(connection: CommandConnection, publication: PublishRequest): void {
     const { maxQueuedMessages } = this.limits;
     if (connection.inFlight >= maxQueuedMessages && !publication.waited) {
       this.#fail(publication, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }
-    const { lane } = publication;
+    const { outgoingChannel: lane } = publication;
     const payload = this.#stamped(publication);
     lane.inFlight += 1;
     publication.connection = connection;
     connection.send(lane.head, payload, publication);
   }
 
-  #stamped(publication: Publication): Payload {
+  #stamped(publication: PublishRequest): Payload {
     const { data, sequenced } = publication;
-    if (!sequenced || !this.stamps.codec.carries(data)) {
+    if (!sequenced || !this.stamps.codec.supports(data)) {
       return unstamped(data);
     }
     if (publication.stamp === undefined) {
-      publication.stamp = publication.lane.nextStamp();
+      publication.stamp = publication.outgoingChannel.nextStamp();
     } else {
-      this.metrics.republished += 1;
+      this.metrics.retransmitted += 1;
     }
-    return this.stamps.codec.seal(data, publication.stamp);
+    return this.stamps.codec.encode(data, publication.stamp);
   }
 
   /** Called by the publication that a connection has an answer for. */
   answered(
-    publication: Publication,
+    publication: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void {
     const { node } = publication.connection as CommandConnection;
-    publication.lane.inFlight -= 1;
+    publication.outgoingChannel.inFlight -= 1;
     if (error === undefined) {
       this.#counted(node, publication, reply as number);
     } else if (error instanceof RedisReplyError) {
@@ -182,12 +184,12 @@ export class Publisher implements PublicationKeeper {
     }
   }
 
-  #counted(node: NodeKey, publication: Publication, count: number): void {
-    const { lane } = publication;
+  #counted(node: NodeKey, publication: PublishRequest, count: number): void {
+    const { outgoingChannel: lane } = publication;
     lane.note(count);
-    if (!lane.viaPatterns && count < lane.expected && publication.doubts < MAX_DOUBTS) {
-      this.#settling.doubt(publication, node, count);
-    } else if (count === 0 && publication.verifyZero && publication.doubts < MAX_DOUBTS) {
+    if (!lane.viaPatterns && count < lane.expected && publication.recounts < MAX_RECOUNTS) {
+      this.#settling.verifyLowCount(publication, node, count);
+    } else if (count === 0 && publication.verifyZero && publication.recounts < MAX_RECOUNTS) {
       this.#doubtZero(node, publication);
     } else {
       publication.resolve(count);
@@ -195,36 +197,36 @@ export class Publisher implements PublicationKeeper {
   }
 
   /** Without the node's word that it owns the slot, 0 is no count. */
-  #doubtZero(node: NodeKey, publication: Publication): void {
-    publication.doubts += 1;
+  #doubtZero(node: NodeKey, publication: PublishRequest): void {
+    publication.recounts += 1;
     const again = (): void => this.#dispatch(publication);
     const settle = (): void => {
       if (this.#target(publication) !== node) {
         this.#dispatch(publication);
-      } else if (publication.lane.viaPatterns && this.topology.changedWithin(1_000)) {
+      } else if (publication.outgoingChannel.viaPatterns && this.topology.changedWithin(1_000)) {
         // Subscribers follow a slot to its new master as we do, and may be a few ms behind.
         const timer = setTimeout(() => {
           this.#retries.delete(timer);
           this.#dispatch(publication);
-        }, SUBSCRIBERS_FOLLOW * publication.doubts);
+        }, SUBSCRIBERS_FOLLOW * publication.recounts);
         this.#retries.set(timer, publication);
-      } else if (!this.#settling.awaitSubscriber(publication)) {
+      } else if (!this.#settling.holdUntilSubscribed(publication)) {
         publication.resolve(0);
       }
     };
-    this.topology.verify(node).then(settle, () => this.topology.refresh().then(again, again));
+    this.topology.refreshFrom(node).then(settle, () => this.topology.refresh().then(again, again));
   }
 
-  #refused(node: NodeKey, publication: Publication, error: RedisReplyError): void {
+  #refused(node: NodeKey, publication: PublishRequest, error: RedisReplyError): void {
     if (error.kind === 'MOVED' && publication.redirects < MAX_REDIRECTS) {
       publication.redirects += 1;
-      this.topology.noteMoved(error, node);
+      this.topology.applyMovedError(error, node);
       this.#dispatch(publication);
     } else if (PASSING.has(error.kind)) {
       publication.refusals += 1;
       this.topology.refreshSoon();
       this.#queues.add(this.#target(publication), publication);
-    } else if (publication.lane.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
+    } else if (publication.outgoingChannel.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
       this.#fail(publication, new ShardedUnsupportedError({ cause: error }));
     } else {
       this.#fail(publication, publishFailure(publication, node, error));
@@ -232,9 +234,9 @@ export class Publisher implements PublicationKeeper {
   }
 
   /** Whether Redis took it is not known. Sent again under its stamp, it arrives once all the same. */
-  #lost(node: NodeKey, publication: Publication, error: ConnectionLostError): void {
+  #lost(node: NodeKey, publication: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
-    publication.doubtful = true;
+    publication.outcomeUnknown = true;
     if (isRepeatable(publication) && error.how !== 'silent') {
       this.#dispatch(publication);
     } else {
@@ -242,8 +244,8 @@ export class Publisher implements PublicationKeeper {
     }
   }
 
-  #fail(publication: Publication, error: ClusterPubSubError): void {
-    const { lane, stamp, doubtful } = publication;
+  #fail(publication: PublishRequest, error: ClusterPubSubError): void {
+    const { outgoingChannel: lane, stamp, outcomeUnknown: doubtful } = publication;
     if (stamp !== undefined && !doubtful) {
       // Its number will never come: receivers must not take that for a loss, for the caller knows.
       lane.restart(this.#lanes.newStream());

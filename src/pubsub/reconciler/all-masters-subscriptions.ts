@@ -1,15 +1,15 @@
-import type { Cause } from './gap-tracker.js';
+import type { InterruptionCause } from './gap-tracker.js';
 import type { Moved } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import { Subscription } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What the parts of spread subscriptions need of the reconciler. */
-export interface SpreadsOwner {
+export interface AllMastersListener {
   /** Resolves when the part stands for the first time; see `Reconciler.want`. */
   want(part: Subscription, onConfirmed: () => void): Promise<void>;
   /** As `want`, for a part that comes later and has missed something since the cause: it is tried until it stands. */
-  takeOver(part: Subscription, cause: Cause, onConfirmed: () => void): void;
+  takeOver(part: Subscription, cause: InterruptionCause, onConfirmed: () => void): void;
   release(part: Subscription): Promise<void>;
 }
 
@@ -24,15 +24,15 @@ export interface SpreadsOwner {
  * makes that moment long. Events have no number to know a copy by, and a second one that is equal to the first may be the
  * next, which a hand-over would drop.
  */
-export class Spreads {
-  readonly #spreads = new Map<Subscription, Spread>();
+export class AllMastersSubscriptions {
+  readonly #spreads = new Map<Subscription, AllMastersSubscription>();
   #replicas: readonly NodeKey[] = [];
   /** Former masters that are masters in our view still: only a `MOVED` has told us that their replicas are. */
   readonly #superseded = new Set<NodeKey>();
 
   constructor(
     private readonly topology: Topology,
-    private readonly owner: SpreadsOwner,
+    private readonly owner: AllMastersListener,
   ) {}
 
   /**
@@ -48,7 +48,7 @@ export class Spreads {
     if (this.#spreads.size === 0) {
       this.#replicas = this.topology.replicas;
     }
-    const spread = new Spread(whole, this.topology, this.owner);
+    const spread = new AllMastersSubscription(whole, this.topology, this.owner);
     this.#spreads.set(whole, spread);
     spread.start();
     try {
@@ -65,7 +65,7 @@ export class Spreads {
 
   async release(whole: Subscription): Promise<void> {
     this.#spreads.delete(whole);
-    await Promise.all([...(whole.parts?.values() ?? [])].map((part) => this.owner.release(part)));
+    await Promise.all([...(whole.perNode?.values() ?? [])].map((part) => this.owner.release(part)));
   }
 
   /** Goes where the masters are now. */
@@ -120,7 +120,7 @@ export class Spreads {
 }
 
 /** One subscription at all masters. */
-class Spread {
+class AllMastersSubscription {
   /** New masters that have not confirmed, with those that they replace. */
   readonly #replacing = new Map<NodeKey, NodeKey>();
   readonly #parts: Map<NodeKey, Subscription>;
@@ -128,9 +128,9 @@ class Spread {
   constructor(
     private readonly whole: Subscription,
     private readonly topology: Topology,
-    private readonly owner: SpreadsOwner,
+    private readonly owner: AllMastersListener,
   ) {
-    this.#parts = whole.parts ?? new Map<NodeKey, Subscription>();
+    this.#parts = whole.perNode ?? new Map<NodeKey, Subscription>();
   }
 
   start(): void {
@@ -184,7 +184,7 @@ class Spread {
   #arrive(node: NodeKey, former: NodeKey | undefined): void {
     const predecessor = former === undefined ? undefined : this.#parts.get(former);
     const since = new Date(this.topology.lookedAt);
-    const cause = predecessor?.lost ?? { since, node: former, reason: 'slot-moved' };
+    const cause = predecessor?.interruption ?? { since, node: former, reason: 'slot-moved' };
     const part = this.#newPart(node);
     if (former !== undefined && predecessor !== undefined) {
       this.#replacing.set(node, former);

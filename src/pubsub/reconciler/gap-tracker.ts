@@ -1,14 +1,14 @@
-import type { Gap, Loss, SubscriptionKindName } from '../common/messages.js';
+import type { Gap, Interruption, SubscriptionKindName } from '../common/messages.js';
 import type { ChannelName } from '../common/options.js';
 import type { Subscription } from '../subscription/subscription.js';
-import { KINDS } from '../common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';
 
 /** When, where and why a subscription stopped to stand. */
-export type Cause = Pick<Gap, 'since' | 'node' | 'reason'>;
+export type InterruptionCause = Pick<Gap, 'since' | 'node' | 'reason'>;
 
-export interface LossEvents {
+export interface GapTrackerListener {
   /** Subscriptions that stood and now stand nowhere. */
-  lost(loss: Loss): void;
+  interrupted(loss: Interruption): void;
   /** Subscriptions that stand again. */
   gap(gap: Gap): void;
   /** Something wanted stands nowhere, for the first time since all was `whole`. */
@@ -24,14 +24,14 @@ export interface LossEvents {
  * their messages back as long, so that one that stands again in time has missed nothing. After that, and at once when a
  * connection was lost, it is `lost`, and a gap follows when it stands again.
  */
-export class Losses {
+export class GapTracker {
   readonly #lost = new Set<Subscription>();
   readonly #following = new Map<Subscription, NodeJS.Timeout>();
-  readonly #recovered = new Map<Cause, Subscription[]>();
+  readonly #recovered = new Map<InterruptionCause, Subscription[]>();
 
   constructor(
-    private readonly settleWindow: number,
-    private readonly events: LossEvents,
+    private readonly slotMigrationTimeout: number,
+    private readonly events: GapTrackerListener,
   ) {}
 
   /** Whether anything that stood is on its way to stand again. */
@@ -45,54 +45,54 @@ export class Losses {
   }
 
   /** Its slot has left the node where it stood. */
-  follow(subscription: Subscription, cause: Cause): void {
-    if (this.settleWindow === 0) {
-      this.lose([subscription], cause);
+  startGracePeriod(subscription: Subscription, cause: InterruptionCause): void {
+    if (this.slotMigrationTimeout === 0) {
+      this.markLost([subscription], cause);
       return;
     }
-    subscription.following = cause;
+    subscription.gracePeriod = cause;
     subscription.missingSince = monotonic(cause.since);
     const timer = setTimeout(() => {
       this.#endFollowing(subscription);
-      this.lose([subscription], cause);
-    }, this.settleWindow);
+      this.markLost([subscription], cause);
+    }, this.slotMigrationTimeout);
     this.#following.set(subscription, timer);
   }
 
   /** They stand nowhere, for one and the same cause. */
-  lose(subscriptions: readonly Subscription[], cause: Cause): void {
+  markLost(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
     if (subscriptions.length > 0 && this.#lost.size === 0) {
       this.events.broken();
     }
     // A node that has left the cluster, and takes its connection with it later, loses nothing twice.
     const fresh = subscriptions.filter((subscription) => !this.#lost.has(subscription));
     for (const subscription of subscriptions) {
-      const earlier = subscription.following;
+      const earlier = subscription.gracePeriod;
       this.#endFollowing(subscription);
-      if (subscription.lost === undefined && earlier === undefined) {
+      if (subscription.interruption === undefined && earlier === undefined) {
         subscription.missingSince = monotonic(cause.since);
       }
-      subscription.lost ??= earlier ?? cause;
+      subscription.interruption ??= earlier ?? cause;
       this.#lost.add(subscription);
     }
     for (const { kind, names } of namesByKind(fresh)) {
-      this.events.lost({ kind, names, ...cause });
+      this.events.interrupted({ kind, names, ...cause });
     }
   }
 
   /** It stands. What was lost together and comes back together is one gap. */
   recovered(subscription: Subscription): void {
     this.#endFollowing(subscription);
-    const { lost } = subscription;
+    const { interruption: lost } = subscription;
     if (lost !== undefined) {
-      subscription.lost = undefined;
+      subscription.interruption = undefined;
       this.missed(subscription, lost);
     }
     this.#settle(subscription, 'recovery');
   }
 
   /** It stands, but may have missed something since the cause. */
-  missed(subscription: Subscription, cause: Cause): void {
+  missed(subscription: Subscription, cause: InterruptionCause): void {
     subscription.sequencer?.resync();
     if (this.#recovered.size === 0) {
       queueMicrotask(() => {
@@ -120,8 +120,8 @@ export class Losses {
   }
 
   #endFollowing(subscription: Subscription): void {
-    if (subscription.following !== undefined) {
-      subscription.following = undefined;
+    if (subscription.gracePeriod !== undefined) {
+      subscription.gracePeriod = undefined;
       clearTimeout(this.#following.get(subscription));
       this.#following.delete(subscription);
     }
@@ -147,7 +147,7 @@ function monotonic(date: Date): number {
 function namesByKind(
   subscriptions: readonly Subscription[],
 ): readonly { readonly kind: SubscriptionKindName; readonly names: readonly ChannelName[] }[] {
-  return Object.values(KINDS)
+  return Object.values(SUBSCRIPTION_KINDS)
     .map(({ name: kind }) => ({
       kind,
       names: subscriptions.filter((subscription) => subscription.kind.name === kind).map(({ name }) => name),

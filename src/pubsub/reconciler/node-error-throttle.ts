@@ -1,12 +1,12 @@
 import { ClusterUnreachableError, type ClusterPubSubError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 
 /** How often a node's refusals are told, in ms: an ACL that was changed concerns all that stands there. */
 const REFUSALS_EVERY = 1_000;
 
 /** Tells what keeps subscriptions from standing at a node, without a flood: they are tried again all the time. */
-export class NodeTroubles {
+export class NodeErrorThrottle {
   readonly #unreachable = new Set<NodeKey>();
   readonly #refusalsTold = new Map<NodeKey, number>();
 
@@ -16,7 +16,7 @@ export class NodeTroubles {
   unreachable(node: NodeKey, cause: unknown): void {
     if (!this.#unreachable.has(node)) {
       this.#unreachable.add(node);
-      const message = textOf(cause);
+      const message = errorMessage(cause);
       this.tell(
         new ClusterUnreachableError(`Subscriptions at ${node} wait for it to come back: ${message}`, {
           cause,

@@ -2,40 +2,40 @@ import { backoffDelay, pause } from '../../util/backoff.js';
 import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
-import { Probe, type ProbeSurroundings } from '../liveness/liveness-probe.js';
-import type { ConnectionLostError, HowConnectionEnded } from '../connection/resp-socket.js';
+import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import type { ConnectionLostError, DisconnectReason } from '../connection/resp-socket.js';
 import { RedisReplyError } from '../resp/reply.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { Subscription } from '../subscription/subscription.js';
-import { KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
 /** What a session tells the reconciler. */
-export interface SessionEvents {
+export interface NodeSubscriberListener {
   message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
   /** Redis has confirmed it at this node. */
-  confirmed(session: SubscriberSession, subscription: Subscription): void;
+  confirmed(session: NodeSubscriber, subscription: Subscription): void;
   /** Redis has refused it at this node; it is not tried again unless asked for. */
-  refused(session: SubscriberSession, subscription: Subscription, error: RedisReplyError): void;
+  refused(session: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void;
   /** Redis goes on sending what is no longer wanted, and counting us among the subscribers. */
   unsubscribeRefused(
-    session: SubscriberSession,
+    session: NodeSubscriber,
     subscriptions: readonly Subscription[],
     error: RedisReplyError,
   ): void;
   /** It stood at this node and does so no more, by Redis's own word, which came at most `silence` ms ago. */
-  revoked(session: SubscriberSession, subscription: Subscription, silence: number): void;
+  revoked(session: NodeSubscriber, subscription: Subscription, silence: number): void;
   /** The connection is gone, and with it all that stood on it; it was last heard `silence` ms ago. */
   lost(
-    session: SubscriberSession,
+    session: NodeSubscriber,
     subscriptions: readonly Subscription[],
-    how: HowConnectionEnded,
+    how: DisconnectReason,
     silence: number,
   ): void;
   /** How long, in ms, it took to handle what came with one read. */
   handled(ms: number): void;
-  unreachable(session: SubscriberSession, error: unknown): void;
+  unreachable(session: NodeSubscriber, error: unknown): void;
   /** Everything asked of it is done. */
-  idle(session: SubscriberSession): void;
+  idle(session: NodeSubscriber): void;
 }
 
 /**
@@ -45,9 +45,9 @@ export interface SessionEvents {
  * - `backoff`: the node could not be reached; waiting to try again
  * - `closed`: for good
  */
-export type SessionState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
+export type NodeSubscriberState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
 
-const TRANSITIONS: Readonly<Record<SessionState, readonly SessionState[]>> = {
+const TRANSITIONS: Readonly<Record<NodeSubscriberState, readonly NodeSubscriberState[]>> = {
   idle: ['connecting', 'syncing', 'closed'],
   connecting: ['syncing', 'backoff', 'idle', 'closed'],
   syncing: ['idle', 'connecting', 'syncing', 'backoff', 'closed'],
@@ -68,13 +68,13 @@ const MAX_BACKOFF = 250;
  * something to subscribe, sends the fewest commands (grouped by kind, shard channels by slot), and waits for every
  * confirmation. One loop runs at a time; additions go before removals, so that what moves stands anew before it falls.
  */
-export class SubscriberSession {
-  #state: SessionState = 'idle';
+export class NodeSubscriber {
+  #state: NodeSubscriberState = 'idle';
   #connection: SubscriberConnection | undefined;
   readonly #toAdd = new Set<Subscription>();
   readonly #toDrop = new Map<Subscription, (() => void)[]>();
   readonly #confirmed = new Map<string, Subscription>();
-  #probe: Probe | undefined;
+  #probe: LivenessProbe | undefined;
   readonly #stop = new AbortController();
   #running = false;
 
@@ -82,11 +82,11 @@ export class SubscriberSession {
     readonly node: NodeKey,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly probes: ProbeSurroundings,
-    private readonly events: SessionEvents,
+    private readonly probes: LivenessProbeDeps,
+    private readonly events: NodeSubscriberListener,
   ) {}
 
-  get state(): SessionState {
+  get state(): NodeSubscriberState {
     return this.#state;
   }
 
@@ -101,7 +101,7 @@ export class SubscriberSession {
   }
 
   /** How many subscriptions stand here. */
-  get standing(): number {
+  get active(): number {
     return this.#confirmed.size;
   }
 
@@ -110,9 +110,9 @@ export class SubscriberSession {
     return this.#probe?.roundTrip;
   }
 
-  /** As {@link Probe.prove}; undefined where there is no connection to prove. */
-  prove(): Promise<number | undefined> | undefined {
-    return this.#connection === undefined ? undefined : this.#probe?.prove();
+  /** As {@link LivenessProbe.ping}; undefined where there is no connection to prove. */
+  ping(): Promise<number | undefined> | undefined {
+    return this.#connection === undefined ? undefined : this.#probe?.ping();
   }
 
   /** A message came on a channel that nobody is subscribed to. */
@@ -168,7 +168,7 @@ export class SubscriberSession {
     this.#connection?.end(reason);
   }
 
-  #move(next: SessionState): void {
+  #move(next: NodeSubscriberState): void {
     if (!TRANSITIONS[this.#state].includes(next)) {
       throw new Error(`Subscriber session of ${this.node}: no way from ${this.#state} to ${next}`);
     }
@@ -250,7 +250,7 @@ export class SubscriberSession {
         },
       });
       this.#connection = connection;
-      this.#probe = new Probe(this.node, connection, this.probes);
+      this.#probe = new LivenessProbe(this.node, connection, this.probes);
       return connection;
     } catch (error) {
       if (!this.#stop.signal.aborted) {
@@ -370,7 +370,7 @@ function idOf({ kind, key }: Subscription): string {
 }
 
 function kindOf(batch: readonly Subscription[]): SubscriptionKind {
-  return batch[0]?.kind ?? KINDS.channel;
+  return batch[0]?.kind ?? SUBSCRIPTION_KINDS.channel;
 }
 
 /** Cuts a list into what single commands may carry: one kind, and for shard channels one slot. */
@@ -378,7 +378,7 @@ function batches(subscriptions: readonly Subscription[]): readonly (readonly Sub
   const groups = new Map<string, Subscription[][]>();
   for (const subscription of subscriptions) {
     const { kind, slot } = subscription;
-    const group = kind.oneSlotACommand ? `${kind.name} ${String(slot)}` : kind.name;
+    const group = kind.singleSlotPerCommand ? `${kind.name} ${String(slot)}` : kind.name;
     const cuts = groups.get(group) ?? [];
     const last = cuts.at(-1);
     if (last === undefined || last.length >= NAMES_A_COMMAND) {

@@ -1,32 +1,32 @@
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { ProbeSurroundings } from '../liveness/liveness-probe.js';
-import { SubscriberSession, type SessionEvents } from './node-subscriber.js';
+import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import { NodeSubscriber, type NodeSubscriberListener } from './node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 
-/** One {@link SubscriberSession} for each node that carries subscriptions, made on first use. */
-export class Sessions {
-  readonly #byNode = new Map<NodeKey, SubscriberSession>();
+/** One {@link NodeSubscriber} for each node that carries subscriptions, made on first use. */
+export class NodeSubscribers {
+  readonly #byNode = new Map<NodeKey, NodeSubscriber>();
 
   constructor(
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly probes: ProbeSurroundings,
-    private readonly events: SessionEvents,
+    private readonly probes: LivenessProbeDeps,
+    private readonly events: NodeSubscriberListener,
   ) {}
 
-  get byNode(): ReadonlyMap<NodeKey, SubscriberSession> {
+  get byNode(): ReadonlyMap<NodeKey, NodeSubscriber> {
     return this.#byNode;
   }
 
-  get(node: NodeKey): SubscriberSession | undefined {
+  get(node: NodeKey): NodeSubscriber | undefined {
     return this.#byNode.get(node);
   }
 
-  at(node: NodeKey): SubscriberSession {
+  at(node: NodeKey): NodeSubscriber {
     let session = this.#byNode.get(node);
     if (session === undefined) {
-      session = new SubscriberSession(node, this.factory, this.commandTimeout, this.probes, this.events);
+      session = new NodeSubscriber(node, this.factory, this.commandTimeout, this.probes, this.events);
       this.#byNode.set(node, session);
     }
     return session;
@@ -38,7 +38,7 @@ export class Sessions {
   }
 
   /** A node that carries nothing needs no connection. */
-  endIfEmpty(session: SubscriberSession): void {
+  endIfEmpty(session: NodeSubscriber): void {
     if (session.empty && this.#byNode.get(session.node) === session) {
       this.#byNode.delete(session.node);
       session.close();

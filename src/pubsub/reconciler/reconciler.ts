@@ -11,27 +11,27 @@ import {
   type ClusterPubSubError,
 } from '../common/errors.js';
 import type { Arrival } from '../ordering/migration-dedup.js';
-import { Handovers } from './subscription-migrations.js';
-import { Losses, type Cause, type LossEvents } from './gap-tracker.js';
+import { SubscriptionMigrations } from './subscription-migrations.js';
+import { GapTracker, type InterruptionCause, type GapTrackerListener } from './gap-tracker.js';
 import type { GapReason } from '../common/messages.js';
 import type { Metrics } from '../common/metrics.js';
-import { MissingNodes } from '../topology/pinned-node-watcher.js';
+import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';
-import { NodeTroubles } from './node-error-throttle.js';
-import { OutageWatch } from '../topology/outage-poller.js';
-import type { ProbeSurroundings } from '../liveness/liveness-probe.js';
-import type { HowConnectionEnded } from '../connection/resp-socket.js';
+import { NodeErrorThrottle } from './node-error-throttle.js';
+import { OutagePoller } from '../topology/outage-poller.js';
+import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import type { DisconnectReason } from '../connection/resp-socket.js';
 import type { RedisReplyError } from '../resp/reply.js';
-import { LASTS, PASSES_SOON, Retries } from './retry-scheduler.js';
-import { Sessions } from './node-subscribers.js';
-import { Spreads } from './all-masters-subscriptions.js';
-import type { SubscriberSession } from './node-subscriber.js';
-import type { Subscription, SubscriptionTable } from '../subscription/subscription.js';
+import { PERMANENT_BACKOFF, TRANSIENT_BACKOFF, RetryScheduler } from './retry-scheduler.js';
+import { NodeSubscribers } from './node-subscribers.js';
+import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
+import type { NodeSubscriber } from './node-subscriber.js';
+import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What the reconciler tells the engine. */
-export interface ReconcilerEvents extends LossEvents {
+export interface ReconcilerListener extends GapTrackerListener {
   message(subscription: Subscription, arrival: Arrival): void;
   /** What the node has delivered of it lately, oldest first. */
   recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
@@ -41,7 +41,7 @@ export interface ReconcilerEvents extends LossEvents {
 export interface ReconcilerLimits {
   readonly commandTimeout: number;
   readonly connectTimeout: number;
-  readonly settleWindow: number;
+  readonly slotMigrationTimeout: number;
   /** Whether publishers number their messages, as far as we can expect. */
   readonly numbered: boolean;
 }
@@ -52,44 +52,44 @@ const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MO
 /**
  * Keeps what stands equal to what is wanted.
  *
- * Each subscription is assigned to the node where it belongs; that node's {@link SubscriberSession} brings it about.
+ * Each subscription is assigned to the node where it belongs; that node's {@link NodeSubscriber} brings it about.
  * When a connection drops, a slot moves or a node revokes a subscription, it is assigned anew. A move is
  * make-before-break: the old node is left when the new one has confirmed. Nothing counts as standing that Redis has
  * not confirmed.
  */
 export class Reconciler {
-  readonly #sessions: Sessions;
-  readonly #losses: Losses;
-  readonly #handovers: Handovers;
-  readonly #outage: OutageWatch;
-  readonly #spreads: Spreads;
-  readonly #troubles: NodeTroubles;
-  readonly #missing: MissingNodes;
-  readonly #retries = new Retries((subscription) => {
+  readonly #sessions: NodeSubscribers;
+  readonly #losses: GapTracker;
+  readonly #handovers: SubscriptionMigrations;
+  readonly #outage: OutagePoller;
+  readonly #spreads: AllMastersSubscriptions;
+  readonly #troubles: NodeErrorThrottle;
+  readonly #missing: PinnedNodeWatcher;
+  readonly #retries = new RetryScheduler((subscription) => {
     this.#assign(subscription);
   });
   #closed = false;
 
   constructor(
-    private readonly table: SubscriptionTable,
+    private readonly table: SubscriptionRegistry,
     private readonly topology: Topology,
     factory: ConnectionFactory,
     private readonly limits: ReconcilerLimits,
-    probes: ProbeSurroundings,
+    probes: LivenessProbeDeps,
     private readonly metrics: Metrics,
-    private readonly events: ReconcilerEvents,
+    private readonly events: ReconcilerListener,
   ) {
-    this.#troubles = new NodeTroubles((error) => {
+    this.#troubles = new NodeErrorThrottle((error) => {
       events.error(error);
     });
-    this.#losses = new Losses(limits.settleWindow, events);
-    this.#outage = new OutageWatch(
+    this.#losses = new GapTracker(limits.slotMigrationTimeout, events);
+    this.#outage = new OutagePoller(
       () => this.#losses.any,
       () => {
         topology.refreshSoon();
       },
     );
-    this.#handovers = new Handovers({
+    this.#handovers = new SubscriptionMigrations({
       deliver: (subscription, arrival) => {
         events.message(subscription, arrival);
       },
@@ -102,14 +102,14 @@ export class Reconciler {
         this.#sessions.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
       },
     });
-    this.#spreads = new Spreads(topology, {
-      want: (part, onConfirmed) => this.want(part, onConfirmed),
+    this.#spreads = new AllMastersSubscriptions(topology, {
+      want: (part, onConfirmed) => this.add(part, onConfirmed),
       takeOver: (part, cause, onConfirmed) => {
         this.#takeOver(part, cause, onConfirmed);
       },
-      release: (part) => this.release(part),
+      release: (part) => this.remove(part),
     });
-    this.#missing = new MissingNodes(topology, () => table.chosenNodes, {
+    this.#missing = new PinnedNodeWatcher(topology, () => table.chosenNodes, {
       gone: (node, since) => {
         this.#gone(node, since);
       },
@@ -124,7 +124,7 @@ export class Reconciler {
       this.#missing.look();
       this.#reassign();
     });
-    this.#sessions = new Sessions(factory, limits.commandTimeout, probes, {
+    this.#sessions = new NodeSubscribers(factory, limits.commandTimeout, probes, {
       message: (node, kind, match, channel, data) => {
         this.#message(node, kind, match, channel, data);
       },
@@ -145,8 +145,8 @@ export class Reconciler {
         this.#lost(session.node, subscriptions, how, silence);
       },
       handled: (ms) => {
-        if (ms > metrics.longestHandling) {
-          metrics.longestHandling = ms;
+        if (ms > metrics.maxDispatchTime) {
+          metrics.maxDispatchTime = ms;
         }
       },
       unreachable: (session, error) => {
@@ -166,12 +166,12 @@ export class Reconciler {
    *
    * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not promise.
    */
-  async want(subscription: Subscription, onConfirmed: () => void): Promise<void> {
-    if (subscription.parts !== undefined) {
+  async add(subscription: Subscription, onConfirmed: () => void): Promise<void> {
+    if (subscription.perNode !== undefined) {
       await this.#wantEverywhere(subscription, onConfirmed);
       return;
     }
-    if (subscription.standing.size > 0) {
+    if (subscription.activeNodes.size > 0) {
       onConfirmed();
       return;
     }
@@ -189,8 +189,8 @@ export class Reconciler {
   }
 
   /** Resolves when no node carries it any more. */
-  async release(subscription: Subscription): Promise<void> {
-    if (subscription.parts !== undefined) {
+  async remove(subscription: Subscription): Promise<void> {
+    if (subscription.perNode !== undefined) {
       await this.#spreads.release(subscription);
       return;
     }
@@ -198,12 +198,12 @@ export class Reconciler {
     this.#fail(subscription, new ClosedError(`The subscription to "${subscription.text}"`));
     await this.#sessions.drop(subscription);
     this.#handovers.stop(subscription);
-    subscription.standing.clear();
+    subscription.activeNodes.clear();
     subscription.sequencer?.close();
   }
 
   /** The nodes that carry subscriptions, with the state of their connection. */
-  get sessions(): ReadonlyMap<NodeKey, SubscriberSession> {
+  get nodeSubscribers(): ReadonlyMap<NodeKey, NodeSubscriber> {
     return this.#sessions.byNode;
   }
 
@@ -233,14 +233,14 @@ export class Reconciler {
   }
 
   /** It is tried until it stands, like one that stood before. */
-  #takeOver(part: Subscription, cause: Cause, onConfirmed: () => void): void {
-    part.lost = cause;
+  #takeOver(part: Subscription, cause: InterruptionCause, onConfirmed: () => void): void {
+    part.interruption = cause;
     part.waiters.push({ ...deferred<undefined>(), resolve: onConfirmed, reject: () => undefined });
     this.#assign(part);
   }
 
   #homeOf(subscription: Subscription): NodeKey | undefined {
-    return subscription.pinned ?? this.topology.homeOf(subscription.kind, subscription.slot);
+    return subscription.pinned ?? this.topology.targetOf(subscription.kind, subscription.slot);
   }
 
   /** Gives it to the node where it belongs by the present view; with no such node, the next view decides. */
@@ -264,7 +264,7 @@ export class Reconciler {
         const { assigned } = subscription;
         this.#prepareHandover(subscription);
         this.#assign(subscription);
-        if (assigned !== undefined && !subscription.standing.has(assigned)) {
+        if (assigned !== undefined && !subscription.activeNodes.has(assigned)) {
           void this.#sessions.get(assigned)?.drop(subscription);
         }
       }
@@ -278,15 +278,15 @@ export class Reconciler {
       return;
     }
     const arrival: Arrival = { channel, data, node };
-    if (subscription.handover === undefined) {
+    if (subscription.migration === undefined) {
       this.events.message(subscription, arrival);
     } else {
-      subscription.handover.receive(arrival);
+      subscription.migration.receive(arrival);
     }
   }
 
-  #confirmed({ node }: SubscriberSession, subscription: Subscription): void {
-    const { assigned, standing } = subscription;
+  #confirmed({ node }: NodeSubscriber, subscription: Subscription): void {
+    const { assigned, activeNodes: standing } = subscription;
     if (!subscription.wanted || node !== assigned) {
       return; // released, or taken elsewhere, while its confirmation was on the way; the session drops it
     }
@@ -300,7 +300,7 @@ export class Reconciler {
       this.#handOver(subscription, other, node);
     }
     this.#troubles.reached(node);
-    const { following } = subscription;
+    const { gracePeriod: following } = subscription;
     this.#losses.recovered(subscription);
     if (following !== undefined && this.#mayHaveMissed(subscription, following.node)) {
       this.#losses.missed(subscription, following);
@@ -323,8 +323,8 @@ export class Reconciler {
   /** From before the new node is asked: it may have had us for a while when we read that it has. */
   #prepareHandover(subscription: Subscription): void {
     const to = this.#homeOf(subscription);
-    const [from] = subscription.standing;
-    if (from !== undefined && to !== undefined && !subscription.standing.has(to)) {
+    const [from] = subscription.activeNodes;
+    if (from !== undefined && to !== undefined && !subscription.activeNodes.has(to)) {
       this.#handovers.prepare(subscription, from, to);
     }
   }
@@ -349,101 +349,96 @@ export class Reconciler {
       this.#assign(subscription);
       return;
     }
-    subscription.standing.delete(node);
-    if (subscription.wanted && subscription.standing.size === 0 && !this.#losses.has(subscription)) {
+    subscription.activeNodes.delete(node);
+    if (subscription.wanted && subscription.activeNodes.size === 0 && !this.#losses.has(subscription)) {
       // The node that it went to has gone in the same moment.
-      this.#losses.lose([subscription], { since, node, reason: 'connection-lost' });
+      this.#losses.markLost([subscription], { since, node, reason: 'connection-lost' });
       this.#outage.start();
       this.#assign(subscription);
     }
   }
 
-  #refused({ node }: SubscriberSession, subscription: Subscription, error: RedisReplyError): void {
+  #refused({ node }: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void {
     if (!subscription.wanted) {
       return;
     }
     if (error.kind === 'MOVED') {
-      this.topology.noteMoved(error, node);
+      this.topology.applyMovedError(error, node);
       if (subscription.assigned !== node && subscription.assigned !== undefined) {
         return; // it is on its way to the new owner
       }
     }
     if (PASSING.has(error.kind)) {
       this.topology.refreshSoon();
-      this.#retries.schedule(subscription, PASSES_SOON);
+      this.#retries.schedule(subscription, TRANSIENT_BACKOFF);
       return;
     }
     const refusal = /unknown command/i.test(error.message)
       ? new ShardedUnsupportedError({ cause: error })
       : new SubscriptionError(subscription.text, node, error.message, { cause: error });
-    if (subscription.waiters.length > 0 && subscription.lost === undefined) {
+    if (subscription.waiters.length > 0 && subscription.interruption === undefined) {
       this.#giveUp(subscription, refusal);
     } else {
       // It stood before, so it is still wanted: an operator may be changing the ACL under us.
       this.#troubles.refused(node, refusal);
-      this.#retries.schedule(subscription, LASTS);
+      this.#retries.schedule(subscription, PERMANENT_BACKOFF);
     }
   }
 
   /** Redis has ended it here, for its slot has gone: the node itself is the first to know where. */
   #revoked(node: NodeKey, subscription: Subscription, silence: number): void {
-    const cause: Cause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
-    subscription.standing.delete(node);
+    const cause: InterruptionCause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
+    subscription.activeNodes.delete(node);
     this.#handovers.complete(subscription, node);
     if (!subscription.wanted) {
       return;
     }
-    if (subscription.standing.size > 0) {
+    if (subscription.activeNodes.size > 0) {
       if (this.#mayHaveMissed(subscription, node)) {
         this.#losses.missed(subscription, cause); // it stands at the new master, but perhaps only since then
       }
       return;
     }
-    this.#losses.follow(subscription, cause);
+    this.#losses.startGracePeriod(subscription, cause);
     this.#outage.start();
     const assign = (): void => {
-      if (subscription.standing.size === 0) {
+      if (subscription.activeNodes.size === 0) {
         this.#assign(subscription);
       }
     };
     if (this.#homeOf(subscription) === node) {
-      this.topology.verify(node).then(assign, assign);
+      this.topology.refreshFrom(node).then(assign, assign);
     } else {
       assign();
     }
   }
 
-  #lost(
-    node: NodeKey,
-    subscriptions: readonly Subscription[],
-    how: HowConnectionEnded,
-    silence: number,
-  ): void {
+  #lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void {
     this.metrics.connectionsLost += 1;
     // Not from when we noticed: what was published before that, after its last word, is gone as well.
     const cause = { since: new Date(Date.now() - silence), node, reason: GAP_REASONS[how] };
     const lost: Subscription[] = [];
     for (const subscription of subscriptions) {
-      subscription.standing.delete(node);
-      if (subscription.handover?.from === node) {
+      subscription.activeNodes.delete(node);
+      if (subscription.migration?.from === node) {
         this.#handovers.stop(subscription);
-        if (subscription.standing.size > 0) {
+        if (subscription.activeNodes.size > 0) {
           this.#losses.missed(subscription, cause); // what the old one had still to say
         }
-      } else if (subscription.handover?.to === node) {
+      } else if (subscription.migration?.to === node) {
         this.#handovers.abandon(subscription);
       }
-      if (subscription.wanted && subscription.standing.size === 0) {
+      if (subscription.wanted && subscription.activeNodes.size === 0) {
         lost.push(subscription);
-      } else if (subscription.wanted && how === 'silent' && subscription.handover === undefined) {
+      } else if (subscription.wanted && how === 'silent' && subscription.migration === undefined) {
         this.#losses.missed(subscription, cause);
       }
     }
-    this.#losses.lose(lost, cause);
+    this.#losses.markLost(lost, cause);
     this.topology.refreshSoon();
     this.#outage.start();
     for (const subscription of subscriptions) {
-      if (subscription.assigned === node || subscription.standing.size === 0) {
+      if (subscription.assigned === node || subscription.activeNodes.size === 0) {
         this.#assign(subscription);
       }
     }
@@ -451,9 +446,9 @@ export class Reconciler {
 
   /** A node that was chosen has left the cluster. What it carries is not to be trusted, though nobody has ended it. */
   #gone(node: NodeKey, since: Date): void {
-    const standing = this.#at(node).filter((subscription) => subscription.standing.delete(node));
+    const standing = this.#at(node).filter((subscription) => subscription.activeNodes.delete(node));
     if (standing.length > 0) {
-      this.#losses.lose(standing, { since, node, reason: 'connection-lost' });
+      this.#losses.markLost(standing, { since, node, reason: 'connection-lost' });
       this.#outage.start();
       const { masters, replicas } = this.topology;
       this.events.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
@@ -469,7 +464,7 @@ export class Reconciler {
   #giveUp(subscription: Subscription, error: ClusterPubSubError): void {
     this.table.delete(subscription);
     this.#fail(subscription, error);
-    void this.release(subscription);
+    void this.remove(subscription);
   }
 
   #fail(subscription: Subscription, error: ClusterPubSubError): void {
@@ -485,7 +480,7 @@ export class Reconciler {
   }
 }
 
-const GAP_REASONS: Readonly<Record<HowConnectionEnded, GapReason>> = {
+const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
   lost: 'connection-lost',
   closed: 'connection-lost',
   silent: 'connection-silent',

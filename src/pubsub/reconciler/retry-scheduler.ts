@@ -3,24 +3,24 @@ import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** How long to wait before what was refused is tried again, in ms. */
-export interface Pace {
+export interface BackoffPace {
   readonly base: number;
   readonly cap: number;
 }
 
 /** The node, or the cluster, needs a moment. */
-export const PASSES_SOON: Pace = { base: 25, cap: 1_000 };
+export const TRANSIENT_BACKOFF: BackoffPace = { base: 25, cap: 1_000 };
 
 /** An operator has to do something about it. */
-export const LASTS: Pace = { base: 1_000, cap: 30_000 };
+export const PERMANENT_BACKOFF: BackoffPace = { base: 1_000, cap: 30_000 };
 
 /** The subscriptions that Redis has refused, and that wait to be tried again. */
-export class Retries {
+export class RetryScheduler {
   readonly #timers = new Map<Subscription, NodeJS.Timeout>();
 
   constructor(private readonly retry: (subscription: Subscription) => void) {}
 
-  schedule(subscription: Subscription, { base, cap }: Pace): void {
+  schedule(subscription: Subscription, { base, cap }: BackoffPace): void {
     this.cancel(subscription);
     const timer = setTimeout(
       () => {

@@ -1,4 +1,4 @@
-import { Handover, type Arrival } from '../ordering/migration-dedup.js';
+import { MigrationDeduplicator, type Arrival } from '../ordering/migration-dedup.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from '../subscription/subscription.js';
 
@@ -11,7 +11,7 @@ const BOTH_FOR = 50;
 /** How long the old node may be silent before it confirms that the subscription is gone, in ms. */
 const LAST_WORD = 250;
 
-export interface HandoversOwner {
+export interface SubscriptionMigrationsListener {
   deliver(subscription: Subscription, arrival: Arrival): void;
   /** Ends the subscription at the node; resolves when Redis has confirmed that. */
   leave(subscription: Subscription, node: NodeKey): Promise<void>;
@@ -24,42 +24,42 @@ export interface HandoversOwner {
 }
 
 /** Takes subscriptions from one living node to another without losing or doubling a message. */
-export class Handovers {
+export class SubscriptionMigrations {
   readonly #timers = new Map<Subscription, NodeJS.Timeout>();
 
-  constructor(private readonly owner: HandoversOwner) {}
+  constructor(private readonly owner: SubscriptionMigrationsListener) {}
 
   /**
    * The new node is being asked, and the old one stands. Where an earlier hand-over is not over, it is replaced: as long
    * as its old node was the one that was heard, that one is heard on.
    */
   prepare(subscription: Subscription, other: NodeKey, to: NodeKey): void {
-    const previous = subscription.handover;
+    const previous = subscription.migration;
     const isHeard =
       previous !== undefined &&
       previous.hearsOld &&
       previous.from !== to &&
-      subscription.standing.has(previous.from);
+      subscription.activeNodes.has(previous.from);
     const from = isHeard ? previous.from : other;
     if (previous?.from === from && previous.to === to) {
       return;
     }
-    const handover = new Handover(
+    const handover = new MigrationDeduplicator(
       from,
       to,
       (arrival) => {
         this.owner.deliver(subscription, arrival);
       },
       () => {
-        if (subscription.handover === handover) {
-          subscription.handover = undefined;
+        if (subscription.migration === handover) {
+          subscription.migration = undefined;
         }
       },
       this.owner.recent(subscription, from),
       previous,
     );
     this.#clear(subscription);
-    subscription.handover = handover;
+    subscription.migration = handover;
     if (isHeard) {
       previous.abandon();
     } else {
@@ -70,14 +70,14 @@ export class Handovers {
   /** The new node has confirmed, and the old one still stands. */
   start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
     this.prepare(subscription, other, to);
-    const { handover } = subscription;
+    const { migration: handover } = subscription;
     if (handover === undefined || handover.state !== 'coming') {
       return; // it is under way
     }
     handover.confirmed();
     const { from } = handover;
     const since = new Date();
-    for (const third of subscription.standing) {
+    for (const third of subscription.activeNodes) {
       if (third !== from && third !== to) {
         void this.owner.leave(subscription, third);
       }
@@ -92,29 +92,29 @@ export class Handovers {
 
   /** The node sends nothing more of it, by its own word. */
   complete(subscription: Subscription, node: NodeKey): void {
-    if (subscription.handover?.from === node) {
+    if (subscription.migration?.from === node) {
       this.#clear(subscription);
-      subscription.handover.complete();
+      subscription.migration.complete();
     }
   }
 
   /** The new node is gone before it took over. */
   abandon(subscription: Subscription): void {
     this.#clear(subscription);
-    subscription.handover?.abandon();
+    subscription.migration?.abandon();
   }
 
   /** Keeps nothing back any more: it is not wanted any more, or the old node is gone. */
   stop(subscription: Subscription): void {
     this.#clear(subscription);
-    subscription.handover?.end();
+    subscription.migration?.end();
   }
 
-  #awaitLastWord(subscription: Subscription, handover: Handover, since: Date): void {
+  #awaitLastWord(subscription: Subscription, handover: MigrationDeduplicator, since: Date): void {
     this.#after(subscription, LAST_WORD, () => {
       // It may have come and not been read yet: timers run before sockets are read.
       setImmediate(() => {
-        if (subscription.handover !== handover || handover.state !== 'both') {
+        if (subscription.migration !== handover || handover.state !== 'both') {
           return;
         }
         if (this.owner.isSilent(handover.from, LAST_WORD)) {

@@ -1,4 +1,4 @@
-import { MessageFrameReader, type MessageSink } from './message-parser.js';
+import { MessageParser, type MessageSink } from './message-parser.js';
 import { RedisReplyError, type Reply } from './reply.js';
 
 const CR = 0x0d;
@@ -20,14 +20,14 @@ export class RespDecoder {
   #waitingBytes = 0;
   /** How long the buffer must be before it is worth another look. */
   #needed = 0;
-  readonly #messages: MessageFrameReader | undefined;
+  readonly #messages: MessageParser | undefined;
 
   constructor(
     private readonly onReply: (reply: Reply) => void,
     /** Takes messages to channels as they stand in the buffer, so that no array is made of each. */
     messages?: MessageSink,
   ) {
-    this.#messages = messages && new MessageFrameReader(messages);
+    this.#messages = messages && new MessageParser(messages);
   }
 
   /** Throws when the bytes are not RESP; the connection is of no use then. */

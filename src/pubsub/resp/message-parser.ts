@@ -30,7 +30,7 @@ const MOST_DIGITS = 9;
  * Reads messages to channels as they stand in the buffer, so that no array is made of each, and no bytes of what is
  * known. They are most of what a subscriber reads, and all of it that is worth a way of its own.
  */
-export class MessageFrameReader {
+export class MessageParser {
   /** Of the bulk string that was looked at last. */
   #start = 0;
   #end = 0;

@@ -29,7 +29,7 @@ export async function awaitConfirmation(
       `"${subscription.text}" was not confirmed within ${String(ms)} ms` +
         (subscription.assigned === undefined ? '.' : `; ${subscription.assigned} does not answer.`),
     );
-    if (subscription.lost === undefined) {
+    if (subscription.interruption === undefined) {
       onLate(error);
     } else {
       confirmation.reject(error);

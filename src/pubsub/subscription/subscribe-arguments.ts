@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../common/errors.js';
 import type { MessageHandler } from '../common/messages.js';
 import { readNodeReference, type NodeReference } from '../common/node-address.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
-import type { Place } from './subscription.js';
+import type { SubscriptionTarget } from './subscription.js';
 
 /** Names with their handlers; a `Map` where names are binary. With `undefined`, as without a handler. */
 export type HandlerMap<E extends PubSubEncoding> =
@@ -35,7 +35,7 @@ export type SubscribeArguments<E extends PubSubEncoding> =
 /** What the unsubscribe methods take, in any number and mixture. */
 export type NamesArgument = ChannelName | readonly ChannelName[];
 
-export interface Request<E extends PubSubEncoding> {
+export interface SubscribeRequest<E extends PubSubEncoding> {
   readonly name: ChannelName;
   readonly handler: MessageHandler<E> | undefined;
 }
@@ -43,7 +43,7 @@ export interface Request<E extends PubSubEncoding> {
 /** Reads what is to be subscribed, and where, if the options that may come last say so. */
 export function readSubscription<E extends PubSubEncoding>(
   args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
-): { readonly requests: readonly Request<E>[]; readonly place: Place | undefined } {
+): { readonly requests: readonly SubscribeRequest<E>[]; readonly place: SubscriptionTarget | undefined } {
   const last = args.at(-1);
   if (!isOptions(last)) {
     return { requests: readNames(args as readonly SubscribeArgument<E>[]), place: undefined };
@@ -54,8 +54,10 @@ export function readSubscription<E extends PubSubEncoding>(
   };
 }
 
-function readNames<E extends PubSubEncoding>(args: readonly SubscribeArgument<E>[]): readonly Request<E>[] {
-  const requests = args.flatMap((arg): Request<E>[] => {
+function readNames<E extends PubSubEncoding>(
+  args: readonly SubscribeArgument<E>[],
+): readonly SubscribeRequest<E>[] {
+  const requests = args.flatMap((arg): SubscribeRequest<E>[] => {
     if (isName(arg)) {
       return [{ name: checkName(arg), handler: undefined }];
     }
@@ -90,7 +92,7 @@ function entriesOf(arg: object): readonly (readonly [name: unknown, handler: unk
   return Object.entries(arg);
 }
 
-function readPlace({ nodes, ...others }: SubscribeOptions): Place | undefined {
+function readPlace({ nodes, ...others }: SubscribeOptions): SubscriptionTarget | undefined {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
     throw new InvalidArgumentError(`"${unknown}" is no option of a subscription; "nodes" is.`);

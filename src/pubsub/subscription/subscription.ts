@@ -1,6 +1,6 @@
 import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from '../common/channel-name.js';
 import type { Deferred } from '../../util/deferred.js';
-import type { Arrival, Handover } from '../ordering/migration-dedup.js';
+import type { Arrival, MigrationDeduplicator } from '../ordering/migration-dedup.js';
 import type { Gap, MessageHandler, SubscriptionKindName } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ChannelName, PubSubEncoding } from '../common/options.js';
@@ -11,7 +11,7 @@ import type { SubscriptionKind } from '../common/subscription-kind.js';
  * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every
  * master.
  */
-export type Place = 'home' | 'all-masters' | NodeKey;
+export type SubscriptionTarget = 'home' | 'all-masters' | NodeKey;
 
 /** One channel, pattern or shard channel that the user wants to hear: desired state, wherever it stands just now. */
 export class Subscription {
@@ -24,21 +24,21 @@ export class Subscription {
    * One for each master, where it stands at all of them. These are what sessions carry, and whose messages arrive; the
    * whole is but their name, and what the user sees.
    */
-  readonly parts: Map<NodeKey, Subscription> | undefined;
+  readonly perNode: Map<NodeKey, Subscription> | undefined;
   /** The node where it belongs, as far as the topology is known. */
   assigned: NodeKey | undefined;
   /** The nodes that have confirmed it: one, or two while it moves. */
-  readonly standing = new Set<NodeKey>();
+  readonly activeNodes = new Set<NodeKey>();
   /** Set while it goes from one living node to another. */
-  handover: Handover | undefined;
+  migration: MigrationDeduplicator | undefined;
   /** Set from when a node has ended it, for its slot has gone, until it stands again or is given up for lost. */
-  following: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
+  gracePeriod: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
   /** Puts numbered messages in order; made when the first one comes. */
   sequencer: Sequencer<Arrival> | undefined;
   /** Whether messages without a number have come: nobody can tell whether one of those is missing. */
   unnumbered = false;
   /** Set while it does not stand, if it ever did. */
-  lost: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
+  interruption: Pick<Gap, 'since' | 'node' | 'reason'> | undefined;
   /** Those who wait for its first confirmation. */
   readonly waiters: Deferred<undefined>[] = [];
   wanted = true;
@@ -50,9 +50,9 @@ export class Subscription {
   constructor(
     readonly kind: SubscriptionKind,
     readonly name: ChannelName,
-    readonly place: Place = 'home',
+    readonly target: SubscriptionTarget = 'home',
   ) {
-    this.parts = place === 'all-masters' ? new Map<NodeKey, Subscription>() : undefined;
+    this.perNode = target === 'all-masters' ? new Map<NodeKey, Subscription>() : undefined;
     this.key = channelKey(name);
     this.text = displayName(name);
     this.slot = slotOf(name);
@@ -60,12 +60,12 @@ export class Subscription {
 
   /** The node where it stands whatever happens to the slots, if there is one. */
   get pinned(): NodeKey | undefined {
-    return this.place === 'home' || this.place === 'all-masters' ? undefined : this.place;
+    return this.target === 'home' || this.target === 'all-masters' ? undefined : this.target;
   }
 
   handleWith(handler: MessageHandler<PubSubEncoding> | undefined): void {
     this.handler = handler;
-    for (const part of this.parts?.values() ?? []) {
+    for (const part of this.perNode?.values() ?? []) {
       part.handler = handler;
     }
   }
@@ -77,7 +77,7 @@ export class Subscription {
 }
 
 /** Everything that is wanted, by kind and name. */
-export class SubscriptionTable {
+export class SubscriptionRegistry {
   readonly #byKind: Readonly<Record<SubscriptionKindName, Map<ChannelKey, Subscription>>> = {
     channel: new Map(),
     pattern: new Map(),
@@ -101,7 +101,7 @@ export class SubscriptionTable {
   /** Whose message that is, if it came from `node`: also of one that is leaving. */
   receiver(kind: SubscriptionKindName, key: ChannelKey, node: NodeKey): Subscription | undefined {
     const subscription = this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
-    return subscription?.parts === undefined ? subscription : subscription.parts.get(node);
+    return subscription?.perNode === undefined ? subscription : subscription.perNode.get(node);
   }
 
   add(subscription: Subscription): void {
@@ -146,7 +146,7 @@ export class SubscriptionTable {
 
   /** What stands at one node each: the parts of one that stands at all masters. */
   get all(): readonly Subscription[] {
-    return this.named.flatMap((one) => (one.parts === undefined ? [one] : [...one.parts.values()]));
+    return this.named.flatMap((one) => (one.perNode === undefined ? [one] : [...one.perNode.values()]));
   }
 
   /** The nodes that users have chosen, by themselves and not as masters. */

@@ -1,5 +1,5 @@
 /** How often the cluster is asked for its new shape while subscriptions are lost, in ms. */
-const OFTEN = 75;
+const OUTAGE_POLL_INTERVAL_MS = 75;
 
 /** For so long, in ms; a cluster that takes longer is asked less and less often, once a second in the end. */
 const SOON = 10_000;
@@ -7,7 +7,7 @@ const SOON = 10_000;
 const SELDOM = 1_000;
 
 /** Asks for the new shape of the cluster again and again while something is lost. */
-export class OutageWatch {
+export class OutagePoller {
   #timer: NodeJS.Timeout | undefined;
   #since = 0;
 
@@ -20,7 +20,7 @@ export class OutageWatch {
   start(): void {
     if (this.#timer === undefined) {
       this.#since = performance.now();
-      this.#timer = setTimeout(this.#tick, OFTEN);
+      this.#timer = setTimeout(this.#tick, OUTAGE_POLL_INTERVAL_MS);
     }
   }
 
@@ -35,6 +35,6 @@ export class OutageWatch {
     }
     this.look();
     const late = Math.max(0, performance.now() - this.#since - SOON);
-    this.#timer = setTimeout(this.#tick, Math.min(SELDOM, OFTEN + late / 10));
+    this.#timer = setTimeout(this.#tick, Math.min(SELDOM, OUTAGE_POLL_INTERVAL_MS + late / 10));
   };
 }

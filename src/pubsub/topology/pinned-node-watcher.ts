@@ -7,7 +7,7 @@ import type { Topology } from './topology.js';
  */
 const GRACE = 2_000;
 
-export interface MissingNodesEvents {
+export interface PinnedNodeWatcherListener {
   /** The cluster has not known the node since then. Its connection may be as well as ever, and bring nothing more. */
   gone(node: NodeKey, since: Date): void;
   /** The cluster knows the node again. */
@@ -15,13 +15,13 @@ export interface MissingNodesEvents {
 }
 
 /** Watches over the nodes that users have chosen: one that leaves the cluster alive ends no connection. */
-export class MissingNodes {
+export class PinnedNodeWatcher {
   readonly #missing = new Map<NodeKey, NodeJS.Timeout>();
 
   constructor(
     private readonly topology: Topology,
     private readonly chosen: () => Iterable<NodeKey>,
-    private readonly events: MissingNodesEvents,
+    private readonly events: PinnedNodeWatcherListener,
   ) {}
 
   has(node: NodeKey): boolean {

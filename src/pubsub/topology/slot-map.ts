@@ -6,14 +6,14 @@ import type { Reply } from '../resp/reply.js';
 export const SLOT_COUNT = 16_384;
 
 /** Who owns which slot, at one moment, as one node told it. */
-export interface TopologyView {
+export interface SlotMap {
   /** Index of each slot's master in `masters`, or −1 where nobody owns it. */
   readonly owners: Int16Array;
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
 }
 
-export const EMPTY_VIEW: TopologyView = {
+export const EMPTY_SLOT_MAP: SlotMap = {
   owners: new Int16Array(SLOT_COUNT).fill(-1),
   masters: [],
   replicas: [],
@@ -25,7 +25,7 @@ export const EMPTY_VIEW: TopologyView = {
  * A node that does not know its own address gives an empty host or null; the Redis documentation has clients use the
  * address they asked.
  */
-export function readClusterSlots(reply: Reply, asked: NodeKey, natMap: NatMap | undefined): TopologyView {
+export function readClusterSlots(reply: Reply, asked: NodeKey, natMap: NatMap | undefined): SlotMap {
   const owners = new Int16Array(SLOT_COUNT).fill(-1);
   const masters: NodeKey[] = [];
   const replicas = new Set<NodeKey>();
@@ -74,21 +74,21 @@ export function mapAddress(told: NodeKey, natMap: NatMap | undefined): NodeKey {
   return mapped ? nodeKey(mapped) : told;
 }
 
-export function ownerIn(view: TopologyView, slot: number): NodeKey | undefined {
+export function ownerIn(view: SlotMap, slot: number): NodeKey | undefined {
   return view.masters[view.owners[slot] ?? -1];
 }
 
 /** How many slots have an owner. */
-export function countOwned({ owners }: TopologyView): number {
+export function countOwned({ owners }: SlotMap): number {
   return owners.reduce((count, owner) => (owner === -1 ? count : count + 1), 0);
 }
 
-export function isWhole(view: TopologyView): boolean {
+export function isWhole(view: SlotMap): boolean {
   return !view.owners.includes(-1);
 }
 
 /** Which slots have another owner in `next` than in `previous`: one entry for each pair of owners. */
-export function changesBetween(previous: TopologyView, next: TopologyView): readonly SlotsMoved[] {
+export function changesBetween(previous: SlotMap, next: SlotMap): readonly SlotsMoved[] {
   // Where each former master is in the new list, so that the loop compares numbers; "nobody" is -1 in both.
   const places = previous.masters.map((master) => {
     const place = next.masters.indexOf(master);
@@ -126,14 +126,14 @@ export function countMoved(changes: readonly SlotsMoved[]): number {
   );
 }
 
-export function sameNodes(previous: TopologyView, next: TopologyView): boolean {
-  const names = (view: TopologyView): string =>
+export function sameNodes(previous: SlotMap, next: SlotMap): boolean {
+  const names = (view: SlotMap): string =>
     [...[...view.masters].sort(), '|', ...[...view.replicas].sort()].join();
   return names(previous) === names(next);
 }
 
 /** The view after one `MOVED` answer: `slot` belongs to `owner`. */
-export function withOwner(view: TopologyView, slot: number, owner: NodeKey): TopologyView {
+export function withOwner(view: SlotMap, slot: number, owner: NodeKey): SlotMap {
   const masters = view.masters.includes(owner) ? view.masters : [...view.masters, owner];
   const owners = view.owners.slice();
   owners[slot] = masters.indexOf(owner);

@@ -2,13 +2,13 @@ import type { NatMap } from 'ioredis';
 import type { CommandConnection } from '../connection/command-connection.js';
 import { Deadline } from '../../util/deadline.js';
 import { AuthenticationError, ClusterUnreachableError } from '../common/errors.js';
-import { firstSuccess } from '../../util/hedged-attempts.js';
+import { hedge } from '../../util/hedged-attempts.js';
 import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from './topology.js';
 import { mapAddress } from './slot-map.js';
-import { PATIENCE } from './topology-fetcher.js';
+import { NODE_REPLY_TIMEOUT_MS } from './topology-fetcher.js';
 
 /**
  * How long one that the cluster has given up may take to say that it is there all the same, in ms: who asks is not to wait
@@ -20,7 +20,7 @@ const LAST_CHANCE = 200;
 const SILENT_FOR = 5_000;
 
 /** A node of the cluster that serves no slot: `CLUSTER SLOTS` leaves it out, and yet it may have subscribers. */
-export interface NodeWithoutSlots {
+export interface SlotlessNode {
   /** Redis's own name for it: somebody else may have its address by now. */
   readonly id: string;
   readonly node: NodeKey;
@@ -30,26 +30,26 @@ export interface NodeWithoutSlots {
 }
 
 /** Finds masters without slots, and nodes that the cluster has given up: what the view of slots does not show. */
-export class NodesWithoutSlots {
+export class SlotlessNodes {
   /** By id: given up, and without a word when last asked. Who is refused at once may try each time. */
   readonly #silent = new Map<string, { readonly until: Deadline; readonly error: Error }>();
 
   constructor(
     private readonly topology: Topology,
-    private readonly connections: NodeConnections,
+    private readonly connections: CommandConnectionPool,
     private readonly natMap: NatMap | undefined,
   ) {}
 
   /** Asks one node, whichever answers first. Empty where the ACL forbids the question, or nobody answers; never rejects. */
-  async find(): Promise<readonly NodeWithoutSlots[]> {
+  async find(): Promise<readonly SlotlessNode[]> {
     const { topology, connections } = this;
     const all = [...topology.masters, ...topology.replicas];
-    const open = all.filter((node) => connections.current(node) !== undefined);
+    const open = all.filter((node) => connections.get(node) !== undefined);
     try {
-      const [asked, reply] = await firstSuccess(
+      const [asked, reply] = await hedge(
         [...new Set([...open, ...all])],
         async (node): Promise<[NodeKey, Reply]> => [node, await this.#askForNodes(node)],
-        PATIENCE,
+        NODE_REPLY_TIMEOUT_MS,
         () => new Error('no node has answered'),
       );
       const found = readClusterNodes(reply, asked, this.natMap, (node) => topology.knows(node));
@@ -66,7 +66,7 @@ export class NodesWithoutSlots {
    * @throws {@link ClusterUnreachableError} where it is not there: nobody answers at its address, or another Redis does. One
    * that is given up and hangs is asked again after {@link SILENT_FOR} ms, or when it is given up no more
    */
-  async ask<T>(other: NodeWithoutSlots, question: (connection: CommandConnection) => Promise<T>): Promise<T> {
+  async ask<T>(other: SlotlessNode, question: (connection: CommandConnection) => Promise<T>): Promise<T> {
     if (!other.failed) {
       return this.#visit(other, question);
     }
@@ -82,7 +82,7 @@ export class NodesWithoutSlots {
   }
 
   /** One that the cluster has found to be back, or has forgotten, is silent no more. */
-  #forgive(found: readonly NodeWithoutSlots[]): void {
+  #forgive(found: readonly SlotlessNode[]): void {
     for (const id of this.#silent.keys()) {
       if (!found.some((other) => other.failed && other.id === id)) {
         this.#silent.delete(id);
@@ -91,10 +91,7 @@ export class NodesWithoutSlots {
   }
 
   /** One round trip. */
-  async #visit<T>(
-    other: NodeWithoutSlots,
-    question: (connection: CommandConnection) => Promise<T>,
-  ): Promise<T> {
+  async #visit<T>(other: SlotlessNode, question: (connection: CommandConnection) => Promise<T>): Promise<T> {
     const connection = await this.connections.connect(other.node).catch((error: unknown) => {
       throw error instanceof AuthenticationError ? locked(other, error) : error;
     });
@@ -131,13 +128,13 @@ export class NodesWithoutSlots {
 const STRANGER = 'another Redis has its address';
 
 /** Of one that the cluster has given up it is no news that its address wants another password. */
-function locked({ failed }: NodeWithoutSlots, cause: AuthenticationError): ClusterUnreachableError {
+function locked({ failed }: SlotlessNode, cause: AuthenticationError): ClusterUnreachableError {
   const reason = failed ? 'what answers at its address refuses us' : cause.message;
   return new ClusterUnreachableError(reason, { cause });
 }
 
 /** Where the ACL forbids the question who it is, the cluster's word counts, which knows of its own nodes only. */
-function throwUnlessBelieved({ failed }: NodeWithoutSlots, error: unknown): void {
+function throwUnlessBelieved({ failed }: SlotlessNode, error: unknown): void {
   if (!(error instanceof RedisReplyError)) {
     throw error;
   }
@@ -161,7 +158,7 @@ export function readClusterNodes(
   asked: NodeKey,
   natMap: NatMap | undefined,
   knows: (node: NodeKey) => boolean,
-): NodeWithoutSlots[] {
+): SlotlessNode[] {
   const text = Buffer.isBuffer(reply) ? reply.toString('utf8') : '';
   const lines = text.split('\n').flatMap((line) => readLine(line) ?? []);
   const askedHost = parseNodeKey(asked).host;

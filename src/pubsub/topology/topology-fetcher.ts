@@ -6,40 +6,40 @@ import {
   InvalidArgumentError,
   NotAClusterError,
 } from '../common/errors.js';
-import { firstSuccess } from '../../util/hedged-attempts.js';
-import { isBelievable, isOlder, moreCredible, readClusterInfo, type NodeAccount } from './node-view.js';
+import { hedge } from '../../util/hedged-attempts.js';
+import { isTrustworthy, isOlder, preferNewer, readClusterInfo, type NodeView } from './node-view.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { RedisReplyError } from '../resp/reply.js';
-import { textOf } from '../../util/text-of.js';
+import { errorMessage } from '../../util/text-of.js';
 import { readClusterSlots } from './slot-map.js';
 
 /** How long to wait for one node's answer before doing without it, in ms. */
-export const PATIENCE = 200;
+export const NODE_REPLY_TIMEOUT_MS = 200;
 
 /** How long nodes may take to contradict one whose news is older than ours, in ms. */
 const LAST_WORD = 1_000;
 
 /** Asks nodes who owns what, and how much their word is worth. */
-export class ClusterSurvey {
-  /** The nodes that have kept us waiting for an answer longer than {@link PATIENCE}, and still do. */
+export class TopologyFetcher {
+  /** The nodes that have kept us waiting for an answer longer than {@link NODE_REPLY_TIMEOUT_MS}, and still do. */
   readonly #hanging = new Set<NodeKey>();
 
   constructor(
-    private readonly connections: NodeConnections,
+    private readonly connections: CommandConnectionPool,
     private readonly natMap: NatMap | undefined,
   ) {}
 
   /** The account of whichever of `candidates` answers first; they are asked in this order, those that hang last. */
-  askOneOf(candidates: readonly NodeKey[]): Promise<NodeAccount> {
+  fetchFromAny(candidates: readonly NodeKey[]): Promise<NodeView> {
     const hangs = (node: NodeKey): number => Number(this.#hanging.has(node));
     const inOrder = [...candidates].sort((one, other) => hangs(one) - hangs(other));
-    return firstSuccess(inOrder, (node) => this.ask(node), PATIENCE, mostTelling);
+    return hedge(inOrder, (node) => this.fetchFrom(node), NODE_REPLY_TIMEOUT_MS, mostTelling);
   }
 
   /** The account of this very node. */
-  async ask(node: NodeKey): Promise<NodeAccount> {
-    const late = setTimeout(() => this.#hanging.add(node), PATIENCE);
+  async fetchFrom(node: NodeKey): Promise<NodeView> {
+    const late = setTimeout(() => this.#hanging.add(node), NODE_REPLY_TIMEOUT_MS);
     try {
       return await this.#ask(node);
     } catch (error) {
@@ -55,14 +55,14 @@ export class ClusterSurvey {
    * all. Nodes that hang are not waited for, unless all that the others have is older than what we knew (`known`): a
    * cluster that was built anew says so with one voice, a master that was away while its replica took over does not.
    */
-  secondOpinion(first: NodeAccount, others: readonly NodeKey[], known: number): Promise<NodeAccount> {
+  confirmWithPeers(first: NodeView, others: readonly NodeKey[], known: number): Promise<NodeView> {
     return new Promise((resolve) => {
       let best = first;
       const unheard = new Set(others);
       const awaited = new Set(others.filter((node) => !this.#hanging.has(node)));
       const decide = (): void => {
         const heardEnough = awaited.size === 0 && !isOlder(best, known);
-        if (unheard.size === 0 || heardEnough || isBelievable(best, known)) {
+        if (unheard.size === 0 || heardEnough || isTrustworthy(best, known)) {
           finish();
         }
       };
@@ -74,7 +74,7 @@ export class ClusterSurvey {
       const patience = setTimeout(() => {
         awaited.clear();
         decide();
-      }, PATIENCE);
+      }, NODE_REPLY_TIMEOUT_MS);
       const lastWord = setTimeout(finish, LAST_WORD);
       const heard = (node: NodeKey): void => {
         unheard.delete(node);
@@ -82,9 +82,9 @@ export class ClusterSurvey {
         decide();
       };
       for (const node of others) {
-        this.ask(node).then(
+        this.fetchFrom(node).then(
           (account) => {
-            best = moreCredible(best, account);
+            best = preferNewer(best, account);
             heard(node);
           },
           () => {
@@ -96,7 +96,7 @@ export class ClusterSurvey {
     });
   }
 
-  async #ask(node: NodeKey): Promise<NodeAccount> {
+  async #ask(node: NodeKey): Promise<NodeView> {
     const connection = await this.connections.connect(node);
     // One round trip. The epoch comes first, so that the slots are not older than it; it may be forbidden to us.
     const info = connection.call('CLUSTER', 'INFO').catch(() => undefined);
@@ -126,7 +126,7 @@ function mostTelling(errors: readonly unknown[]): Error {
   if (!(error instanceof Error)) {
     return new ClusterUnreachableError('The startup nodes name no address.');
   }
-  const told = [...new Set(errors.map(textOf))];
+  const told = [...new Set(errors.map(errorMessage))];
   if (isFinal(error) || told.length === 1) {
     return error;
   }
@@ -150,6 +150,6 @@ function describe(error: unknown, node: NodeKey): unknown {
       return new AuthenticationError(node, error.message, { cause: error });
     }
   }
-  const message = textOf(error);
+  const message = errorMessage(error);
   return new ClusterUnreachableError(`Asking ${node} for the slots failed: ${message}`, { cause: error });
 }

@@ -1,27 +1,27 @@
 import { backoffDelay, pause } from '../../util/backoff.js';
-import { ClusterSurvey, isFinal, PATIENCE } from './topology-fetcher.js';
+import { TopologyFetcher, isFinal, NODE_REPLY_TIMEOUT_MS } from './topology-fetcher.js';
 import { ClusterUnreachableError } from '../common/errors.js';
-import { LONGEST_TIMER } from '../common/validation.js';
+import { MAX_TIMER_MS } from '../common/validation.js';
 import type { Moved, SlotsMoved } from '../common/messages.js';
-import { isBelievable, type NodeAccount } from './node-view.js';
+import { isTrustworthy, type NodeView } from './node-view.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { NodeConnections } from '../connection/command-connection-pool.js';
+import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { RedisReplyError } from '../resp/reply.js';
-import type { Seeds } from '../connection/startup-nodes.js';
-import { SharedQuestion } from '../../util/single-flight.js';
-import { Spaced } from '../../util/throttle.js';
-import { textOf } from '../../util/text-of.js';
-import { PATTERN_HOME_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';
+import type { StartupNodes } from '../connection/startup-nodes.js';
+import { SingleFlight } from '../../util/single-flight.js';
+import { Throttle } from '../../util/throttle.js';
+import { errorMessage } from '../../util/text-of.js';
+import { PATTERN_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';
 import {
   changesBetween,
   countMoved,
-  EMPTY_VIEW,
+  EMPTY_SLOT_MAP,
   ownerIn,
   readMoved,
   sameNodes,
   SLOT_COUNT,
   withOwner,
-  type TopologyView,
+  type SlotMap,
 } from './slot-map.js';
 
 /** How often the view is refreshed when nothing else asks for it, in ms (ioredis's own default is not to). */
@@ -46,17 +46,17 @@ const TIME_IS_UP = new Error('time is up');
  * believed where another one knows better. Listeners hear of each change once.
  */
 export class Topology {
-  #view: TopologyView = EMPTY_VIEW;
+  #view: SlotMap = EMPTY_SLOT_MAP;
   /** Of the view that we have, as far as it is known. */
   #epoch = 0;
   /** The last `MOVED` that told us something, until a refresh has gone by it. */
   #news: { readonly owner: NodeKey } | undefined;
-  readonly #survey: ClusterSurvey;
-  readonly #refreshing = new SharedQuestion(() => this.#refresh());
-  readonly #refreshSoon = new Spaced(() => {
+  readonly #survey: TopologyFetcher;
+  readonly #refreshing = new SingleFlight(() => this.#refresh());
+  readonly #refreshSoon = new Throttle(() => {
     this.refresh().catch(() => undefined);
   }, REFRESH_SPACING);
-  readonly #verifying = new Map<NodeKey, SharedQuestion>();
+  readonly #verifying = new Map<NodeKey, SingleFlight>();
   /** When each slot got its owner; see {@link movedAt}. */
   readonly #movedAt = new Float64Array(SLOT_COUNT).fill(-Infinity);
   #changedAt = -Infinity;
@@ -68,10 +68,10 @@ export class Topology {
   readonly #listeners = new Set<(moved: Moved) => void>();
 
   constructor(
-    private readonly connections: NodeConnections,
-    private readonly seeds: Seeds,
+    private readonly connections: CommandConnectionPool,
+    private readonly seeds: StartupNodes,
   ) {
-    this.#survey = new ClusterSurvey(connections, seeds.clusterOptions.natMap);
+    this.#survey = new TopologyFetcher(connections, seeds.clusterOptions.natMap);
   }
 
   /** When the owner of `slot` last changed, as `performance.now()` has it; −Infinity if it never did. The first view is no change. */
@@ -85,7 +85,7 @@ export class Topology {
   }
 
   /** Another object after every change. */
-  get view(): TopologyView {
+  get view(): SlotMap {
     return this.#view;
   }
 
@@ -110,21 +110,21 @@ export class Topology {
   /** Whom we have asked where the cluster is, and what the last failure was: for people. */
   get lastAttempt(): string {
     const asked = this.#asked.length === 0 ? 'No node was asked yet.' : `Asked: ${this.#asked.join(', ')}.`;
-    return this.#failure === undefined ? asked : `${asked} ${textOf(this.#failure)}`;
+    return this.#failure === undefined ? asked : `${asked} ${errorMessage(this.#failure)}`;
   }
 
   ownerOf(slot: number): NodeKey | undefined {
     return ownerIn(this.#view, slot);
   }
 
-  /** Where patterns stand: see {@link PATTERN_HOME_SLOT}. */
-  get patternHome(): NodeKey | undefined {
-    return this.ownerOf(PATTERN_HOME_SLOT);
+  /** Where patterns stand: see {@link PATTERN_SLOT}. */
+  get patternOwner(): NodeKey | undefined {
+    return this.ownerOf(PATTERN_SLOT);
   }
 
   /** The node at which a subscription of this kind belongs now. */
-  homeOf(kind: SubscriptionKind, slot: number): NodeKey | undefined {
-    return kind.home === 'pattern-home' ? this.patternHome : this.ownerOf(slot);
+  targetOf(kind: SubscriptionKind, slot: number): NodeKey | undefined {
+    return kind.owner === 'pattern-home' ? this.patternOwner : this.ownerOf(slot);
   }
 
   onChange(listener: (moved: Moved) => void): void {
@@ -141,7 +141,7 @@ export class Topology {
     for (let attempt = 0; ; attempt += 1) {
       try {
         // A little longer than its last attempt, whose error says more than that time is up.
-        await within(deadline - Date.now() + PATIENCE, signal, this.refresh());
+        await within(deadline - Date.now() + NODE_REPLY_TIMEOUT_MS, signal, this.refresh());
         break;
       } catch (error) {
         this.#failure = error === TIME_IS_UP ? this.#failure : error;
@@ -169,7 +169,7 @@ export class Topology {
    * was asked before the call: what the caller has just seen may be newer than its answer.
    */
   refresh(): Promise<void> {
-    return this.#refreshing.answer();
+    return this.#refreshing.run();
   }
 
   /**
@@ -177,24 +177,24 @@ export class Topology {
    * or up to {@link REFRESH_SPACING} ms later when one has just begun.
    */
   refreshSoon(): void {
-    this.#refreshSoon.soon();
+    this.#refreshSoon.schedule();
   }
 
   /**
    * Asks this very node who owns what: a demoted master is the first to know. One that was detached is the last, so in
-   * doubt ({@link isBelievable}) the others are asked too.
+   * doubt ({@link isTrustworthy}) the others are asked too.
    */
-  verify(node: NodeKey): Promise<void> {
+  refreshFrom(node: NodeKey): Promise<void> {
     let question = this.#verifying.get(node);
     if (question === undefined) {
-      question = new SharedQuestion(() => this.#learn(() => this.#survey.ask(node)));
+      question = new SingleFlight(() => this.#learn(() => this.#survey.fetchFrom(node)));
       this.#verifying.set(node, question);
     }
-    return question.answer();
+    return question.run();
   }
 
   /** Takes in what a `MOVED slot host:port` answer of `node` says. */
-  noteMoved(error: RedisReplyError, node: NodeKey): void {
+  applyMovedError(error: RedisReplyError, node: NodeKey): void {
     const moved = readMoved(error.message, node, this.seeds.clusterOptions.natMap);
     if (moved !== undefined && this.ownerOf(moved.slot) !== moved.owner) {
       this.#news = moved;
@@ -213,7 +213,7 @@ export class Topology {
   #scheduleRefresh(): void {
     const interval = this.seeds.clusterOptions.slotsRefreshInterval ?? DEFAULT_REFRESH_INTERVAL;
     if (interval > 0) {
-      const next = Math.min(interval * (0.9 + 0.2 * Math.random()), LONGEST_TIMER);
+      const next = Math.min(interval * (0.9 + 0.2 * Math.random()), MAX_TIMER_MS);
       this.#timer = setTimeout(() => {
         this.refreshSoon();
         this.#scheduleRefresh();
@@ -229,7 +229,7 @@ export class Topology {
   }
 
   /** Adopts what the answer says; asks again if a `MOVED` came meanwhile, for the answer may be older than that. */
-  async #learn(ask: () => Promise<NodeAccount>): Promise<void> {
+  async #learn(ask: () => Promise<NodeView>): Promise<void> {
     for (let restarts = 0; ; restarts += 1) {
       const news = this.#news;
       const account = await this.#confirm(await ask());
@@ -248,7 +248,7 @@ export class Topology {
    * account moves a slot that has moved a moment ago, the node that it names as the owner has to say so itself: the owner
    * is the first to know.
    */
-  async #isNoStepBack({ node, view }: NodeAccount): Promise<boolean> {
+  async #isNoStepBack({ node, view }: NodeView): Promise<boolean> {
     if (!this.changedWithin(JUST_MOVED)) {
       return true;
     }
@@ -261,13 +261,13 @@ export class Topology {
       return true;
     }
     const owner = doubtful.to as NodeKey;
-    const saysSo = this.#survey.ask(owner).then(
+    const saysSo = this.#survey.fetchFrom(owner).then(
       ({ view: own }) => ownerIn(own, range[0]) === owner,
       () => true, // it cannot be asked: the next refresh will tell
     );
     const settled = new AbortController();
     try {
-      return await Promise.race([saysSo, pause(PATIENCE, settled.signal).then(() => true)]);
+      return await Promise.race([saysSo, pause(NODE_REPLY_TIMEOUT_MS, settled.signal).then(() => true)]);
     } finally {
       settled.abort();
     }
@@ -277,7 +277,7 @@ export class Topology {
     return performance.now() - this.movedAt(slot) < JUST_MOVED;
   }
 
-  async #askAnyone(): Promise<NodeAccount> {
+  async #askAnyone(): Promise<NodeView> {
     const { masters } = this.#view;
     const seeds = masters.length === 0 ? await this.seeds.addresses() : [];
     // The new owner of a slot knows of it first.
@@ -285,14 +285,14 @@ export class Topology {
     const candidates = [...new Set([...newOwner, ...this.#known(), ...seeds])];
     this.#asked = candidates;
     try {
-      return await this.#survey.askOneOf(candidates);
+      return await this.#survey.fetchFromAny(candidates);
     } catch (error) {
       // Every node may have got another address since (a cluster restarted behind a name).
       const startup = (await this.seeds.addresses()).filter((node) => !candidates.includes(node));
       if (startup.length === 0) {
         throw error;
       }
-      return await this.#survey.askOneOf(startup);
+      return await this.#survey.fetchFromAny(startup);
     }
   }
 
@@ -300,14 +300,14 @@ export class Topology {
    * A node that was reset, or cut off and made to forget, knows its own slots only; one that was away for a while takes
    * itself for the master that it was: the others know better.
    */
-  async #confirm(account: NodeAccount): Promise<NodeAccount> {
-    if (isBelievable(account, this.#epoch)) {
+  async #confirm(account: NodeView): Promise<NodeView> {
+    if (isTrustworthy(account, this.#epoch)) {
       return account;
     }
     const startup = await this.seeds.addresses().catch((): NodeKey[] => []);
     const others = new Set([...this.#known(), ...startup]);
     others.delete(account.node);
-    return this.#survey.secondOpinion(account, [...others], this.#epoch);
+    return this.#survey.confirmWithPeers(account, [...others], this.#epoch);
   }
 
   /** All nodes that we know; masters first, for replicas hear of moves later, and those to which a connection is open. */
@@ -321,7 +321,7 @@ export class Topology {
     return [...new Set([...shuffle(connected), ...shuffle(others), ...replicas])];
   }
 
-  #adopt(view: TopologyView): void {
+  #adopt(view: SlotMap): void {
     const previous = this.#view;
     const changes = changesBetween(previous, view);
     if (changes.length === 0 && sameNodes(previous, view)) {
@@ -329,10 +329,10 @@ export class Topology {
     }
     this.#view = view;
     // The first view is no change.
-    if (changes.length > 0 && previous !== EMPTY_VIEW) {
+    if (changes.length > 0 && previous !== EMPTY_SLOT_MAP) {
       this.#stamp(changes);
     }
-    this.connections.keepOnly(new Set([...view.masters, ...view.replicas]));
+    this.connections.retain(new Set([...view.masters, ...view.replicas]));
     this.#verifying.clear();
     const event: Moved = { slots: countMoved(changes), changes, masters: view.masters };
     for (const listener of this.#listeners) {

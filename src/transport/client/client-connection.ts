@@ -4,19 +4,19 @@ import type { ChannelNames } from '../wire/channel-names.js';
 import type { Engine } from '../connection/engine-events.js';
 import { register } from '../connection/process-registry.js';
 import type { RequestTally } from '../telemetry/metrics.js';
-import { newEngine } from '../connection/create-engine.js';
+import { createEngine } from '../connection/create-engine.js';
 import type { ResolvedOptions } from '../common/options.js';
-import { Requests } from './pending-requests.js';
-import { waitingLimitsOf } from './inbox-wait-queue.js';
+import { PendingRequests } from './pending-requests.js';
+import { readInboxWaitLimits } from './inbox-wait-queue.js';
 
 /**
  * One connection of a client, from `connect()` to `close()`.
  *
  * @internal
  */
-export class ClientSession {
+export class ClientConnection {
   readonly engine: Engine;
-  readonly requests: Requests;
+  readonly requests: PendingRequests;
   /** Whether nobody waits for the connection any more. */
   connected = false;
   /** Takes it out of what the health indicator sees. */
@@ -26,15 +26,15 @@ export class ClientSession {
     options: ResolvedOptions,
     names: ChannelNames,
     tally: RequestTally,
-    received: (...reply: [...Parameters<Requests['received']>, requests: Requests]) => void,
+    received: (...reply: [...Parameters<PendingRequests['received']>, requests: PendingRequests]) => void,
   ) {
-    this.engine = newEngine(options);
-    this.requests = new Requests(
+    this.engine = createEngine(options);
+    this.requests = new PendingRequests(
       this.engine,
       names,
       newClientId(),
       options.sequence,
-      waitingLimitsOf(options.connection),
+      readInboxWaitLimits(options.connection),
       tally,
       (message, inbox) => received(message, inbox, this.requests),
     );

@@ -5,18 +5,18 @@ import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../../pubsub/common/errors.js';
 import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
 import { ChannelNames } from '../wire/channel-names.js';
-import { ClientSession } from './client-connection.js';
+import { ClientConnection } from './client-connection.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
   type Engine,
   EngineEvents,
 } from '../connection/engine-events.js';
-import { Emission } from './emit-result.js';
+import { EmitResult } from './emit-result.js';
 import { errorText } from '../../util/error-text.js';
 import { NotConnectedError } from '../common/errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
-import { MalformedLog } from '../telemetry/malformed-message-log.js';
+import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import { type ClusterPubSubClientMetrics, newRequestTally } from '../telemetry/metrics.js';
 import {
   type ClusterPubSubOptions,
@@ -26,14 +26,14 @@ import {
 } from '../common/options.js';
 import { isPromiseLike } from '../../util/promise-like.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
-import { encodeWithin, type Outgoing, unpackRecord } from '../wire/outgoing-packet.js';
+import { encodeWithin, type OutgoingPacket, unpackRecord } from '../wire/outgoing-packet.js';
 import { readReply } from './reply-reader.js';
-import type { RequestCall } from './pending-request.js';
-import type { Requests } from './pending-requests.js';
+import type { PendingRequest } from './pending-request.js';
+import type { PendingRequests } from './pending-requests.js';
 import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
-import { watchEmit, watchRequest } from './request-diagnostics.js';
+import { traceEmit, traceRequest } from './request-diagnostics.js';
 import { awaitUse } from '../connection/unused-clients.js';
-import { FrameEnd } from '../wire/frame.js';
+import { FrameTrailer } from '../wire/frame.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();
@@ -68,15 +68,15 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly options: ResolvedOptions;
   private readonly names: ChannelNames;
   private readonly events: EngineEvents;
-  private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
+  private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
     this.failedEmits.log(`An event that nobody watches was not published: ${errorText(error)}`);
   /** What the frames of events without headers end with. */
-  private readonly eventEnd: FrameEnd;
+  private readonly eventEnd: FrameTrailer;
   private readonly tally = newRequestTally();
   private eventCount = 0;
-  private session: ClientSession | undefined;
+  private session: ClientConnection | undefined;
   /** Takes it out of those that nobody has used yet. */
   private readonly leaveUnused: () => void;
   private closing: Promise<void> = Promise.resolve();
@@ -87,7 +87,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     super();
     this.options = resolveOptions(options);
     this.names = new ChannelNames(this.options.prefix);
-    this.eventEnd = new FrameEnd(undefined, this.options.sequence);
+    this.eventEnd = new FrameTrailer(undefined, this.options.sequence);
     this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
@@ -204,7 +204,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (isMissing(pattern) || isMissing(data)) {
       return super.emit(pattern, data);
     }
-    const emission = new Emission<TResult>(this.logFailedEmit);
+    const emission = new EmitResult<TResult>(this.logFailedEmit);
     const start = (): void => {
       let observer: PublishObserver = emission;
       try {
@@ -249,7 +249,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private watched(packet: ReadPacket, callback: Callback, start: (told: Callback) => () => void): () => void {
-    return watchRequest(this, this.patternOf(packet), packet, callback, start);
+    return traceRequest(this, this.patternOf(packet), packet, callback, start);
   }
 
   /** A request that cannot even be opened. */
@@ -265,8 +265,8 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (requests === undefined) {
       return this.refuse(new ClosedError(ClusterPubSubClient.name), callback);
     }
-    let call: RequestCall;
-    let headers: Outgoing['headers'];
+    let call: PendingRequest;
+    let headers: OutgoingPacket['headers'];
     try {
       const outgoing = this.unpack(packet);
       headers = outgoing.headers;
@@ -286,7 +286,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     } catch (error) {
       requests.fail(call, error);
     }
-    return () => requests.leave(call);
+    return () => requests.cancel(call);
   }
 
   protected dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
@@ -300,10 +300,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private sendRequest(
-    requests: Requests,
-    call: RequestCall,
+    requests: PendingRequests,
+    call: PendingRequest,
     serialized: unknown,
-    headers: Outgoing['headers'],
+    headers: OutgoingPacket['headers'],
   ): void {
     const { maxPayload } = this.options;
     requests.send(call, encodeWithin(maxPayload, call.route, serialized, requests.endOf(call, headers)));
@@ -312,7 +312,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   /** Counts an event, and has those who watch told what becomes of it. */
   private begin(packet: ReadPacket, emission: PublishObserver): PublishObserver {
     this.eventCount++;
-    return emit.hasSubscribers ? watchEmit(this, this.patternOf(packet), packet, emission) : emission;
+    return emit.hasSubscribers ? traceEmit(this, this.patternOf(packet), packet, emission) : emission;
   }
 
   /** Throws what is wrong with the packet. */
@@ -335,14 +335,14 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   private sendEvent(
     engine: Engine,
-    { route, headers, mode = this.options.mode }: Outgoing,
+    { route, headers, mode = this.options.mode }: OutgoingPacket,
     serialized: unknown,
     observer: PublishObserver,
   ): void {
     const end = headers === undefined ? this.eventEnd : this.eventEnd.with({ h: headers });
     const frame = encodeWithin(this.options.maxPayload, route, serialized, end);
     const command = this.isSharded(mode, engine) ? 'SPUBLISH' : 'PUBLISH';
-    engine.post(command, this.names.channel(route), frame, observer);
+    engine.publishWithObserver(command, this.names.channel(route), frame, observer);
   }
 
   /** Calls `start` in a microtask, or later where there is no connection yet; in the order of the calls. */
@@ -370,9 +370,9 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
   }
 
-  private open(): ClientSession {
+  private open(): ClientConnection {
     this.leaveUnused();
-    const session = new ClientSession(this.options, this.names, this.tally, (message, inbox, requests) =>
+    const session = new ClientConnection(this.options, this.names, this.tally, (message, inbox, requests) =>
       readReply(message, inbox, requests, this.deserializer, this.malformedLog),
     );
     this.events.bind(session.engine);
@@ -388,7 +388,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     }
   }
 
-  private unpack(packet: ReadPacket<unknown>): Outgoing {
+  private unpack(packet: ReadPacket<unknown>): OutgoingPacket {
     return unpackRecord(packet, assertRoute(this.normalizePattern(packet.pattern as MsPattern)));
   }
 

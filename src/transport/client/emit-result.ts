@@ -8,7 +8,7 @@ import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
  *
  * @internal
  */
-export class Emission<T> extends Observable<T> implements PublishObserver {
+export class EmitResult<T> extends Observable<T> implements PublishObserver {
   /** What is told of success: nothing, unless a subclass dispatches events in its own way. */
   value: T | undefined;
   #state: 'pending' | 'published' | 'failed' = 'pending';

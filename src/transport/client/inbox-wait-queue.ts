@@ -1,16 +1,16 @@
 import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
 import type { ClusterConnectionOptions, OverflowPolicy } from '../../pubsub/common/options.js';
 import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
-import type { RequestCall } from './pending-request.js';
+import type { PendingRequest } from './pending-request.js';
 
 /** How long, in ms, and how many requests may wait; as for messages that wait for their node. */
-export interface WaitingLimits {
+export interface InboxWaitLimits {
   readonly commandTimeout: number;
   readonly maxQueuedMessages: number;
   readonly onOverflow: OverflowPolicy;
 }
 
-export function waitingLimitsOf(options: ClusterConnectionOptions): WaitingLimits {
+export function readInboxWaitLimits(options: ClusterConnectionOptions): InboxWaitLimits {
   return { ...readLimits(options), onOverflow: readOverflowPolicy(options.onOverflow) };
 }
 
@@ -20,14 +20,14 @@ export function waitingLimitsOf(options: ClusterConnectionOptions): WaitingLimit
  *
  * @internal
  */
-export class WaitingRequests {
+export class InboxWaitQueue {
   /** Since when each waits, by the monotonic clock, in ms; the first has waited longest. */
-  readonly #since = new Map<RequestCall, number>();
+  readonly #since = new Map<PendingRequest, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly limits: WaitingLimits,
-    private readonly fail: (call: RequestCall, error: unknown) => void,
+    private readonly limits: InboxWaitLimits,
+    private readonly fail: (call: PendingRequest, error: unknown) => void,
     /** The node that the inbox waits for, as far as is known. */
     private readonly node: () => string | undefined,
   ) {}
@@ -36,9 +36,9 @@ export class WaitingRequests {
     return this.#since.size;
   }
 
-  add(call: RequestCall): void {
+  add(call: PendingRequest): void {
     const { commandTimeout, maxQueuedMessages, onOverflow } = this.limits;
-    let excess: RequestCall | undefined;
+    let excess: PendingRequest | undefined;
     if (this.#since.size >= maxQueuedMessages) {
       excess = onOverflow === 'drop-oldest' ? this.#since.keys().next().value : call;
     }
@@ -51,7 +51,7 @@ export class WaitingRequests {
     }
   }
 
-  delete(call: RequestCall): void {
+  delete(call: PendingRequest): void {
     if (this.#since.delete(call) && this.#since.size === 0) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
@@ -59,7 +59,7 @@ export class WaitingRequests {
   }
 
   /** Those that wait, in the order in which they came; none does any more. */
-  take(): RequestCall[] {
+  take(): PendingRequest[] {
     const calls = [...this.#since.keys()];
     this.#since.clear();
     clearTimeout(this.#timer);
@@ -86,7 +86,7 @@ export class WaitingRequests {
     }
   }
 
-  #notSent({ lanes }: RequestCall): PublishError {
+  #notSent({ channels: lanes }: PendingRequest): PublishError {
     const reason = `the channel for its answer did not stand within ${String(this.limits.commandTimeout)} ms.`;
     return new PublishError(lanes[0]?.channel ?? '', this.node(), 'not-delivered', reason);
   }

@@ -5,11 +5,11 @@ import type {
   PublishOptions,
 } from '../../pubsub/publish/publish-request.js';
 import { Timed } from './request-timeouts.js';
-import type { Inbox } from './reply-inboxes.js';
+import type { ReplyInbox } from './reply-inboxes.js';
 import type { EncodedFrame } from '../wire/frame.js';
 
 /** Where a request is published. */
-export interface RequestLane {
+export interface RequestChannel {
   readonly command: PublishCommand;
   readonly channel: string;
   /** Handlers are reached by pattern subscriptions, which all sit with one master. */
@@ -17,11 +17,11 @@ export interface RequestLane {
   readonly options: PublishOptions;
 }
 
-/** Who moves a {@link RequestCall} through its states. */
-export interface RequestKeeper {
+/** Who moves a {@link PendingRequest} through its states. */
+export interface PendingRequestListener {
   /** So many servers got it. */
-  counted(call: RequestCall, receivers: number): void;
-  fail(call: RequestCall, error: unknown): void;
+  counted(call: PendingRequest, receivers: number): void;
+  fail(call: PendingRequest, error: unknown): void;
 }
 
 /**
@@ -34,10 +34,10 @@ export interface RequestKeeper {
  *
  * @internal
  */
-export class RequestCall extends Timed implements PublishObserver {
+export class PendingRequest extends Timed implements PublishObserver {
   state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
   /** The lane in use. */
-  lane = 0;
+  channelIndex = 0;
   receivers = 0;
   /** How many of the receivers said that they have no request handler. */
   withoutHandler = 0;
@@ -50,12 +50,12 @@ export class RequestCall extends Timed implements PublishObserver {
     readonly id: string,
     readonly route: string,
     /** Where to publish, one after the other until a server takes it. */
-    readonly lanes: readonly RequestLane[],
-    readonly inbox: Inbox,
+    readonly channels: readonly RequestChannel[],
+    readonly inbox: ReplyInbox,
     /** In ms; 0: none. */
     readonly timeout: number,
     readonly callback: (packet: WritePacket) => void,
-    private readonly keeper: RequestKeeper,
+    private readonly keeper: PendingRequestListener,
   ) {
     super();
   }

@@ -3,15 +3,15 @@ import { GapError } from '../../pubsub/common/errors.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import { NO_MESSAGE_HANDLER } from '../common/constants.js';
-import { Deadlines } from './request-timeouts.js';
+import { RequestTimeouts } from './request-timeouts.js';
 import type { Engine } from '../connection/engine-events.js';
 import { NoSubscribersError, RequestTimeoutError } from '../common/errors.js';
 import type { RequestTally } from '../telemetry/metrics.js';
-import { type Inbox, Inboxes, type InboxOwner } from './reply-inboxes.js';
-import { RequestCall, type RequestKeeper, type RequestLane } from './pending-request.js';
+import { type ReplyInbox, ReplyInboxes, type ReplyInboxListener } from './reply-inboxes.js';
+import { PendingRequest, type PendingRequestListener, type RequestChannel } from './pending-request.js';
 import { RequestRoutes } from './request-routes.js';
-import { WaitingRequests, type WaitingLimits } from './inbox-wait-queue.js';
-import { encodeSignal, type EncodedFrame, type FrameEnd } from '../wire/frame.js';
+import { InboxWaitQueue, type InboxWaitLimits } from './inbox-wait-queue.js';
+import { encodeSignal, type EncodedFrame, type FrameTrailer } from '../wire/frame.js';
 
 /** In ms; doubled with each try. */
 const FIRST_CANCEL_RETRY = 100;
@@ -26,16 +26,16 @@ export interface Reply {
 }
 
 /**
- * All requests of one client that wait for an answer. It moves each {@link RequestCall} through its states, and calls
+ * All requests of one client that wait for an answer. It moves each {@link PendingRequest} through its states, and calls
  * its callback the way Nest's own clients do.
  *
  * @internal
  */
-export class Requests implements InboxOwner, RequestKeeper {
-  readonly #pending = new Map<string, RequestCall>();
-  readonly #deadlines = new Deadlines<RequestCall>((call) => this.#expire(call));
+export class PendingRequests implements ReplyInboxListener, PendingRequestListener {
+  readonly #pending = new Map<string, PendingRequest>();
+  readonly #deadlines = new RequestTimeouts<PendingRequest>((call) => this.#expire(call));
   readonly #routes: RequestRoutes;
-  readonly #inboxes: Inboxes;
+  readonly #inboxes: ReplyInboxes;
   #nextId = 0;
 
   constructor(
@@ -43,13 +43,13 @@ export class Requests implements InboxOwner, RequestKeeper {
     names: ChannelNames,
     clientId: string,
     sequence: boolean,
-    private readonly limits: WaitingLimits,
+    private readonly limits: InboxWaitLimits,
     private readonly tally: RequestTally,
     /** Decodes a reply and gives it to {@link answer}. */
-    readonly received: (message: DataMessage<'buffer'>, inbox: Inbox) => void,
+    readonly received: (message: DataMessage<'buffer'>, inbox: ReplyInbox) => void,
   ) {
     this.#routes = new RequestRoutes(engine, names);
-    this.#inboxes = new Inboxes(engine, names, clientId, sequence, this);
+    this.#inboxes = new ReplyInboxes(engine, names, clientId, sequence, this);
   }
 
   /** How many wait for an answer. */
@@ -62,8 +62,8 @@ export class Requests implements InboxOwner, RequestKeeper {
     return this.#inboxes.waitingCount;
   }
 
-  newWaitingRequests(inbox: string): WaitingRequests {
-    return new WaitingRequests(
+  newInboxWaitQueue(inbox: string): InboxWaitQueue {
+    return new InboxWaitQueue(
       this.limits,
       (call, error) => this.fail(call, error),
       () => this.engine.nodeOf(inbox),
@@ -71,10 +71,10 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   /** Opens a request; its time runs from now. Nothing is published before {@link send}. */
-  open(route: string, timeout: number, callback: (packet: WritePacket) => void): RequestCall {
+  open(route: string, timeout: number, callback: (packet: WritePacket) => void): PendingRequest {
     const id = (this.#nextId++).toString(36);
-    const { channel, lanes } = this.#routes.of(route);
-    const call = new RequestCall(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
+    const { channel, channels: lanes } = this.#routes.of(route);
+    const call = new PendingRequest(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
     this.#pending.set(id, call);
     this.tally.requests++;
     this.#deadlines.start(call, timeout);
@@ -82,12 +82,12 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   /** What the frame of a request must say, so that its reply finds back. */
-  endOf({ inbox }: RequestCall, headers: Readonly<Record<string, string>> | undefined): FrameEnd {
+  endOf({ inbox }: PendingRequest, headers: Readonly<Record<string, string>> | undefined): FrameTrailer {
     return headers === undefined ? inbox.end : inbox.end.with({ h: headers });
   }
 
   /** Publishes the frame of an open request, as soon as its inbox stands. */
-  send(call: RequestCall, frame: EncodedFrame): void {
+  send(call: PendingRequest, frame: EncodedFrame): void {
     if (call.state === 'done') {
       return;
     }
@@ -122,7 +122,7 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   /** A server got the request but has no handler for it. Counted, for another one may have. */
-  declined(id: unknown): void {
+  noHandler(id: unknown): void {
     const call = this.#pending.get(id as string);
     if (call !== undefined) {
       call.withoutHandler++;
@@ -130,7 +130,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  fail(call: RequestCall, err: unknown, as: keyof RequestTally = 'failed'): void {
+  fail(call: PendingRequest, err: unknown, as: keyof RequestTally = 'failed'): void {
     if (call.state !== 'done') {
       this.#finish(call);
       this.tally[as]++;
@@ -139,11 +139,11 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   /** The asker has gone. A handler that may be running is told. */
-  leave(call: RequestCall): void {
+  cancel(call: PendingRequest): void {
     const published = call.isPublished;
     if (call.state !== 'done') {
       this.#finish(call);
-      this.tally.left++;
+      this.tally.cancelled++;
     }
     if (published) {
       this.#cancel(call);
@@ -157,7 +157,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  stands(inbox: Inbox): void {
+  active(inbox: ReplyInbox): void {
     const { waiting, orphans } = inbox;
     const ready = waiting.take();
     inbox.orphans = [];
@@ -169,13 +169,13 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  refused(inbox: Inbox): void {
+  refused(inbox: ReplyInbox): void {
     for (const call of inbox.waiting.take()) {
       this.fail(call, inbox.error);
     }
   }
 
-  interrupted(inbox: Inbox): void {
+  interrupted(inbox: ReplyInbox): void {
     for (const call of [...this.#pending.values()]) {
       if (call.inbox === inbox && call.isPublished) {
         // Its handler is told when the way there is open again.
@@ -192,13 +192,13 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  #publish(call: RequestCall): void {
+  #publish(call: PendingRequest): void {
     call.state = 'publishing';
     const { command, channel, options } = this.#laneOf(call);
-    this.engine.post(command, channel, call.frame, call, options);
+    this.engine.publishWithObserver(command, channel, call.frame, call, options);
   }
 
-  counted(call: RequestCall, receivers: number): void {
+  counted(call: PendingRequest, receivers: number): void {
     if (call.state === 'publishing') {
       call.state = 'waiting';
       call.receivers = receivers;
@@ -207,7 +207,7 @@ export class Requests implements InboxOwner, RequestKeeper {
   }
 
   /** Once all receivers have said that they have no handler, there is nothing to wait for on this lane. */
-  #judge(call: RequestCall): void {
+  #judge(call: PendingRequest): void {
     if (call.state !== 'waiting' || call.answered) {
       return;
     }
@@ -218,8 +218,8 @@ export class Requests implements InboxOwner, RequestKeeper {
       return;
     }
     call.eventHandlerExists ||= declined > 0 && !lane.wildcard;
-    if (call.lane + 1 < call.lanes.length) {
-      call.lane++;
+    if (call.channelIndex + 1 < call.channels.length) {
+      call.channelIndex++;
       if (lane.command === 'SPUBLISH') {
         call.withoutHandler = 0;
       }
@@ -231,7 +231,7 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  #expire(call: RequestCall): void {
+  #expire(call: PendingRequest): void {
     const published = call.isPublished;
     this.fail(call, new RequestTimeoutError(call.route, call.timeout, {}, published), 'timeouts');
     if (published) {
@@ -239,14 +239,14 @@ export class Requests implements InboxOwner, RequestKeeper {
     }
   }
 
-  #finish(call: RequestCall): void {
+  #finish(call: PendingRequest): void {
     call.state = 'done';
     this.#pending.delete(call.id);
     this.#deadlines.stop(call);
     call.inbox.waiting.delete(call);
   }
 
-  #cancel(call: RequestCall): void {
+  #cancel(call: PendingRequest): void {
     // Best effort: where it does not arrive, its handler is gone, or will be when a reply finds nobody.
     this.#writeCancel(call, ignore);
   }
@@ -255,7 +255,7 @@ export class Requests implements InboxOwner, RequestKeeper {
    * What cost us our inbox has cost the server its subscription, for they sit with the same master: the first cancel
    * may find nobody, although the handler still runs.
    */
-  #cancelOrphan(call: RequestCall, retryAfter: number): void {
+  #cancelOrphan(call: PendingRequest, retryAfter: number): void {
     this.#writeCancel(call, (receivers) => {
       if (receivers === 0 && retryAfter <= LAST_CANCEL_RETRY) {
         setTimeout(() => this.#cancelOrphan(call, retryAfter * 2), retryAfter).unref();
@@ -263,16 +263,16 @@ export class Requests implements InboxOwner, RequestKeeper {
     });
   }
 
-  #writeCancel(call: RequestCall, published: (receivers: number) => void): void {
+  #writeCancel(call: PendingRequest, published: (receivers: number) => void): void {
     const { command, channel, options } = this.#laneOf(call);
     const signal = encodeSignal({ x: call.id, r: call.inbox.name });
-    this.engine.post(command, channel, signal, { published, failed: ignore }, options);
+    this.engine.publishWithObserver(command, channel, signal, { published, failed: ignore }, options);
   }
 
-  #laneOf(call: RequestCall): RequestLane {
-    const lane = call.lanes[call.lane];
+  #laneOf(call: PendingRequest): RequestChannel {
+    const lane = call.channels[call.channelIndex];
     if (lane === undefined) {
-      throw new RangeError(`A request has no lane ${String(call.lane)}.`);
+      throw new RangeError(`A request has no lane ${String(call.channelIndex)}.`);
     }
     return lane;
   }

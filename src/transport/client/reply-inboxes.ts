@@ -1,10 +1,10 @@
-import { Generations } from '../../util/generational-cache.js';
-import type { DataMessage, Gap, Loss } from '../../pubsub/common/messages.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
+import type { DataMessage, Gap, Interruption } from '../../pubsub/common/messages.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { Engine } from '../connection/engine-events.js';
-import type { RequestCall } from './pending-request.js';
-import type { WaitingRequests } from './inbox-wait-queue.js';
-import { FrameEnd } from '../wire/frame.js';
+import type { PendingRequest } from './pending-request.js';
+import type { InboxWaitQueue } from './inbox-wait-queue.js';
+import { FrameTrailer } from '../wire/frame.js';
 import type { WireFields } from '../wire/frame-fields.js';
 
 /** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
@@ -21,31 +21,31 @@ const CHANNELS_REMEMBERED = 2_048;
  * - `interrupted`: its connection was lost; requests wait until it stands again.
  * - `refused`: Redis would not have it; the next request tries another one.
  */
-export class Inbox {
+export class ReplyInbox {
   state: 'subscribing' | 'standing' | 'interrupted' | 'refused' = 'subscribing';
   /** Requests that failed when the inbox was lost, and whose handlers are to be told when it stands again. */
-  orphans: RequestCall[] = [];
+  orphans: PendingRequest[] = [];
   /** Why it was refused. */
   error: unknown;
 
   constructor(
     readonly name: string,
     /** What the frames of requests that are to be answered here end with. */
-    readonly end: FrameEnd,
+    readonly end: FrameTrailer,
     /** Requests to be published when the inbox stands. */
-    readonly waiting: WaitingRequests,
+    readonly waiting: InboxWaitQueue,
   ) {}
 }
 
 /** What the owner of the inboxes does about them. */
-export interface InboxOwner {
-  newWaitingRequests(inbox: string): WaitingRequests;
-  received(message: DataMessage<'buffer'>, inbox: Inbox): void;
+export interface ReplyInboxListener {
+  newInboxWaitQueue(inbox: string): InboxWaitQueue;
+  received(message: DataMessage<'buffer'>, inbox: ReplyInbox): void;
   /** The inbox stands, for the first time or again. */
-  stands(inbox: Inbox): void;
-  refused(inbox: Inbox): void;
+  active(inbox: ReplyInbox): void;
+  refused(inbox: ReplyInbox): void;
   /** Replies may have been missed since the inbox was subscribed, or since it last stood. */
-  interrupted(inbox: Inbox): void;
+  interrupted(inbox: ReplyInbox): void;
 }
 
 /**
@@ -54,11 +54,11 @@ export interface InboxOwner {
  *
  * @internal
  */
-export class Inboxes {
-  readonly #byNode = new Map<string, Inbox>();
-  readonly #byName = new Map<string, Inbox>();
+export class ReplyInboxes {
+  readonly #byNode = new Map<string, ReplyInbox>();
+  readonly #byName = new Map<string, ReplyInbox>();
   /** What {@link for} has found, until slots move. */
-  readonly #byChannel = new Generations<Inbox>(CHANNELS_REMEMBERED);
+  readonly #byChannel = new GenerationalCache<ReplyInbox>(CHANNELS_REMEMBERED);
 
   constructor(
     private readonly engine: Engine,
@@ -66,16 +66,16 @@ export class Inboxes {
     private readonly clientId: string,
     /** Whether frames carry a stamp. */
     private readonly sequence: boolean,
-    private readonly owner: InboxOwner,
+    private readonly owner: ReplyInboxListener,
   ) {
     // Slots have moved, so that an inbox may no longer sit with the master it was made for. It stays subscribed.
     engine.on('moved', () => this.#forgetPlaces());
-    engine.on('lost', (loss) => this.#onLost(loss));
+    engine.on('interrupted', (loss) => this.#onLost(loss));
     engine.on('gap', (gap) => this.#onGap(gap));
   }
 
   /** The inbox in the shard of `channel`. */
-  for(channel: string): Inbox {
+  for(channel: string): ReplyInbox {
     return this.#byChannel.get(channel) ?? this.#find(channel);
   }
 
@@ -84,7 +84,7 @@ export class Inboxes {
     return [...this.#byName.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
-  #find(channel: string): Inbox {
+  #find(channel: string): ReplyInbox {
     const node = this.engine.nodeOf(channel) ?? '';
     let inbox = this.#byNode.get(node);
     if (inbox === undefined) {
@@ -121,9 +121,13 @@ export class Inboxes {
     return this.names.inbox(this.clientId, '0');
   }
 
-  #subscribe(name: string): Inbox {
+  #subscribe(name: string): ReplyInbox {
     const fields: WireFields = this.engine.supportsSharded ? { r: name } : { r: name, c: 1 };
-    const inbox = new Inbox(name, new FrameEnd(fields, this.sequence), this.owner.newWaitingRequests(name));
+    const inbox = new ReplyInbox(
+      name,
+      new FrameTrailer(fields, this.sequence),
+      this.owner.newInboxWaitQueue(name),
+    );
     this.#byName.set(name, inbox);
     const handlers = {
       [name]: (message: DataMessage<'buffer'>): void => this.owner.received(message, inbox),
@@ -144,12 +148,12 @@ export class Inboxes {
     return inbox;
   }
 
-  #stands(inbox: Inbox): void {
+  #stands(inbox: ReplyInbox): void {
     inbox.state = 'standing';
-    this.owner.stands(inbox);
+    this.owner.active(inbox);
   }
 
-  #onLost(loss: Loss): void {
+  #onLost(loss: Interruption): void {
     for (const inbox of this.#named(loss)) {
       if (inbox.state === 'standing') {
         inbox.state = 'interrupted';
@@ -170,7 +174,7 @@ export class Inboxes {
     }
   }
 
-  #named({ kind, names }: Loss): Inbox[] {
+  #named({ kind, names }: Interruption): ReplyInbox[] {
     if (kind === 'pattern') {
       return [];
     }

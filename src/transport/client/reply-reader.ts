@@ -1,9 +1,9 @@
 import type { ProducerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../../pubsub/common/messages.js';
-import type { Inbox } from './reply-inboxes.js';
-import type { MalformedLog } from '../telemetry/malformed-message-log.js';
+import type { ReplyInbox } from './reply-inboxes.js';
+import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import { isPromiseLike } from '../../util/promise-like.js';
-import type { Reply, Requests } from './pending-requests.js';
+import type { Reply, PendingRequests } from './pending-requests.js';
 import { decodeFrame } from '../wire/frame.js';
 
 /**
@@ -13,10 +13,10 @@ import { decodeFrame } from '../wire/frame.js';
  */
 export function readReply(
   message: DataMessage<'buffer'>,
-  inbox: Inbox,
-  requests: Requests,
+  inbox: ReplyInbox,
+  requests: PendingRequests,
   deserializer: ProducerDeserializer,
-  malformedLog: MalformedLog,
+  malformedLog: MalformedMessageLog,
 ): void {
   const unreadable = (): void => malformedLog.report(inbox.name, message.data.length);
   const frame = decodeFrame(message.data);
@@ -44,12 +44,12 @@ export function readReply(
 }
 
 /** False: it is no reply. */
-function give(requests: Requests, reply: unknown, declined: boolean): boolean {
+function give(requests: PendingRequests, reply: unknown, declined: boolean): boolean {
   if (typeof reply !== 'object' || reply === null) {
     return false;
   }
   if (declined) {
-    requests.declined((reply as Reply).id);
+    requests.noHandler((reply as Reply).id);
   } else {
     requests.answer(reply);
   }

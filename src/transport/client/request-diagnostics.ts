@@ -15,7 +15,7 @@ type Callback = (packet: WritePacket) => void;
  * @param start makes it with the callback that it gets, and returns how to leave it
  * @internal
  */
-export function watchRequest(
+export function traceRequest(
   client: ClusterPubSubClient,
   pattern: string,
   packet: ReadPacket,
@@ -25,7 +25,7 @@ export function watchRequest(
   const began = performance.now();
   const asker = new AsyncResource('ClusterPubSubRequest');
   let isOver = false;
-  const over = (outcome: 'answered' | 'failed' | 'left', error?: unknown): void => {
+  const over = (outcome: 'answered' | 'failed' | 'cancelled', error?: unknown): void => {
     if (!isOver) {
       isOver = true;
       request.publish({ client, pattern, packet, outcome, error, duration: performance.now() - began });
@@ -42,7 +42,7 @@ export function watchRequest(
     });
   });
   return () => {
-    over('left');
+    over('cancelled');
     leave();
   };
 }
@@ -52,7 +52,7 @@ export function watchRequest(
  *
  * @internal
  */
-export function watchEmit(
+export function traceEmit(
   client: ClusterPubSubClient,
   pattern: string,
   packet: ReadPacket,

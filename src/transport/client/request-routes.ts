@@ -1,7 +1,7 @@
-import { Generations } from '../../util/generational-cache.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { Engine } from '../connection/engine-events.js';
-import type { RequestLane } from './pending-request.js';
+import type { RequestChannel } from './pending-request.js';
 
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;
 const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
@@ -14,7 +14,7 @@ export interface RequestRoute {
   /** The channel of the pattern; its shard is where the answer comes from. */
   readonly channel: string;
   /** Where to publish, one after the other until a server takes it: first to exact handlers, then to wildcards. */
-  readonly lanes: readonly RequestLane[];
+  readonly channels: readonly RequestChannel[];
 }
 
 /**
@@ -23,7 +23,7 @@ export interface RequestRoute {
  * @internal
  */
 export class RequestRoutes {
-  readonly #routes = new Generations<RequestRoute>(REMEMBERED);
+  readonly #routes = new GenerationalCache<RequestRoute>(REMEMBERED);
 
   constructor(
     private readonly engine: Engine,
@@ -42,15 +42,15 @@ export class RequestRoutes {
   #newRoute(pattern: string): RequestRoute {
     const channel = this.names.channel(pattern);
     const classic = this.names.request(pattern);
-    const exact: RequestLane = this.engine.supportsSharded
+    const exact: RequestChannel = this.engine.supportsSharded
       ? { command: 'SPUBLISH', channel, wildcard: false, options: OF_EXACT_HANDLERS }
       : { command: 'PUBLISH', channel: classic, wildcard: false, options: OF_EXACT_HANDLERS };
-    const wildcard: RequestLane = {
+    const wildcard: RequestChannel = {
       command: 'PUBLISH',
       channel: classic,
       wildcard: true,
       options: OF_WILDCARD_HANDLERS,
     };
-    return { channel, lanes: [exact, wildcard] };
+    return { channel, channels: [exact, wildcard] };
   }
 }

@@ -1,4 +1,4 @@
-import { LONGEST_TIMER } from '../../pubsub/common/validation.js';
+import { MAX_TIMER_MS } from '../../pubsub/common/validation.js';
 
 /** A timer fires at most this early or late, in ms: it saves wake-ups where requests come thick. */
 const COARSENESS = 10;
@@ -29,7 +29,7 @@ export abstract class Timed {
  *
  * @internal
  */
-export class Deadlines<T extends Timed> {
+export class RequestTimeouts<T extends Timed> {
   readonly #queues = new Map<number, Queue>();
   #timer: NodeJS.Timeout | undefined;
   #firesAt = Infinity;
@@ -79,7 +79,7 @@ export class Deadlines<T extends Timed> {
   #arm(at: number): void {
     clearTimeout(this.#timer);
     this.#firesAt = at;
-    const delay = Math.min(Math.max(at - performance.now(), COARSENESS), LONGEST_TIMER);
+    const delay = Math.min(Math.max(at - performance.now(), COARSENESS), MAX_TIMER_MS);
     this.#timer = setTimeout(() => this.#expire(), delay);
     this.#timer.unref();
   }

@@ -3,7 +3,7 @@ import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
 import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
 import type { ClusterConnectionOptions } from '../../pubsub/common/options.js';
-import { readSeeds } from '../../pubsub/connection/startup-nodes.js';
+import { readStartupNodes } from '../../pubsub/connection/startup-nodes.js';
 
 /** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
 export type PubSubMode = 'classic' | 'sharded';
@@ -77,7 +77,7 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   // The engine reads them anew when it is made, which is too late to tell of a mistake.
   readLimits(connection);
   readOverflowPolicy(connection.onOverflow);
-  readSeeds(connection);
+  readStartupNodes(connection);
   const resolved: ResolvedOptions = {
     connection,
     mode: modeOf(given.mode ?? 'classic'),
@@ -104,7 +104,7 @@ function connectionOf(options: ClusterPubSubOptions): ClusterConnectionOptions {
     onOverflow: options.onOverflow,
     probeInterval: options.probeInterval,
     probeTimeout: options.probeTimeout,
-    settleWindow: options.settleWindow,
+    slotMigrationTimeout: options.slotMigrationTimeout,
   };
 }
 

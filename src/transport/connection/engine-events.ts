@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../../pubsub/common/errors.js';
-import type { Gap, Loss, Moved, PubSubStatus } from '../../pubsub/common/messages.js';
+import type { Gap, Interruption, Moved, PubSubStatus } from '../../pubsub/common/messages.js';
 import { firstFew } from '../../util/first-few.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { StatusLog } from '../telemetry/status-log.js';
@@ -18,7 +18,7 @@ export type ClusterPubSubTransportEvents = {
   /** A subscription stands again after an interval in which it may have missed messages. */
   gap: (gap: Gap) => void;
   /** A subscription just stopped to stand. */
-  lost: (loss: Loss) => void;
+  interrupted: (interruption: Interruption) => void;
   /** Slots changed their master. */
   moved: (moved: Moved) => void;
   /** How the connection as a whole is doing. */

@@ -8,7 +8,7 @@ import type { ResolvedOptions } from '../common/options.js';
  *
  * @internal
  */
-export interface LivePart {
+export interface TransportInstance {
   readonly is: 'server' | 'client';
   readonly options: Pick<ResolvedOptions, 'connection' | 'prefix'>;
   readonly engine: Engine;
@@ -33,7 +33,7 @@ export interface Absence {
   readonly final: boolean;
 }
 
-/** What all copies of this package in the process share; the version is that of {@link LivePart}. */
+/** What all copies of this package in the process share; the version is that of {@link TransportInstance}. */
 const REGISTRY = Symbol.for('nestjs-cluster-pubsub/live-parts/1');
 
 /**
@@ -41,10 +41,11 @@ const REGISTRY = Symbol.for('nestjs-cluster-pubsub/live-parts/1');
  * clients are known to the process for as long as they are open, and found by the cluster and the prefix that they share
  * with whoever asks. To the process, not to this module: one entry may be imported and another one required.
  */
-const open = ((globalThis as { [REGISTRY]?: Set<LivePart> })[REGISTRY] ??= new Set<LivePart>());
+const open = ((globalThis as { [REGISTRY]?: Set<TransportInstance> })[REGISTRY] ??=
+  new Set<TransportInstance>());
 
 /** @internal @returns what to call when it is closed. */
-export function register(part: LivePart): () => void {
+export function register(part: TransportInstance): () => void {
   open.add(part);
   return () => {
     open.delete(part);
@@ -58,7 +59,7 @@ export function register(part: LivePart): () => void {
  *
  * @internal
  */
-export function forgetFailedServers(options: LivePart['options']): void {
+export function forgetFailedServers(options: TransportInstance['options']): void {
   for (const part of open) {
     if (part.absence?.final === true && isSame(part.options, options)) {
       open.delete(part);
@@ -73,7 +74,7 @@ export function forgetFailedServers(options: LivePart['options']): void {
  *
  * @internal
  */
-export function livePartsOf(options: LivePart['options'] | undefined): readonly LivePart[] {
+export function instancesOf(options: TransportInstance['options'] | undefined): readonly TransportInstance[] {
   const all = [...open];
   if (last.options !== options || !isSameList(last.all, all)) {
     last = { options, all, found: find(all, options) };
@@ -82,9 +83,9 @@ export function livePartsOf(options: LivePart['options'] | undefined): readonly 
 }
 
 interface Search {
-  readonly options: LivePart['options'] | undefined;
-  readonly all: readonly LivePart[];
-  readonly found: readonly LivePart[];
+  readonly options: TransportInstance['options'] | undefined;
+  readonly all: readonly TransportInstance[];
+  readonly found: readonly TransportInstance[];
 }
 
 const NOTHING: Search = { options: undefined, all: [], found: [] };
@@ -92,13 +93,16 @@ const NOTHING: Search = { options: undefined, all: [], found: [] };
 /** Whoever asks for health asks again and again, and nothing has been opened meanwhile. */
 let last = NOTHING;
 
-function find(open: readonly LivePart[], options: LivePart['options'] | undefined): LivePart[] {
+function find(
+  open: readonly TransportInstance[],
+  options: TransportInstance['options'] | undefined,
+): TransportInstance[] {
   const all = [...open].sort((one, other) => Number(other.is === 'server') - Number(one.is === 'server'));
   const like = options ?? all[0]?.options;
   return all.filter((part) => like !== undefined && isSame(part.options, like));
 }
 
 /** @internal */
-export function isSame(one: LivePart['options'], other: LivePart['options']): boolean {
+export function isSame(one: TransportInstance['options'], other: TransportInstance['options']): boolean {
   return one.prefix === other.prefix && isSameCluster(one.connection, other.connection);
 }

@@ -1,8 +1,8 @@
-import { isSame, type LivePart } from './process-registry.js';
+import { isSame, type TransportInstance } from './process-registry.js';
 
 /** A client that was made and not connected, for nobody has asked it for anything. */
 interface UnusedClient {
-  readonly options: LivePart['options'];
+  readonly options: TransportInstance['options'];
   /** Not held: who throws a client away that was never used need not close it. */
   readonly client: WeakRef<{ connect(): Promise<unknown> }>;
 }
@@ -13,7 +13,10 @@ const REGISTRY = Symbol.for('nestjs-cluster-pubsub/unused-clients/1');
 const unused = ((globalThis as { [REGISTRY]?: Set<UnusedClient> })[REGISTRY] ??= new Set<UnusedClient>());
 
 /** @internal @returns what to call when it connects, or is closed. */
-export function awaitUse(client: { connect(): Promise<unknown> }, options: LivePart['options']): () => void {
+export function awaitUse(
+  client: { connect(): Promise<unknown> },
+  options: TransportInstance['options'],
+): () => void {
   const one = { options, client: new WeakRef(client) };
   unused.add(one);
   return () => {
@@ -27,7 +30,7 @@ export function awaitUse(client: { connect(): Promise<unknown> }, options: LiveP
  *
  * @internal
  */
-export function connectUnused(options: LivePart['options'] | undefined): void {
+export function connectUnused(options: TransportInstance['options'] | undefined): void {
   for (const one of [...unused]) {
     const client = one.client.deref();
     if (client === undefined) {

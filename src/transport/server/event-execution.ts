@@ -1,16 +1,16 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
-import type { Work } from './in-flight-handlers.js';
+import type { InFlightHandler } from './in-flight-handlers.js';
 import { MASKED_ERROR } from '../common/constants.js';
 import { errorText } from '../../util/error-text.js';
-import type { Handlings } from '../telemetry/handler-metrics.js';
+import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
-export interface EventSurroundings {
+export interface EventExecutionDeps {
   readonly hooks: ProcessingHooks;
-  readonly handlings: Handlings;
+  readonly handlings: HandlerMetrics;
   log(route: string, problem: string, error: unknown): void;
-  over(run: EventRun): void;
+  over(run: EventExecution): void;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface EventSurroundings {
  *
  * @internal
  */
-export class EventRun implements Work {
+export class EventExecution implements InFlightHandler {
   #subscription: Subscription | undefined;
   /** While the processing end hook is yet to be called. */
   #context: BaseRpcContext | undefined;
@@ -29,7 +29,7 @@ export class EventRun implements Work {
 
   constructor(
     private readonly route: string,
-    private readonly surroundings: EventSurroundings,
+    private readonly surroundings: EventExecutionDeps,
   ) {}
 
   start(handler: MessageHandler, data: unknown, context: BaseRpcContext): void {
@@ -90,8 +90,8 @@ export class EventRun implements Work {
     }
     this.#context = undefined;
     if (this.#began !== 0) {
-      const done = this.#isAborted() ? 'left' : 'done';
-      this.surroundings.handlings.tell(this.#began, {
+      const done = this.#isAborted() ? 'cancelled' : 'done';
+      this.surroundings.handlings.publish(this.#began, {
         type: 'event',
         pattern: this.route,
         context,

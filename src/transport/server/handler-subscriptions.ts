@@ -7,7 +7,7 @@ import type { HandlerEntry } from './handler-registry.js';
  * One subscription of a server with the handlers that its messages go to, resolved once at `listen()`: Nest looks a
  * handler up by JSON.parse of the channel name with every message.
  */
-export interface ServerLane {
+export interface HandlerSubscription {
   readonly kind: SubscriptionKindName;
   /** The channel or glob, as it is named on the cluster. */
   readonly name: string;
@@ -34,7 +34,11 @@ export interface ServerLane {
  *
  * @internal
  */
-export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharded: boolean): ServerLane[] {
+export function handlerSubscriptionsOf(
+  entry: HandlerEntry,
+  names: ChannelNames,
+  supportsSharded: boolean,
+): HandlerSubscription[] {
   const { route, pattern, request } = entry;
   const { both, classic, sharded } = entry.events;
   if (entry.nodes !== undefined) {
@@ -45,7 +49,7 @@ export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharde
     name: string,
     events: readonly (MessageHandler | undefined)[],
     requestsOnly = false,
-  ): ServerLane => ({
+  ): HandlerSubscription => ({
     kind,
     name,
     route,
@@ -69,7 +73,7 @@ export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharde
     }
     return lanes;
   }
-  const lanes: ServerLane[] = [];
+  const lanes: HandlerSubscription[] = [];
   if ((request ?? both ?? classic) !== undefined) {
     lanes.push(lane('channel', channel, [both, classic]));
   }
@@ -79,7 +83,10 @@ export function lanesOf(entry: HandlerEntry, names: ChannelNames, supportsSharde
   return lanes;
 }
 
-function notificationLane({ route, pattern, events }: HandlerEntry, nodes: 'all-masters'): ServerLane {
+function notificationLane(
+  { route, pattern, events }: HandlerEntry,
+  nodes: 'all-masters',
+): HandlerSubscription {
   return {
     kind: pattern.kind === 'wildcard' ? 'pattern' : 'channel',
     name: pattern.kind === 'wildcard' ? pattern.glob : pattern.name,
@@ -93,12 +100,12 @@ function notificationLane({ route, pattern, events }: HandlerEntry, nodes: 'all-
 }
 
 /** @internal */
-export function lanesOfAll(
+export function handlerSubscriptionsOfAll(
   entries: Iterable<HandlerEntry>,
   names: ChannelNames,
   supportsSharded: boolean,
-): ServerLane[] {
-  return [...entries].flatMap((entry) => lanesOf(entry, names, supportsSharded));
+): HandlerSubscription[] {
+  return [...entries].flatMap((entry) => handlerSubscriptionsOf(entry, names, supportsSharded));
 }
 
 /** What to tell of a handler that asks for sharded events where there are none for it. @internal */

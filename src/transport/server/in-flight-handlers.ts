@@ -1,7 +1,7 @@
 import { withinMs } from '../../util/within-ms.js';
 
 /** A handler that runs. */
-export interface Work {
+export interface InFlightHandler {
   /** Ends it although it has not finished. */
   abort(): void;
 }
@@ -11,8 +11,8 @@ export interface Work {
  *
  * @internal
  */
-export class ActiveWork {
-  readonly #running = new Set<Work>();
+export class InFlightHandlers {
+  readonly #running = new Set<InFlightHandler>();
   #idle: (() => void) | undefined;
 
   /** How many run. */
@@ -20,11 +20,11 @@ export class ActiveWork {
     return this.#running.size;
   }
 
-  add(work: Work): void {
+  add(work: InFlightHandler): void {
     this.#running.add(work);
   }
 
-  delete(work: Work): void {
+  delete(work: InFlightHandler): void {
     this.#running.delete(work);
     if (this.#running.size === 0) {
       this.#idle?.();

@@ -1,19 +1,19 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../../pubsub/common/messages.js';
-import type { ActiveWork } from './in-flight-handlers.js';
-import { type Asker, Askers } from './requesters.js';
+import type { InFlightHandlers } from './in-flight-handlers.js';
+import { type Requester, Requesters } from './requesters.js';
 import { type ChannelNames, isInbox, isReserved } from '../wire/channel-names.js';
 import { NO_MESSAGE_HANDLER } from '../common/constants.js';
 import { ClusterPubSubContext } from '../common/cluster-pubsub.context.js';
 import type { HandledType } from '../diagnostics.js';
-import { EventRun } from './event-execution.js';
-import type { Handlings } from '../telemetry/handler-metrics.js';
-import type { MalformedLog } from '../telemetry/malformed-message-log.js';
+import { EventExecution } from './event-execution.js';
+import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
+import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
 import { isPromiseLike } from '../../util/promise-like.js';
-import type { Replies, ReplyAddress } from './reply-publisher.js';
-import type { ServerLane } from './handler-subscriptions.js';
-import { type RequestId, ServerRequest } from './request-execution.js';
+import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
+import type { HandlerSubscription } from './handler-subscriptions.js';
+import { type RequestId, RequestExecution } from './request-execution.js';
 import { decodeFrame } from '../wire/frame.js';
 import { NO_FIELDS, type WireFields } from '../wire/frame-fields.js';
 
@@ -21,13 +21,13 @@ import { NO_FIELDS, type WireFields } from '../wire/frame-fields.js';
 const LONGEST_ID = 128;
 
 /** What the receiver of a server works with. */
-export interface ReceiverParts {
+export interface MessageRouterDeps {
   readonly deserializer: ConsumerDeserializer;
-  readonly replies: Replies;
+  readonly replies: ReplyPublisher;
   readonly hooks: ProcessingHooks;
-  readonly handlings: Handlings;
-  readonly work: ActiveWork;
-  readonly malformed: MalformedLog;
+  readonly handlings: HandlerMetrics;
+  readonly work: InFlightHandlers;
+  readonly malformed: MalformedMessageLog;
   readonly names: ChannelNames;
   /** The channels on which exact request handlers listen. */
   readonly requestChannels: ReadonlySet<string>;
@@ -45,7 +45,7 @@ interface IncomingPacket {
 
 /** What is known of a message besides its packet. */
 interface Arrival {
-  readonly lane: ServerLane;
+  readonly lane: HandlerSubscription;
   readonly channel: string;
   readonly node: string;
   readonly fields: WireFields;
@@ -60,30 +60,30 @@ interface Arrival {
  *
  * @internal
  */
-export class Receiver {
+export class MessageRouter {
   /** Once false, nothing is handled any more. */
   accepting = true;
-  readonly #askers = new Askers();
+  readonly #askers = new Requesters();
   readonly #ofRequests;
   readonly #ofEvents;
 
-  constructor(private readonly parts: ReceiverParts) {
+  constructor(private readonly parts: MessageRouterDeps) {
     const { replies, hooks, handlings, work } = parts;
     const log = (route: string, problem: string, error: unknown): void => parts.log(route, problem, error);
-    this.#ofEvents = { hooks, handlings, log, over: (run: EventRun): void => work.delete(run) };
+    this.#ofEvents = { hooks, handlings, log, over: (run: EventExecution): void => work.delete(run) };
     this.#ofRequests = {
       replies,
       hooks,
       handlings,
       log,
-      over: (request: ServerRequest): void => {
+      over: (request: RequestExecution): void => {
         work.delete(request);
         request.asker?.running.delete(String(request.id));
       },
     };
   }
 
-  receive(lane: ServerLane, message: DataMessage<'buffer'>, node: string): void {
+  receive(lane: HandlerSubscription, message: DataMessage<'buffer'>, node: string): void {
     if (!this.accepting) {
       return;
     }
@@ -159,11 +159,11 @@ export class Receiver {
     const id = String(packet.id);
     if (lane.request === undefined || (lane.kind === 'pattern' && !lane.requestsOnly)) {
       // Redis has counted us, so that the asker would wait for us. Said once for each subscription, as it counts.
-      if (asker.declinedAt(lane.name).isFirst(id)) {
+      if (asker.noHandlerReportedAt(lane.name).isFirst(id)) {
         this.#decline(lane, to, packet.id, { n: 1 });
       }
     } else if (asker.seen.isFirst(id)) {
-      const request = new ServerRequest(asker, packet.id as RequestId, lane.route, to, this.#ofRequests);
+      const request = new RequestExecution(asker, packet.id as RequestId, lane.route, to, this.#ofRequests);
       asker.running.set(id, request);
       this.parts.handlings.requests++;
       this.parts.work.add(request);
@@ -178,7 +178,7 @@ export class Receiver {
     if (lane.request !== undefined) {
       // Where there is an exact handler too, it gets the request by its own subscription.
       if (lane.kind !== 'pattern' || !this.parts.requestChannels.has(channel)) {
-        const request = new ServerRequest(
+        const request = new RequestExecution(
           undefined,
           packet.id as RequestId,
           lane.route,
@@ -197,7 +197,7 @@ export class Receiver {
   #event(arrival: Arrival, packet: IncomingPacket): void {
     const { lane } = arrival;
     for (const handler of lane.events) {
-      const run = new EventRun(lane.route, this.#ofEvents);
+      const run = new EventExecution(lane.route, this.#ofEvents);
       this.parts.handlings.events++;
       this.parts.work.add(run);
       run.start(handler, packet.data, contextOf(arrival, packet, 'event'));
@@ -217,14 +217,14 @@ export class Receiver {
   }
 
   /** What Redis tells of its keys: the data is a name, to be handed on as it is, also where it looks like JSON. */
-  #notification(lane: ServerLane, message: DataMessage<'buffer'>, node: string): void {
+  #notification(lane: HandlerSubscription, message: DataMessage<'buffer'>, node: string): void {
     const channel = message.channel.toString();
     const data = message.data.toString();
     const arrival = { lane, channel, node, fields: NO_FIELDS, size: message.data.length, foreign: true };
     this.#event(arrival, { pattern: channel, data });
   }
 
-  #cancel(asker: Asker, id: string): void {
+  #cancel(asker: Requester, id: string): void {
     const request = asker.running.get(id);
     if (request === undefined) {
       // It may still be with an asynchronous deserializer: then it shall pass for a second copy.
@@ -234,9 +234,9 @@ export class Receiver {
     }
   }
 
-  #decline(lane: ServerLane, to: ReplyAddress, id: unknown, fields?: WireFields): void {
+  #decline(lane: HandlerSubscription, to: ReplyAddress, id: unknown, fields?: WireFields): void {
     const { replies } = this.parts;
-    this.parts.handlings.declined++;
+    this.parts.handlings.noHandler++;
     const packet = { id: id as string, status: 'error', err: NO_MESSAGE_HANDLER };
     const failed = (error: unknown): void => this.parts.log(lane.route, 'An answer was not sent', error);
     const observer = { published: (): void => undefined, failed };

@@ -4,7 +4,7 @@ import type { Engine } from '../connection/engine-events.js';
 import type { FrameOptions } from '../common/options.js';
 import { isPromiseLike } from '../../util/promise-like.js';
 import { assertWithin, encodeWithin } from '../wire/outgoing-packet.js';
-import { encodeSignal, encodeStock, FrameEnd, type EncodedFrame } from '../wire/frame.js';
+import { encodeSignal, encodeStock, FrameTrailer, type EncodedFrame } from '../wire/frame.js';
 import type { WireFields } from '../wire/frame-fields.js';
 
 /** Where a reply goes. */
@@ -20,15 +20,15 @@ export interface ReplyAddress {
  *
  * @internal
  */
-export class Replies {
-  readonly #end: FrameEnd;
+export class ReplyPublisher {
+  readonly #end: FrameTrailer;
 
   constructor(
     private readonly engine: Engine,
     private readonly serializer: ConsumerSerializer,
     private readonly options: FrameOptions,
   ) {
-    this.#end = new FrameEnd(undefined, options.sequence);
+    this.#end = new FrameTrailer(undefined, options.sequence);
   }
 
   /**
@@ -66,7 +66,13 @@ export class Replies {
    * the asker drops a second copy, so that it may be sent again.
    */
   publish(to: ReplyAddress, frame: EncodedFrame, final: boolean, observer: PublishObserver): void {
-    this.engine.post(commandTo(to), to.channel, frame, observer, final && !to.stock ? VERIFIED : undefined);
+    this.engine.publishWithObserver(
+      commandTo(to),
+      to.channel,
+      frame,
+      observer,
+      final && !to.stock ? VERIFIED : undefined,
+    );
   }
 
   /**
@@ -76,7 +82,7 @@ export class Replies {
   async isGone(to: ReplyAddress): Promise<boolean> {
     const receivers = await new Promise<number>((published, failed) => {
       const observer = { published, failed };
-      this.engine.post(commandTo(to), to.channel, encodeSignal({ k: 1 }), observer, VERIFIED);
+      this.engine.publishWithObserver(commandTo(to), to.channel, encodeSignal({ k: 1 }), observer, VERIFIED);
     });
     return receivers === 0;
   }

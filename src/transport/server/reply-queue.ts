@@ -1,11 +1,11 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
 import { isPromiseLike } from '../../util/promise-like.js';
-import type { Replies, ReplyAddress } from './reply-publisher.js';
+import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
 import type { EncodedFrame } from '../wire/frame.js';
 
 /** Who the queue reports to. */
-export interface ReplyQueueOwner {
+export interface ReplyQueueListener {
   /** A reply went out, and so many took it. */
   sent(receivers: number): void;
   /** A reply did not go out. */
@@ -25,11 +25,11 @@ export class ReplyQueue implements PublishObserver {
   #unconfirmed = 0;
 
   constructor(
-    private readonly replies: Replies,
+    private readonly replies: ReplyPublisher,
     private readonly to: ReplyAddress,
     private readonly route: string,
     private readonly id: string | number,
-    private readonly owner: ReplyQueueOwner,
+    private readonly owner: ReplyQueueListener,
   ) {}
 
   get isDrained(): boolean {

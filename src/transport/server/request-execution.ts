@@ -1,14 +1,14 @@
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Observable, type Subscription } from 'rxjs';
-import type { Work } from './in-flight-handlers.js';
-import type { Asker } from './requesters.js';
+import type { InFlightHandler } from './in-flight-handlers.js';
+import type { Requester } from './requesters.js';
 import { MASKED_ERROR } from '../common/constants.js';
-import { errorForAsker } from './rpc-error.js';
+import { toRpcError } from './rpc-error.js';
 import { PayloadTooLargeError } from '../common/errors.js';
-import type { Handlings } from '../telemetry/handler-metrics.js';
+import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
-import type { Replies, ReplyAddress } from './reply-publisher.js';
-import { ReplyQueue, type ReplyQueueOwner } from './reply-queue.js';
+import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
+import { ReplyQueue, type ReplyQueueListener } from './reply-queue.js';
 
 const SHUT_DOWN = { status: 'error', message: 'The service was shut down before it could answer' } as const;
 const INCOMPLETE = { status: 'error', message: 'A part of the answer could not be sent' } as const;
@@ -17,14 +17,14 @@ const INCOMPLETE = { status: 'error', message: 'A part of the answer could not b
 export type RequestId = string | number;
 
 /** What a request needs from around it. */
-export interface RequestSurroundings {
-  readonly replies: Replies;
+export interface RequestExecutionDeps {
+  readonly replies: ReplyPublisher;
   readonly hooks: ProcessingHooks;
-  readonly handlings: Handlings;
+  readonly handlings: HandlerMetrics;
   /** Something the asker does not get to know. */
   log(route: string, problem: string, error: unknown): void;
   /** It is over, and its last reply is out. */
-  over(request: ServerRequest): void;
+  over(request: RequestExecution): void;
 }
 
 /**
@@ -36,7 +36,7 @@ export interface RequestSurroundings {
  *
  * @internal
  */
-export class ServerRequest implements Work, ReplyQueueOwner {
+export class RequestExecution implements InFlightHandler, ReplyQueueListener {
   #state: 'running' | 'ended' | 'stopped' = 'running';
   #handlerRuns = false;
   /** While the processing end hook is yet to be called. */
@@ -51,11 +51,11 @@ export class ServerRequest implements Work, ReplyQueueOwner {
 
   constructor(
     /** Undefined: a stock Nest client, which cannot leave a request. */
-    readonly asker: Asker | undefined,
+    readonly asker: Requester | undefined,
     readonly id: RequestId,
     private readonly route: string,
     private readonly to: ReplyAddress,
-    private readonly surroundings: RequestSurroundings,
+    private readonly surroundings: RequestExecutionDeps,
   ) {
     this.#queue = new ReplyQueue(surroundings.replies, to, route, id, this);
   }
@@ -124,7 +124,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
 
   #rejected(error: unknown): void {
     if (this.#isRunning()) {
-      const told = errorForAsker(error, () => undefined);
+      const told = toRpcError(error, () => undefined);
       // It comes from outside Nest's filters, so that only what is made to be read is passed on.
       this.#end({ err: told === error ? MASKED_ERROR : told, isDisposed: true });
     }
@@ -141,7 +141,7 @@ export class ServerRequest implements Work, ReplyQueueOwner {
       },
       error: (error: unknown) => {
         this.#noteFailure(error);
-        const err = errorForAsker(error, (masked) => this.#log('The stream of the handler failed', masked));
+        const err = toRpcError(error, (masked) => this.#log('The stream of the handler failed', masked));
         if (this.#isRunning()) {
           this.#end({ err, isDisposed: true });
         }
@@ -254,8 +254,8 @@ export class ServerRequest implements Work, ReplyQueueOwner {
   }
 
   #tell(context: BaseRpcContext): void {
-    const done = this.#state === 'stopped' || this.#aborted ? 'left' : 'done';
-    this.surroundings.handlings.tell(this.#began, {
+    const done = this.#state === 'stopped' || this.#aborted ? 'cancelled' : 'done';
+    this.surroundings.handlings.publish(this.#began, {
       type: 'request',
       pattern: this.route,
       context,

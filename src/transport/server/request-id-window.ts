@@ -1,4 +1,4 @@
-import { Generations } from '../../util/generational-cache.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
 
 /** How many ids back a second copy is known. */
 const WINDOW = 8_192;
@@ -10,7 +10,7 @@ const MOST_DIGITS = 10;
 const OTHERS = 256;
 
 /** No client sends so many requests between two that one server gets: an id that is ahead by more is forged. */
-const LEAP = 2 ** 20;
+const MAX_ID_GAP = 2 ** 20;
 
 /**
  * Tells second copies of one asker's requests. Our clients count their requests, in base 36: a bit for each of the last
@@ -18,11 +18,11 @@ const LEAP = 2 ** 20;
  *
  * @internal
  */
-export class SeenIds {
+export class RequestIdWindow {
   #highest = -1;
   /** One bit an id, round and round; made with the first one. */
   #bits: Uint32Array | undefined;
-  #others: Generations<true> | undefined;
+  #others: GenerationalCache<true> | undefined;
 
   /** Whether the id comes for the first time; remembers it. */
   isFirst(id: string): boolean {
@@ -32,7 +32,7 @@ export class SeenIds {
 
   /** Where nothing is known yet, the first may be any. */
   #isForged(count: number): boolean {
-    return this.#highest >= 0 && count - this.#highest > LEAP;
+    return this.#highest >= 0 && count - this.#highest > MAX_ID_GAP;
   }
 
   #isFirstCount(count: number): boolean {
@@ -63,7 +63,7 @@ export class SeenIds {
   }
 
   #isFirstOther(id: string): boolean {
-    this.#others ??= new Generations<true>(OTHERS);
+    this.#others ??= new GenerationalCache<true>(OTHERS);
     if (this.#others.get(id) === true) {
       return false;
     }

@@ -1,27 +1,27 @@
-import { Generations } from '../../util/generational-cache.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
 import type { ReplyAddress } from './reply-publisher.js';
-import { SeenIds } from './request-id-window.js';
-import type { ServerRequest } from './request-execution.js';
+import { RequestIdWindow } from './request-id-window.js';
+import type { RequestExecution } from './request-execution.js';
 
 /** How many askers are remembered at least; each takes some 1.5 KB. */
 const REMEMBERED = 4_096;
 
 /** Who sends requests to this server: one reply inbox. */
-export class Asker {
+export class Requester {
   /** Those that are not over, so that the asker can leave them. */
-  readonly running = new Map<string, ServerRequest>();
+  readonly running = new Map<string, RequestExecution>();
   /** A sender that gets a doubtful count publishes the same bytes again. */
-  readonly seen = new SeenIds();
-  readonly #declined = new Map<string, SeenIds>();
+  readonly seen = new RequestIdWindow();
+  readonly #declined = new Map<string, RequestIdWindow>();
   #address: ReplyAddress | undefined;
 
   constructor(private readonly channel: string) {}
 
   /** What was declined at one subscription: the asker counts one answer from each. */
-  declinedAt(lane: string): SeenIds {
+  noHandlerReportedAt(lane: string): RequestIdWindow {
     let seen = this.#declined.get(lane);
     if (seen === undefined) {
-      seen = new SeenIds();
+      seen = new RequestIdWindow();
       this.#declined.set(lane, seen);
     }
     return seen;
@@ -41,14 +41,14 @@ export class Asker {
  *
  * @internal
  */
-export class Askers {
-  readonly #askers = new Generations<Asker>(REMEMBERED, ({ running }) => running.size > 0);
+export class Requesters {
+  readonly #askers = new GenerationalCache<Requester>(REMEMBERED, ({ running }) => running.size > 0);
 
   /** The asker that waits at the channel, known or new. */
-  at(replyTo: string): Asker {
+  at(replyTo: string): Requester {
     let asker = this.#askers.get(replyTo);
     if (asker === undefined) {
-      asker = new Asker(replyTo);
+      asker = new Requester(replyTo);
       this.#askers.add(replyTo, asker);
     }
     return asker;

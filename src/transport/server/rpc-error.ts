@@ -9,7 +9,7 @@ import { MASKED_ERROR } from '../common/constants.js';
  * @internal
  * @param unmasked called with what is not told, to log it
  */
-export function errorForAsker(error: unknown, unmasked: (error: unknown) => void): unknown {
+export function toRpcError(error: unknown, unmasked: (error: unknown) => void): unknown {
   let told: unknown;
   try {
     told = toldOf(error);

@@ -10,8 +10,8 @@ import {
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../../pubsub/common/errors.js';
-import { textOf } from '../../util/text-of.js';
-import { ActiveWork } from './in-flight-handlers.js';
+import { errorMessage } from '../../util/text-of.js';
+import { InFlightHandlers } from './in-flight-handlers.js';
 import { ChannelNames, isReserved } from '../wire/channel-names.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from '../common/constants.js';
 import {
@@ -22,13 +22,13 @@ import {
 } from '../connection/engine-events.js';
 import { NotConnectedError } from '../common/errors.js';
 import { errorStack, errorText } from '../../util/error-text.js';
-import { handlerLines } from './startup-log.js';
+import { mappedHandlerLines } from './startup-log.js';
 import { HandlerRegistry } from './handler-registry.js';
-import { Handlings } from '../telemetry/handler-metrics.js';
+import { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import { type Absence, forgetFailedServers, register } from '../connection/process-registry.js';
-import { MalformedLog } from '../telemetry/malformed-message-log.js';
+import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import type { ClusterPubSubServerMetrics } from '../telemetry/metrics.js';
-import { newEngine } from '../connection/create-engine.js';
+import { createEngine } from '../connection/create-engine.js';
 import {
   type ClusterPubSubOptions,
   type PubSubMode,
@@ -38,20 +38,20 @@ import {
 import type { ProcessingHooks } from './processing-hooks.js';
 import { withinMs } from '../../util/within-ms.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
-import { Receiver } from './message-router.js';
-import { Replies } from './reply-publisher.js';
+import { MessageRouter } from './message-router.js';
+import { ReplyPublisher } from './reply-publisher.js';
 import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
-import { fallbackWarning, lanesOfAll } from './handler-subscriptions.js';
-import { subscribeLanes } from './subscribe-lanes.js';
+import { fallbackWarning, handlerSubscriptionsOfAll } from './handler-subscriptions.js';
+import { subscribeHandlers } from './subscribe-lanes.js';
 
 /** How long the answers of handlers that did not finish in time get to reach Redis, in ms. */
 const LAST_WORDS = 500;
 
 /** What is open between `listen()` and `close()`. */
-interface Session {
+interface ServerConnection {
   readonly engine: Engine;
-  readonly work: ActiveWork;
-  receiver: Receiver | undefined;
+  readonly work: InFlightHandlers;
+  receiver: MessageRouter | undefined;
   /** The names on the cluster of what its handlers listen to. */
   channels: readonly string[];
   absence: Absence | undefined;
@@ -85,12 +85,12 @@ export class ClusterPubSubServer
   private readonly names: ChannelNames;
   private readonly registry: HandlerRegistry;
   private readonly events: EngineEvents;
-  private readonly malformedLog = new MalformedLog(this, (line) => this.logger.warn(line));
-  private readonly handlings = new Handlings(this);
+  private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
+  private readonly handlings = new HandlerMetrics(this);
   private readonly problems = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
-  private session: Session | undefined;
+  private session: ServerConnection | undefined;
   /** Whose handlers may still run. */
-  private readonly draining = new Set<Session>();
+  private readonly draining = new Set<ServerConnection>();
   /** Takes the last session, also one that failed, out of what the health indicator sees. */
   private leave: (() => void) | undefined;
   private closing: Promise<void> | undefined;
@@ -121,13 +121,13 @@ export class ClusterPubSubServer
 
   /** What was counted since this server was made, and what is the case now. */
   metrics(): ClusterPubSubServerMetrics {
-    const { requests, events, declined, failed, times } = this.handlings;
+    const { requests, events, noHandler: declined, failed, times } = this.handlings;
     const sessions = [...this.draining, ...(this.session === undefined ? [] : [this.session])];
     return {
       kind: 'server',
       requests,
       events,
-      declined,
+      noHandler: declined,
       failed,
       malformed: this.malformed,
       running: sessions.reduce((sum, { work }) => sum + work.size, 0),
@@ -223,10 +223,10 @@ export class ClusterPubSubServer
     if (this.session !== undefined) {
       throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
     }
-    const engine = newEngine(this.options);
-    const session: Session = {
+    const engine = createEngine(this.options);
+    const session: ServerConnection = {
       engine,
-      work: new ActiveWork(),
+      work: new InFlightHandlers(),
       receiver: undefined,
       channels: [],
       absence: { reason: 'A server of this process is not subscribed yet.', final: false },
@@ -252,7 +252,7 @@ export class ClusterPubSubServer
   }
 
   /** From the beginning: one that never gets to listen is what the health indicator has to tell. */
-  private announce(session: Session): void {
+  private announce(session: ServerConnection): void {
     this.leave?.();
     this.leave = register({
       is: 'server',
@@ -269,16 +269,16 @@ export class ClusterPubSubServer
     });
   }
 
-  private newReceiver({ engine, work }: Session): Receiver {
+  private newReceiver({ engine, work }: ServerConnection): MessageRouter {
     const requestChannels = new Set<string>();
     for (const { pattern, request } of this.registry.entries) {
       if (pattern.kind === 'exact' && request !== undefined) {
         requestChannels.add(this.names.channel(pattern.name));
       }
     }
-    return new Receiver({
+    return new MessageRouter({
       deserializer: this.deserializer,
-      replies: new Replies(engine, this.serializer, this.options),
+      replies: new ReplyPublisher(engine, this.serializer, this.options),
       hooks: this.processingHooks(),
       handlings: this.handlings,
       work,
@@ -290,24 +290,24 @@ export class ClusterPubSubServer
     });
   }
 
-  private async subscribe(engine: Engine, receiver: Receiver): Promise<void> {
+  private async subscribe(engine: Engine, receiver: MessageRouter): Promise<void> {
     for (const entry of this.registry.entries) {
       const warning = fallbackWarning(entry, engine.supportsSharded);
       if (warning !== undefined) {
         this.logger.warn(warning);
       }
     }
-    await subscribeLanes(
+    await subscribeHandlers(
       engine,
-      lanesOfAll(this.registry.entries, this.names, engine.supportsSharded),
+      handlerSubscriptionsOfAll(this.registry.entries, this.names, engine.supportsSharded),
       receiver,
     );
     for (const entry of this.registry.entries) {
-      handlerLines(entry, this.names, engine).forEach((line) => this.logger.log(line));
+      mappedHandlerLines(entry, this.names, engine).forEach((line) => this.logger.log(line));
     }
   }
 
-  private async shutDown({ engine, work, receiver }: Session): Promise<void> {
+  private async shutDown({ engine, work, receiver }: ServerConnection): Promise<void> {
     const grace = this.options.shutdownGracePeriod;
     const end = performance.now() + grace;
     if (receiver !== undefined && grace > 0) {
@@ -357,7 +357,7 @@ function channelsOfHandlers({ channels, shardChannels }: Engine): string[] {
 
 function failedToListen(error: unknown): string {
   const code = error instanceof ClusterPubSubError ? ` (${error.code})` : '';
-  return `A server of this process could not listen${code}: ${textOf(error)}`;
+  return `A server of this process could not listen${code}: ${errorMessage(error)}`;
 }
 
 function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | undefined {

@@ -3,7 +3,7 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { Engine } from '../connection/engine-events.js';
 import type { HandlerEntry } from './handler-registry.js';
-import { lanesOf, type ServerLane } from './handler-subscriptions.js';
+import { handlerSubscriptionsOf, type HandlerSubscription } from './handler-subscriptions.js';
 
 const KIND_NAMES = { channel: 'classic', pattern: 'pattern', shard: 'sharded' } as const;
 
@@ -13,9 +13,9 @@ const KIND_NAMES = { channel: 'classic', pattern: 'pattern', shard: 'sharded' } 
  *
  * @internal
  */
-export function handlerLines(entry: HandlerEntry, names: ChannelNames, engine: Engine): string[] {
-  const lanes = lanesOf(entry, names, engine.supportsSharded);
-  const line = (type: string, taking: readonly ServerLane[]): string =>
+export function mappedHandlerLines(entry: HandlerEntry, names: ChannelNames, engine: Engine): string[] {
+  const lanes = handlerSubscriptionsOf(entry, names, engine.supportsSharded);
+  const line = (type: string, taking: readonly HandlerSubscription[]): string =>
     `Mapped {${entry.route}, ${type}} (${kindsOf(taking)}, ${placeOf(taking, engine)})`;
   const lines: string[] = [];
   if (entry.request !== undefined) {
@@ -31,12 +31,12 @@ export function handlerLines(entry: HandlerEntry, names: ChannelNames, engine: E
   return lines;
 }
 
-function kindsOf(lanes: readonly ServerLane[]): string {
+function kindsOf(lanes: readonly HandlerSubscription[]): string {
   return [...new Set(lanes.map(({ kind }) => KIND_NAMES[kind]))].join(' and ');
 }
 
 /** Of the first: the others share its name, but for one of Redis 6, or stand with all patterns at one node. */
-function placeOf([lane]: readonly ServerLane[], engine: Engine): string {
+function placeOf([lane]: readonly HandlerSubscription[], engine: Engine): string {
   if (lane === undefined) {
     return 'nowhere';
   }

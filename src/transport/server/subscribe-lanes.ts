@@ -1,19 +1,19 @@
 import type { MessageHandler } from '../../pubsub/common/messages.js';
 import type { Engine } from '../connection/engine-events.js';
-import type { Receiver } from './message-router.js';
-import type { ServerLane } from './handler-subscriptions.js';
+import type { MessageRouter } from './message-router.js';
+import type { HandlerSubscription } from './handler-subscriptions.js';
 
-type Handlers = Record<ServerLane['kind'], [name: string, handler: MessageHandler<'buffer'>][]>;
+type Handlers = Record<HandlerSubscription['kind'], [name: string, handler: MessageHandler<'buffer'>][]>;
 
 /**
  * Subscribes all lanes of a server; resolves when Redis has confirmed them, rejects with the first refusal.
  *
  * @internal
  */
-export async function subscribeLanes(
+export async function subscribeHandlers(
   engine: Engine,
-  lanes: Iterable<ServerLane>,
-  receiver: Receiver,
+  lanes: Iterable<HandlerSubscription>,
+  receiver: MessageRouter,
 ): Promise<void> {
   const home: Handlers = { channel: [], pattern: [], shard: [] };
   const atAllMasters: Handlers = { channel: [], pattern: [], shard: [] };

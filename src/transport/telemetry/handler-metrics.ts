@@ -10,7 +10,7 @@ export interface Handled {
   readonly type: HandledType;
   readonly pattern: string;
   readonly context: BaseRpcContext;
-  readonly outcome: 'done' | 'failed' | 'left';
+  readonly outcome: 'done' | 'failed' | 'cancelled';
   readonly error: unknown;
 }
 
@@ -19,10 +19,10 @@ export interface Handled {
  *
  * @internal
  */
-export class Handlings {
+export class HandlerMetrics {
   requests = 0;
   events = 0;
-  declined = 0;
+  noHandler = 0;
   failed = 0;
   #times: DurationHistogram | undefined;
 
@@ -39,7 +39,7 @@ export class Handlings {
   }
 
   /** Tells of a handler that began at `began`, which is not 0. */
-  tell(began: number, what: Handled): void {
+  publish(began: number, what: Handled): void {
     const duration = performance.now() - began;
     (this.#times ??= new DurationHistogram()).record(duration);
     handled.publish({ server: this.server, ...what, duration });

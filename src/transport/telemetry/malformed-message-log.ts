@@ -16,7 +16,7 @@ const NAME_SHOWN = 200;
  *
  * @internal
  */
-export class MalformedLog {
+export class MalformedMessageLog {
   readonly #channels = new Set<string>();
   #count = 0;
 

@@ -13,7 +13,7 @@ export interface ClusterPubSubServerMetrics {
   /** Events that were handed to the handlers of their pattern: once for each chain of them. */
   readonly events: number;
   /** Requests that came although there is no handler for them here. */
-  readonly declined: number;
+  readonly noHandler: number;
   /** Handlers that threw, or whose promise or Observable failed. */
   readonly failed: number;
   /** Messages that could not be read, and were dropped. */
@@ -61,7 +61,7 @@ export interface RequestCounts {
   /** Requests that failed otherwise: no cluster, not published, or `close()` was called. */
   readonly failed: number;
   /** Requests whose asker unsubscribed before the end. */
-  readonly left: number;
+  readonly cancelled: number;
 }
 
 /** @internal */
@@ -69,5 +69,5 @@ export type RequestTally = { -readonly [K in keyof RequestCounts]: number };
 
 /** @internal */
 export function newRequestTally(): RequestTally {
-  return { requests: 0, timeouts: 0, noSubscribers: 0, gaps: 0, errors: 0, failed: 0, left: 0 };
+  return { requests: 0, timeouts: 0, noSubscribers: 0, gaps: 0, errors: 0, failed: 0, cancelled: 0 };
 }

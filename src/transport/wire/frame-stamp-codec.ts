@@ -1,11 +1,11 @@
 import { isAt } from '../../util/bytes.js';
 import {
-  isWithPlace,
+  isStampableText,
   LONGEST_STAMP,
   PREFIX_CODEC,
   readStamp,
   type StampCodec,
-  type Stamped,
+  type SequencedPayload,
 } from '../../pubsub/ordering/sequence-stamp.js';
 import { isBinaryFrame } from './frame.js';
 
@@ -30,25 +30,25 @@ const KEY = Buffer.from('"_cps":{');
  * @internal
  */
 export const FRAME_STAMP_CODEC: StampCodec = {
-  carries: (payload) => isWithPlace(payload) || (typeof payload !== 'string' && isBinaryFrame(payload)),
+  supports: (payload) => isStampableText(payload) || (typeof payload !== 'string' && isBinaryFrame(payload)),
 
-  seal(payload, stamp) {
-    if (isWithPlace(payload)) {
+  encode(payload, stamp) {
+    if (isStampableText(payload)) {
       return payload.withStamp(stamp);
     }
     return typeof payload !== 'string' && isBinaryFrame(payload)
-      ? PREFIX_CODEC.seal(payload, stamp)
+      ? PREFIX_CODEC.encode(payload, stamp)
       : payload;
   },
 
-  open(data) {
+  decode(data) {
     // By the first byte: the last ones of a binary frame are the user's. An envelope may hold anything, for engines
     // without Nest use it too.
-    return data[0] === BRACE ? openText(data) : PREFIX_CODEC.open(data);
+    return data[0] === BRACE ? openText(data) : PREFIX_CODEC.decode(data);
   },
 };
 
-function openText(data: Buffer): Stamped | undefined {
+function openText(data: Buffer): SequencedPayload | undefined {
   const end = data.length - AFTER.length;
   if (!isAt(data, end, AFTER)) {
     return undefined;

@@ -1,5 +1,5 @@
 import { isAt } from '../../util/bytes.js';
-import { Generations } from '../../util/generational-cache.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
 import { LONGEST_STAMP } from '../../pubsub/ordering/sequence-stamp.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './frame-fields.js';
 
@@ -15,7 +15,7 @@ const BEGINNING = Buffer.from(`,"${FIELDS_KEY}":{`);
 const LONGEST_TAIL = 160;
 
 /** What the tails said that were read before; by their bytes, as latin1. */
-const known = new Generations<WireFields>(512);
+const known = new GenerationalCache<WireFields>(512);
 
 /**
  * Reads a frame with a stamp: our key is its last, the stamp the last field in that, and all before the stamp is the
@@ -26,7 +26,7 @@ const known = new Generations<WireFields>(512);
  *
  * @internal
  */
-export function decodeByTail(data: Buffer): Frame | undefined {
+export function decodeFast(data: Buffer): Frame | undefined {
   const stamp = startOfStamp(data);
   const comma = stamp === undefined ? undefined : startOfKey(data, stamp);
   if (stamp === undefined || comma === undefined) {

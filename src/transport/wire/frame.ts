@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
-import type { TextWithPlace } from '../../pubsub/ordering/sequence-stamp.js';
-import { decodeByTail } from './frame-tail-decoder.js';
+import type { StampableText } from '../../pubsub/ordering/sequence-stamp.js';
+import { decodeFast } from './frame-tail-decoder.js';
 import {
   FIELDS_KEY,
   isWireFields,
@@ -26,7 +26,7 @@ const END = '"}}';
  *
  * @internal
  */
-export class OpenFrame implements TextWithPlace {
+export class StampableFrame implements StampableText {
   constructor(readonly head: string) {}
 
   withStamp(stamp: string): string {
@@ -35,7 +35,7 @@ export class OpenFrame implements TextWithPlace {
 }
 
 /** @internal */
-export type EncodedFrame = string | Buffer | OpenFrame;
+export type EncodedFrame = string | Buffer | StampableFrame;
 
 /**
  * Our fields as they stand at the end of a JSON frame: encoded once, where they are the same in each frame.
@@ -45,7 +45,7 @@ export type EncodedFrame = string | Buffer | OpenFrame;
  *
  * @internal
  */
-export class FrameEnd {
+export class FrameTrailer {
   /** From our key on; up to the stamp if there is to be one. Undefined: there is nothing to say. */
   readonly text: string | undefined;
 
@@ -61,8 +61,8 @@ export class FrameEnd {
     }
   }
 
-  with(fields: WireFields): FrameEnd {
-    return new FrameEnd({ ...this.fields, ...fields }, this.stamped);
+  with(fields: WireFields): FrameTrailer {
+    return new FrameTrailer({ ...this.fields, ...fields }, this.stamped);
   }
 }
 
@@ -73,7 +73,7 @@ export class FrameEnd {
  *
  * @internal
  */
-export function encodeFrame(packet: unknown, end: FrameEnd): EncodedFrame {
+export function encodeFrame(packet: unknown, end: FrameTrailer): EncodedFrame {
   const binary = binaryFieldOf(packet);
   if (binary !== undefined) {
     return encodeBinary(packet, binary, end.fields);
@@ -83,7 +83,7 @@ export function encodeFrame(packet: unknown, end: FrameEnd): EncodedFrame {
     return json; // what a serializer of the user's made of it, if it is no object, goes out as it is
   }
   const text = splice(json, end);
-  return end.stamped ? new OpenFrame(text) : text;
+  return end.stamped ? new StampableFrame(text) : text;
 }
 
 /** A packet exactly as stock Nest sends it: no fields of ours, bytes in the JSON form of `Buffer`. @internal */
@@ -92,8 +92,8 @@ export function encodeStock(packet: unknown): string {
 }
 
 /** The fields alone, without a packet; may carry a stamp. @internal */
-export function encodeSignal(fields: WireFields): OpenFrame {
-  return new OpenFrame(splice('{}', new FrameEnd(fields, true)));
+export function encodeSignal(fields: WireFields): StampableFrame {
+  return new StampableFrame(splice('{}', new FrameTrailer(fields, true)));
 }
 
 /** Whether it is a binary frame, as {@link encodeFrame} makes them. @internal */
@@ -115,7 +115,7 @@ export function decodeFrame(data: Buffer): Frame | undefined {
   if (data[0] === BINARY_MARK) {
     return decodeBinary(data);
   }
-  return decodeByTail(data) ?? decodeText(data);
+  return decodeFast(data) ?? decodeText(data);
 }
 
 function decodeText(data: Buffer): Frame | undefined {
@@ -131,7 +131,7 @@ function decodeText(data: Buffer): Frame | undefined {
 
 /** Whether the encoded frame is larger than `limit` bytes; the size if so. @internal */
 export function oversize(frame: EncodedFrame, limit: number): number | undefined {
-  const isOpen = frame instanceof OpenFrame;
+  const isOpen = frame instanceof StampableFrame;
   const body = isOpen ? frame.head : frame;
   const end = isOpen ? END.length : 0;
   // A UTF-16 unit takes three bytes at most, so that most frames need no counting.
@@ -153,7 +153,7 @@ function stringify(packet: unknown): string {
 }
 
 /** Our key comes last, and the place of the stamp last in it, where a receiver looks for it. */
-function splice(json: string, end: FrameEnd): string {
+function splice(json: string, end: FrameTrailer): string {
   if (json === '{}') {
     return `{${end.text ?? ''}`;
   }
@@ -179,7 +179,7 @@ function binaryFieldOf(packet: unknown): BinaryField | undefined {
 }
 
 function encodeBinary(packet: unknown, field: BinaryField, fields: WireFields | undefined): Buffer {
-  const end = new FrameEnd({ ...fields, bin: field }, false);
+  const end = new FrameTrailer({ ...fields, bin: field }, false);
   const whole = packet as Record<string, unknown>;
   const bytes = (field === 'packet' ? packet : whole[field]) as Uint8Array;
   const head = splice(field === 'packet' ? '{}' : stringify({ ...whole, [field]: undefined }), end);

@@ -2,10 +2,10 @@ import type { ReadPacket } from '@nestjs/microservices';
 import { PayloadTooLargeError } from '../common/errors.js';
 import type { PubSubMode } from '../common/options.js';
 import { isRecord } from '../common/cluster-pubsub.record-builder.js';
-import { encodeFrame, oversize, type EncodedFrame, type FrameEnd } from './frame.js';
+import { encodeFrame, oversize, type EncodedFrame, type FrameTrailer } from './frame.js';
 
 /** What a packet to be sent says about itself. */
-export interface Outgoing {
+export interface OutgoingPacket {
   readonly route: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly mode?: PubSubMode | undefined;
@@ -17,7 +17,7 @@ export interface Outgoing {
  *
  * @internal
  */
-export function unpackRecord(packet: ReadPacket<unknown>, route: string): Outgoing {
+export function unpackRecord(packet: ReadPacket<unknown>, route: string): OutgoingPacket {
   if (typeof packet.pattern === 'symbol') {
     packet.pattern = route;
   }
@@ -37,7 +37,7 @@ export function encodeWithin(
   maxPayload: number,
   route: string,
   serialized: unknown,
-  end: FrameEnd,
+  end: FrameTrailer,
 ): EncodedFrame {
   const frame = encodeFrame(serialized, end);
   assertWithin(maxPayload, route, frame);

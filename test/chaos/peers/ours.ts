@@ -125,7 +125,7 @@ class OurPeer implements Peer {
     // The three emit the same events; only their types of `on` differ.
     const on: Listen = (event, listener) => void (source as ClusterPubSub).on(event, listener as never);
     on('status', (status) => tell(`${who} is ${status}`));
-    on('lost', ({ kind, names, node, reason }) =>
+    on('interrupted', ({ kind, names, node, reason }) =>
       tell(`${who} lost ${kind} ${list(names)} at ${node ?? '?'} (${reason})`),
     );
     on('gap', (gap) => {

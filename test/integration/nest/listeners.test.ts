@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import clusterKeySlot from 'cluster-key-slot';
 import { Redis } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
-import type { Gap, Loss, Moved } from '../../../src/pubsub/index.js';
+import type { Gap, Interruption, Moved } from '../../../src/pubsub/index.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import type { ClusterPubSubClient, ClusterPubSubServer } from '../../../src/transport/index.js';
 import { eventually } from '../../support/eventually.js';
@@ -22,7 +22,7 @@ afterAll(() => cluster.stop());
 
 /** All that `on` and `status` of a server or client tell, bound at once. */
 class Diary {
-  readonly lost: Loss[] = [];
+  readonly lost: Interruption[] = [];
   readonly gaps: Gap[] = [];
   readonly moved: Moved[] = [];
   readonly statuses: string[] = [];
@@ -30,7 +30,7 @@ class Diary {
   readonly move = new Signal();
 
   constructor(of: ClusterPubSubServer | ClusterPubSubClient) {
-    of.on('lost', (loss) => this.lost.push(loss));
+    of.on('interrupted', (loss) => this.lost.push(loss));
     of.on('gap', (gap) => {
       this.gaps.push(gap);
       this.gap.resolve();
@@ -64,7 +64,8 @@ async function moveTheSlotOf(channel: string): Promise<void> {
   );
 }
 
-const namesOf = (losses: readonly Loss[]): string[] => losses.flatMap(({ names }) => names.map(String));
+const namesOf = (losses: readonly Interruption[]): string[] =>
+  losses.flatMap(({ names }) => names.map(String));
 
 describe('listeners bound before listen()', () => {
   it('hear of a lost connection and of the gap it left, and status tells the way', async () => {

@@ -50,7 +50,7 @@ describe('the diagnostics channels of an engine', () => {
   it('tell of status, of what was lost, and of the gap, with what the events tell', async () => {
     const [statuses, losses, gaps] = [
       told('nestjs-cluster-pubsub:status'),
-      told('nestjs-cluster-pubsub:lost'),
+      told('nestjs-cluster-pubsub:interrupted'),
       told('nestjs-cluster-pubsub:gap'),
     ];
     const pubsub = engine();
@@ -67,7 +67,7 @@ describe('the diagnostics channels of an engine', () => {
       'connected',
       'closed',
     ]);
-    expect(losses.map(({ lost }) => lost.names)).toEqual([[channel]]);
+    expect(losses.map(({ interrupted }) => interrupted.names)).toEqual([[channel]]);
     expect(gaps).toEqual([{ pubsub, gap }]);
     expect(gaps[0]!.pubsub).toBe(pubsub);
   });

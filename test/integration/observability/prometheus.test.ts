@@ -193,10 +193,10 @@ describe('faults on the page', () => {
     await pubsub.publish(channel, Buffer.from([0xff]));
     await pubsub.publish(channel, 'text');
     await inbox.has(1);
-    await eventually(async () => (await value('longest_handling_seconds'))! > 0, 'it is timed');
+    await eventually(async () => (await value('max_dispatch_time_seconds'))! > 0, 'it is timed');
     expect(await value('undecodable_total')).toBe(1);
     expect(await value('received_total')).toBe(2);
-    const seconds = (await value('longest_handling_seconds'))!;
+    const seconds = (await value('max_dispatch_time_seconds'))!;
     expect([seconds >= 0.03, seconds < 3]).toEqual([true, true]);
   });
 
@@ -207,13 +207,13 @@ describe('faults on the page', () => {
     await pubsub.ssubscribe({ [channel]: inbox.handler });
     const redis = plain(pubsub.nodeOf(channel));
     for (const number of [0, 0, 1, 4, 4, 9]) {
-      const sealed = PREFIX_CODEC.seal('', `somebody.0.${String(number)}`);
+      const sealed = PREFIX_CODEC.encode('', `somebody.0.${String(number)}`);
       await redis.spublish(channel, sealed as string);
     }
     await redis.spublish(channel, 'last');
     await inbox.has(({ data }) => data === 'last');
     await eventually(async () => (await value('missed_total'))! > 0, 'what is missing is missed');
-    expect(await value('repeated_total')).toBe(2);
+    expect(await value('duplicates_total')).toBe(2);
     expect(await value('missed_total')).toBe(6);
   });
 
@@ -228,12 +228,15 @@ describe('faults on the page', () => {
     const owner = await cluster.ownerOf(slotOf(channel));
     const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;
     await cluster.moveSlot(slotOf(channel), target);
-    await eventually(() => publisher.metrics().holds > 0, 'messages have waited');
+    await eventually(() => publisher.metrics().migrationPauses > 0, 'messages have waited');
     clearInterval(traffic);
     await publisher.spublish(channel, '');
-    const { holds, republished } = publisher.metrics();
-    expect([await value('holds_total'), await value('republished_total')]).toEqual([holds, republished]);
-    expect(republished).toBeGreaterThan(0);
+    const { migrationPauses: pauses, retransmitted } = publisher.metrics();
+    expect([await value('migration_pauses_total'), await value('retransmitted_total')]).toEqual([
+      pauses,
+      retransmitted,
+    ]);
+    expect(retransmitted).toBeGreaterThan(0);
   });
 
   it('are the probes that did not come back', async () => {
@@ -245,7 +248,7 @@ describe('faults on the page', () => {
     await eventually(async () => (await value('probes_total'))! >= 3, 'probes come and go');
     expect(await value('probes_lost_total')).toBe(0);
     const owner = await cluster.ownerOf(slotOf(channel));
-    const lost = next(pubsub, 'lost');
+    const lost = next(pubsub, 'interrupted');
     await cluster.pause(owner);
     await lost;
     await cluster.resume(owner);
@@ -265,7 +268,7 @@ describe('faults on the page', () => {
     const client = harness.client();
     const [atServer, atClient] = [watched(server), watched(client)];
     await outcome(client.send('told', 1));
-    expect(await atServer('handled_declined_total')).toBe(1);
+    expect(await atServer('handled_no_handler_total')).toBe(1);
     const asked = outcome(client.send('hang', 1));
     await hanging.promise;
     for (const { port } of cluster.nodes) await plain(port).client('KILL', 'TYPE', 'PUBSUB');

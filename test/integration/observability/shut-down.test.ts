@@ -81,11 +81,11 @@ it('each handler that is cut is told as left, once, and its end hook is called',
     expect.objectContaining({ message: expect.stringContaining('shut down') }),
   ]);
   expect(messages.map(({ pattern, outcome, error }) => [pattern, outcome, error]).sort()).toEqual([
-    ['deserted', 'left', undefined],
-    ['hang', 'left', undefined],
-    ['hung', 'left', undefined],
-    ['stream', 'left', undefined],
-    ['streamed', 'left', undefined],
+    ['deserted', 'cancelled', undefined],
+    ['hang', 'cancelled', undefined],
+    ['hung', 'cancelled', undefined],
+    ['stream', 'cancelled', undefined],
+    ['streamed', 'cancelled', undefined],
   ]);
   expect(ended.sort()).toEqual(['deserted', 'hang', 'hung', 'stream', 'streamed']);
   expect(server.metrics()).toMatchObject({ running: 0, failed: 0 });
@@ -106,7 +106,7 @@ it('a handler that ends after it was cut is told once all the same', async () =>
   answer.resolve(1);
   await asked;
   await new Promise(setImmediate);
-  expect(messages.map(({ outcome }) => outcome)).toEqual(['left', 'left']);
+  expect(messages.map(({ outcome }) => outcome)).toEqual(['cancelled', 'cancelled']);
 });
 
 it('a server that listens anew while it drains is connected, whatever becomes of the connection before', async () => {

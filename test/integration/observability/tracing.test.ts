@@ -136,7 +136,7 @@ describe('with a tracer provider', () => {
     await eventually(() => server.metrics().running === 1, 'the handler runs');
     await server.close();
     await asked;
-    expect(spans()).toContainEqual({ name: 'process hang', outcome: 'left', error: undefined });
+    expect(spans()).toContainEqual({ name: 'process hang', outcome: 'cancelled', error: undefined });
   });
 
   it('a span ends although an end hook throws, or was set later', async () => {
@@ -193,8 +193,8 @@ describe('with a tracer provider', () => {
     expect(spans()).toEqual(
       expect.arrayContaining([
         { name: 'send nobody', outcome: 'failed', error: 'NO_SUBSCRIBERS' },
-        { name: 'send count', outcome: 'left', error: undefined },
-        { name: 'process count', outcome: 'left', error: undefined },
+        { name: 'send count', outcome: 'cancelled', error: undefined },
+        { name: 'process count', outcome: 'cancelled', error: undefined },
         { name: 'publish told', outcome: 'published', error: undefined },
         { name: 'process told', outcome: 'done', error: undefined },
       ]),

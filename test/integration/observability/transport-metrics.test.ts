@@ -16,7 +16,7 @@ describe('metrics() of a server and of a client', () => {
       kind: 'server',
       requests: 0,
       events: 0,
-      declined: 0,
+      noHandler: 0,
       failed: 0,
       malformed: 0,
       running: 0,
@@ -31,7 +31,7 @@ describe('metrics() of a server and of a client', () => {
       gaps: 0,
       errors: 0,
       failed: 0,
-      left: 0,
+      cancelled: 0,
       events: 0,
       malformed: 0,
       inFlight: 0,
@@ -65,7 +65,7 @@ describe('metrics() of a server and of a client', () => {
     expect(traffic.server.metrics()).toMatchObject({
       requests: 8,
       events: 3,
-      declined: 0,
+      noHandler: 0,
       failed: 2,
       malformed: 1,
       running: 2,
@@ -77,7 +77,7 @@ describe('metrics() of a server and of a client', () => {
     const server = await harness.server({ 'event:told': () => undefined });
     const client = harness.client();
     await outcome(client.send('told', 1));
-    expect(server.metrics()).toMatchObject({ requests: 0, declined: 1 });
+    expect(server.metrics()).toMatchObject({ requests: 0, noHandler: 1 });
     expect(client.metrics()).toMatchObject({ requests: 1, errors: 1, noSubscribers: 0 });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';
 
-const NOT_UTF8 = Buffer.from([0x61, 0xff, 0x62]);
+const INVALID_UTF8 = Buffer.from([0x61, 0xff, 0x62]);
 
 describe('encodingErrors', () => {
   const open = engines();
@@ -11,7 +11,7 @@ describe('encodingErrors', () => {
     const inbox = new Inbox();
     const pubsub = open();
     await pubsub.subscribe({ [channel]: inbox.handler });
-    await pubsub.publish(channel, NOT_UTF8);
+    await pubsub.publish(channel, INVALID_UTF8);
     await inbox.has(1);
     expect(inbox.data).toEqual(['a\ufffdb']);
     expect(pubsub.metrics().undecodable).toBe(0);
@@ -23,12 +23,12 @@ describe('encodingErrors', () => {
     const pubsub = open({ encodingErrors: 'strict' });
     await pubsub.subscribe({ [channel]: inbox.handler });
     const error = next(pubsub, 'error');
-    expect(await pubsub.publish(channel, NOT_UTF8)).toBe(1);
+    expect(await pubsub.publish(channel, INVALID_UTF8)).toBe(1);
     await pubsub.publish(channel, 'žluť');
     await inbox.has(1);
     expect(inbox.data).toEqual(['žluť']);
     const reported = await error;
-    expect(reported).toMatchObject({ code: 'NOT_UTF8' });
+    expect(reported).toMatchObject({ code: 'INVALID_UTF8' });
     expect(reported.message).toContain(channel);
     expect(pubsub.metrics().undecodable).toBe(1);
   });
@@ -37,8 +37,8 @@ describe('encodingErrors', () => {
     const tail = unique();
     const pubsub = open({ encodingErrors: 'strict', ignoreSubscribeMessages: true });
     await pubsub.psubscribe(`*${tail}`);
-    await pubsub.publish(Buffer.concat([NOT_UTF8, Buffer.from(tail)]), 'text');
-    await pubsub.publish(`good${tail}`, NOT_UTF8);
+    await pubsub.publish(Buffer.concat([INVALID_UTF8, Buffer.from(tail)]), 'text');
+    await pubsub.publish(`good${tail}`, INVALID_UTF8);
     await pubsub.publish(`good${tail}`, 'text');
     expect(await pubsub.getMessage({ timeout: 5_000 })).toMatchObject({
       channel: `good${tail}`,
@@ -49,7 +49,7 @@ describe('encodingErrors', () => {
 
   it('strict lets confirmations be: a name that is no text has U+FFFD there', async () => {
     const pubsub = open({ encodingErrors: 'strict' });
-    await pubsub.subscribe(NOT_UTF8);
+    await pubsub.subscribe(INVALID_UTF8);
     expect(await pubsub.getMessage()).toMatchObject({ type: 'subscribe', channel: 'a\ufffdb', data: 1 });
     expect(pubsub.metrics().undecodable).toBe(0);
   });
@@ -59,9 +59,9 @@ describe('encodingErrors', () => {
     const inbox = new Inbox<'buffer'>();
     const pubsub = open({ encoding: 'buffer', encodingErrors: 'strict' });
     await pubsub.subscribe({ [channel]: inbox.handler });
-    await pubsub.publish(channel, NOT_UTF8);
+    await pubsub.publish(channel, INVALID_UTF8);
     await inbox.has(1);
-    expect(inbox.data).toEqual([NOT_UTF8]);
+    expect(inbox.data).toEqual([INVALID_UTF8]);
   });
 
   it.each([{ encodingErrors: 'ignore' }, { encoding: 'latin1' }])('%j is refused', (options) => {

@@ -175,7 +175,7 @@ describe('keyspace notifications', () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix);
     const [victim] = await cluster.masters();
-    const told = [next(pubsub, 'lost'), next(pubsub, 'gap')] as const;
+    const told = [next(pubsub, 'interrupted'), next(pubsub, 'gap')] as const;
     await cluster.kill(victim!);
     const [lost, gap] = await Promise.all(told);
     expect(lost).toMatchObject({ node: `127.0.0.1:${victim!.port}`, reason: 'connection-lost' });
@@ -206,7 +206,7 @@ describe('keyspace notifications', () => {
     const { pubsub, heard } = await subscriber(prefix, 300);
     const pattern = `__keyspace@0__:${prefix}:*`;
     const [victim] = await cluster.masters();
-    const lost = next(pubsub, 'lost');
+    const lost = next(pubsub, 'interrupted');
     const gap = next(pubsub, 'gap');
     await cluster.kill(victim!);
     await lost;

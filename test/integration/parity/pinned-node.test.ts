@@ -137,8 +137,8 @@ describe('a pinned node', () => {
     const publisher = open({}, source());
     await pubsub.subscribe({ [channel]: inbox.handler });
     const losses: unknown[] = [];
-    pubsub.on('lost', (loss) => losses.push(loss));
-    const told = [next(pubsub, 'lost'), next(pubsub, 'error')] as const;
+    pubsub.on('interrupted', (loss) => losses.push(loss));
+    const told = [next(pubsub, 'interrupted'), next(pubsub, 'error')] as const;
     const id = await plain(port).cluster('MYID');
     await plain(port).call('CLUSTER', 'RESET', 'HARD');
     const others = cluster.nodes.filter((other) => other.port !== port);

@@ -38,7 +38,7 @@ class HealthController {
   @Get('health')
   @HealthCheck()
   check() {
-    return this.health.check([() => this.pubsub.isHealthy('redis', { timeout: TIMEOUT, cacheFor: 0 })]);
+    return this.health.check([() => this.pubsub.isHealthy('redis', { timeout: TIMEOUT, cacheTtl: 0 })]);
   }
 
   @MessagePattern('order.create')
@@ -85,7 +85,7 @@ const check = (hybrid: HybridApp) => http(hybrid).get('/health');
 const ask = async ({ app }: HybridApp, options?: ClusterPubSubHealthOptions) => {
   const { redis } = await app
     .get(ClusterPubSubHealthIndicator)
-    .isHealthy('redis', { cacheFor: 0, timeout: PATIENT, ...options });
+    .isHealthy('redis', { cacheTtl: 0, timeout: PATIENT, ...options });
   return redis;
 };
 

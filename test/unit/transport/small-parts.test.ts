@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { deferred } from '../../../src/util/deferred.js';
-import { errorForAsker } from '../../../src/transport/server/rpc-error.js';
+import { toRpcError } from '../../../src/transport/server/rpc-error.js';
 import { errorText } from '../../../src/util/error-text.js';
-import { MalformedLog } from '../../../src/transport/telemetry/malformed-message-log.js';
+import { MalformedMessageLog } from '../../../src/transport/telemetry/malformed-message-log.js';
 import { RateLimitedLog } from '../../../src/transport/telemetry/rate-limited-log.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server/server.js';
 
@@ -61,7 +61,7 @@ describe('errorText', () => {
 describe('MalformedLog', () => {
   it('tells of a channel once, and counts all', () => {
     const lines: string[] = [];
-    const log = new MalformedLog({} as ClusterPubSubServer, (line) => lines.push(line));
+    const log = new MalformedMessageLog({} as ClusterPubSubServer, (line) => lines.push(line));
     log.report('orders', 12);
     log.report('orders', 13);
     log.report('users', 14);
@@ -73,7 +73,7 @@ describe('MalformedLog', () => {
 
   it('keeps to one line of bearable length, however the channel is named', () => {
     const lines: string[] = [];
-    const log = new MalformedLog({} as ClusterPubSubServer, (line) => lines.push(line));
+    const log = new MalformedMessageLog({} as ClusterPubSubServer, (line) => lines.push(line));
     log.report('orders\r\n[Nest] ERROR all is lost', 12);
     log.report('x'.repeat(1_000_000), 13);
     log.report(`${'x'.repeat(1_000_000)} and no end`, 14);
@@ -93,7 +93,7 @@ describe('errorForAsker', () => {
   it('never tells the text of an Error', () => {
     const masked: unknown[] = [];
     const error = new Error('password is 1234');
-    expect(errorForAsker(error, (one) => masked.push(one))).toEqual({
+    expect(toRpcError(error, (one) => masked.push(one))).toEqual({
       status: 'error',
       message: 'Internal server error',
     });
@@ -105,11 +105,11 @@ describe('errorForAsker', () => {
       throw new Error('nothing to mask');
     };
     const exception = Object.assign(new Error(), { getError: () => 'sold out' });
-    expect(errorForAsker(exception, unmasked)).toEqual({ status: 'error', message: 'sold out' });
-    expect(errorForAsker({ code: 7 }, unmasked)).toEqual({ code: 7 });
+    expect(toRpcError(exception, unmasked)).toEqual({ status: 'error', message: 'sold out' });
+    expect(toRpcError({ code: 7 }, unmasked)).toEqual({ code: 7 });
   });
 
   it('does not let a falsy error pass for success', () => {
-    expect(errorForAsker(undefined, () => undefined)).toMatchObject({ status: 'error' });
+    expect(toRpcError(undefined, () => undefined)).toMatchObject({ status: 'error' });
   });
 });

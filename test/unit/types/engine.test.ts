@@ -13,7 +13,7 @@ import type {
   Gap,
   GetShardedMessageOptions,
   IntrospectionOptions,
-  Loss,
+  Interruption,
   MessageHandler,
   Moved,
   NodeReference,
@@ -242,7 +242,7 @@ describe('ClusterPubSub, by type', () => {
     const pubsub = null as unknown as Text;
     const check = (): void => {
       pubsub.on('gap', (gap) => expectTypeOf(gap).toEqualTypeOf<Gap>());
-      pubsub.on('lost', (loss) => expectTypeOf(loss).toEqualTypeOf<Loss>());
+      pubsub.on('interrupted', (loss) => expectTypeOf(loss).toEqualTypeOf<Interruption>());
       pubsub.on('moved', (moved) => expectTypeOf(moved).toEqualTypeOf<Moved>());
       pubsub.on('status', (status) => expectTypeOf(status).toEqualTypeOf<PubSubStatus>());
       pubsub.on('error', (error) => expectTypeOf(error).toEqualTypeOf<ClusterPubSubError>());

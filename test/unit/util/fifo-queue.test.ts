@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Fifo } from '../../../src/util/fifo-queue.js';
+import { FifoQueue } from '../../../src/util/fifo-queue.js';
 
 describe('Fifo', () => {
   it('gives items back in the order they came, however pushes and shifts mix', () => {
-    const fifo = new Fifo<number>();
+    const fifo = new FifoQueue<number>();
     const out: number[] = [];
     let next = 0;
     for (let round = 0; round < 500; round += 1) {
@@ -15,7 +15,7 @@ describe('Fifo', () => {
   });
 
   it('is empty when all has been taken out, and takes more', () => {
-    const fifo = new Fifo<string>();
+    const fifo = new FifoQueue<string>();
     expect(fifo.shift()).toBeUndefined();
     expect(fifo.peek()).toBeUndefined();
     fifo.push('a');
@@ -28,7 +28,7 @@ describe('Fifo', () => {
   });
 
   it('keeps count over the point where it makes room', () => {
-    const fifo = new Fifo<number>();
+    const fifo = new FifoQueue<number>();
     for (let index = 0; index < 5_000; index += 1) fifo.push(index);
     for (let index = 0; index < 4_000; index += 1) expect(fifo.shift()).toBe(index);
     expect(fifo.length).toBe(1_000);
@@ -38,7 +38,7 @@ describe('Fifo', () => {
   });
 
   it('gives out of turn the oldest that is wanted, and keeps the others in order', () => {
-    const fifo = new Fifo<number>();
+    const fifo = new FifoQueue<number>();
     for (const item of [1, 2, 3, 4]) fifo.push(item);
     fifo.shift();
     expect(fifo.take((item) => item > 2)).toBe(3);
@@ -48,7 +48,7 @@ describe('Fifo', () => {
   });
 
   it('is empty when all has been taken out of turn', () => {
-    const fifo = new Fifo<number>();
+    const fifo = new FifoQueue<number>();
     fifo.push(1);
     fifo.push(2);
     fifo.shift();

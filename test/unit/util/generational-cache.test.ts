@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { Generations } from '../../../src/util/generational-cache.js';
+import { GenerationalCache } from '../../../src/util/generational-cache.js';
 
 function filled(
   size: number,
   count: number,
   isNeeded = (_value: number): boolean => false,
-): Generations<number> {
-  const memory = new Generations<number>(size, isNeeded);
+): GenerationalCache<number> {
+  const memory = new GenerationalCache<number>(size, isNeeded);
   for (let value = 0; value < count; value += 1) memory.add(String(value), value);
   return memory;
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { deferred, type Deferred } from '../../../src/util/deferred.js';
-import { firstSuccess } from '../../../src/util/hedged-attempts.js';
+import { hedge } from '../../../src/util/hedged-attempts.js';
 
 const PATIENCE = 200;
 
@@ -17,7 +17,7 @@ describe('firstSuccess', () => {
   });
 
   const tryOut = (candidates: readonly string[]): Promise<string> =>
-    firstSuccess(
+    hedge(
       candidates,
       (candidate) => {
         const attempt = deferred<string>();

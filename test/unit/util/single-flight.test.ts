@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { deferred, type Deferred } from '../../../src/util/deferred.js';
-import { SharedQuestion } from '../../../src/util/single-flight.js';
+import { SingleFlight } from '../../../src/util/single-flight.js';
 
 describe('SharedQuestion', () => {
   let asked: Deferred<undefined>[];
-  let question: SharedQuestion;
+  let question: SingleFlight;
 
   beforeEach(() => {
     asked = [];
-    question = new SharedQuestion(() => {
+    question = new SingleFlight(() => {
       const answer = deferred<undefined>();
       asked.push(answer);
       return answer.promise;
@@ -16,18 +16,18 @@ describe('SharedQuestion', () => {
   });
 
   it('asks at once for the first call, and anew for one that comes after the answer', async () => {
-    const first = question.answer();
+    const first = question.run();
     expect(asked).toHaveLength(1);
     asked[0]!.resolve(undefined);
     await first;
-    void question.answer();
+    void question.run();
     expect(asked).toHaveLength(2);
   });
 
   it('gives no call an answer to what was asked before the call', async () => {
     const settled: string[] = [];
-    const first = question.answer();
-    const second = question.answer().then(() => settled.push('second'));
+    const first = question.run();
+    const second = question.run().then(() => settled.push('second'));
     asked[0]!.resolve(undefined);
     await first;
     await turn();
@@ -38,8 +38,8 @@ describe('SharedQuestion', () => {
   });
 
   it('asks once more for all who called while it was being answered', async () => {
-    const first = question.answer();
-    const rest = Array.from({ length: 100 }, () => question.answer());
+    const first = question.run();
+    const rest = Array.from({ length: 100 }, () => question.run());
     expect(asked).toHaveLength(1);
     asked[0]!.resolve(undefined);
     await first;
@@ -51,12 +51,12 @@ describe('SharedQuestion', () => {
   });
 
   it('never has two questions out at once', async () => {
-    void question.answer();
-    void question.answer();
+    void question.run();
+    void question.run();
     asked[0]!.resolve(undefined);
     await turn();
-    void question.answer();
-    void question.answer();
+    void question.run();
+    void question.run();
     expect(asked).toHaveLength(2);
     asked[1]!.resolve(undefined);
     await turn();
@@ -64,15 +64,15 @@ describe('SharedQuestion', () => {
   });
 
   it('tells all who share a question of its failure, and nobody else', async () => {
-    const first = question.answer();
-    const [second, third] = [question.answer(), question.answer()];
+    const first = question.run();
+    const [second, third] = [question.run(), question.run()];
     asked[0]!.reject(new Error('the first fails'));
     await expect(first).rejects.toThrow('the first fails');
     await turn();
     asked[1]!.reject(new Error('the next fails'));
     await expect(second).rejects.toThrow('the next fails');
     await expect(third).rejects.toThrow('the next fails');
-    const last = question.answer();
+    const last = question.run();
     asked[2]!.resolve(undefined);
     await last;
   });

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Spaced } from '../../../src/util/throttle.js';
+import { Throttle } from '../../../src/util/throttle.js';
 
 const SPACING = 50;
 
 describe('Spaced', () => {
   let runs: number[];
-  let spaced: Spaced;
+  let spaced: Throttle;
 
   beforeEach(() => {
     jest.useFakeTimers();
     runs = [];
-    spaced = new Spaced(() => runs.push(performance.now()), SPACING);
+    spaced = new Throttle(() => runs.push(performance.now()), SPACING);
   });
 
   afterEach(() => {
@@ -18,13 +18,13 @@ describe('Spaced', () => {
   });
 
   it('runs at once for the first sign', () => {
-    spaced.soon();
+    spaced.schedule();
     expect(runs).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 
   it('runs once more for all signs that come too soon after that, and then rests', () => {
-    for (let sign = 0; sign < 1_000; sign += 1) spaced.soon();
+    for (let sign = 0; sign < 1_000; sign += 1) spaced.schedule();
     jest.advanceTimersByTime(SPACING);
     expect(runs).toEqual([runs[0]!, runs[0]! + SPACING]);
     jest.advanceTimersByTime(10 * SPACING);
@@ -33,7 +33,7 @@ describe('Spaced', () => {
 
   it('runs 20 times a second in a storm', () => {
     for (let ms = 0; ms < 10_000; ms += 1) {
-      spaced.soon();
+      spaced.schedule();
       jest.advanceTimersByTime(1);
     }
     expect(runs.length).toBeGreaterThanOrEqual(190);
@@ -41,10 +41,10 @@ describe('Spaced', () => {
   });
 
   it('does nothing more once it is closed', () => {
-    spaced.soon();
-    spaced.soon();
+    spaced.schedule();
+    spaced.schedule();
     spaced.close();
-    spaced.soon();
+    spaced.schedule();
     jest.advanceTimersByTime(10 * SPACING);
     expect(runs).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);

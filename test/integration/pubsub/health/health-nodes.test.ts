@@ -43,7 +43,7 @@ describe('nodes that the view of slots does not show', () => {
     const channel = unique();
     const [replica] = await cluster.replicas();
     await plain(replica!.port).subscribe(channel);
-    const watched = { channels: [channel], minSubscribers: 1, cacheFor: 0, timeout: PATIENT };
+    const watched = { channels: [channel], minSubscribers: 1, cacheTtl: 0, timeout: PATIENT };
     expect(await pubsub.health(watched)).toMatchObject({ status: 'up', numsub: { [channel]: 1 } });
 
     await cluster.pause(replica!);
@@ -150,7 +150,7 @@ describe('nodes that the view of slots does not show', () => {
     await pubsub.subscribe(channel);
     const added = await cluster.addMaster();
     await plain(added.port).subscribe(channel);
-    const health = () => pubsub.health({ channels: [channel], cacheFor: 0, timeout: PATIENT });
+    const health = () => pubsub.health({ channels: [channel], cacheTtl: 0, timeout: PATIENT });
     await eventually(async () => (await health()).numsub[channel] === 2, 'it is counted');
     expect(await health()).toMatchObject({
       status: 'up',
@@ -173,7 +173,7 @@ describe('nodes that the view of slots does not show', () => {
     await expect(nowhere).rejects.toMatchObject({ code: 'UNKNOWN_NODE' });
 
     await cluster.pause(added);
-    expect(await pubsub.health({ cacheFor: 0, timeout: 500 })).toMatchObject({
+    expect(await pubsub.health({ cacheTtl: 0, timeout: 500 })).toMatchObject({
       status: 'degraded',
       reasons: [expect.stringMatching(`^Master ${addressOf(added)}, which owns no slots, is unreachable: `)],
       complete: false,

@@ -21,7 +21,7 @@ function probeAllTheTime(pubsub: ClusterPubSub) {
   const odd: string[] = [];
   const watching = (async () => {
     while (!ended) {
-      const { status, reasons } = await pubsub.health({ probe: true, cacheFor: 0, timeout: PATIENT });
+      const { status, reasons } = await pubsub.health({ probe: true, cacheTtl: 0, timeout: PATIENT });
       looks += 1;
       if (status !== 'up') odd.push(`${status}: ${reasons.join(' ')}`);
     }
@@ -103,7 +103,7 @@ describe('a probe says nothing of a cluster that is well', () => {
   it('because another one has had too little time', async () => {
     const pubsub = open({}, { nodes: cluster.nodes });
     await pubsub.connect();
-    const ask = (timeout: number) => pubsub.health({ probe: true, cacheFor: 0, timeout });
+    const ask = (timeout: number) => pubsub.health({ probe: true, cacheTtl: 0, timeout });
     const [hasty, patient] = await Promise.all([ask(1), ask(PATIENT)]);
     expect([hasty.status, patient.reasons]).toEqual(['down', []]);
     expect(await Promise.all([ask(1), ask(PATIENT)])).toMatchObject([{}, { status: 'up' }]);
@@ -115,7 +115,7 @@ describe('a probe says nothing of a cluster that is well', () => {
     let status = '';
     // None of them is given the time for a connection; together they get it open.
     for (let look = 0; look < 500 && status !== 'up'; look += 1) {
-      ({ status } = await pubsub.health({ probe: true, cacheFor: 0, timeout: 20 }));
+      ({ status } = await pubsub.health({ probe: true, cacheTtl: 0, timeout: 20 }));
     }
     expect(status).toBe('up');
   });
@@ -136,7 +136,7 @@ describe('a probe of a cluster without sharded pub/sub (Redis 6)', () => {
   it('is up while slots move, and leaves no channels behind', async () => {
     const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 20 } });
     await pubsub.subscribe(uniques(30));
-    const probe = () => pubsub.health({ probe: true, cacheFor: 0, timeout: PATIENT });
+    const probe = () => pubsub.health({ probe: true, cacheTtl: 0, timeout: PATIENT });
     await probe();
     await moveSlotsOfProbes(cluster, async (tag, owner) => {
       await eventually(() => pubsub.nodeOf(tag) === owner, 'the move is known');

@@ -41,7 +41,7 @@ describe('health()', () => {
 
   const engine = (source: ClusterConnectionOptions = {}): ClusterPubSub => open({}, { nodes, ...source });
   const uncached = (pubsub: ClusterPubSub, options: PubSubHealthOptions = {}): Promise<PubSubHealth> =>
-    pubsub.health({ cacheFor: 0, timeout: PATIENT, ...options });
+    pubsub.health({ cacheTtl: 0, timeout: PATIENT, ...options });
   /** Runs a command on every node. */
   const everywhere = (...args: [string, ...string[]]) =>
     Promise.all(cluster.nodes.map(({ port }) => plain(port).call(...args)));
@@ -341,10 +341,10 @@ describe('health()', () => {
     // Redis cuts the connections of those who may not hear what they hear; what is left is confirmed again.
     await everywhere('ACL', 'SETUSER', 'banned', 'resetchannels', '&allowed*', '&_cps:*');
     await eventually(async () => {
-      const { status } = await uncached(pubsub, { unconfirmedFor: 200 });
+      const { status } = await uncached(pubsub, { confirmationTimeout: 200 });
       return status === 'down';
     }, 'it is down');
-    const health = await uncached(pubsub, { unconfirmedFor: 200 });
+    const health = await uncached(pubsub, { confirmationTimeout: 200 });
     expect(health).toMatchObject({
       status: 'down',
       reasons: [
@@ -359,7 +359,7 @@ describe('health()', () => {
       },
       masters: { reachable: 3 },
     });
-    expect(await uncached(pubsub, { unconfirmedFor: 60_000 })).toMatchObject({
+    expect(await uncached(pubsub, { confirmationTimeout: 60_000 })).toMatchObject({
       status: 'up',
       subscriptions: { desired: 2, confirmed: 1, unconfirmed: [] },
     });
@@ -488,7 +488,7 @@ describe('health()', () => {
     it('knows the same question by what it says, and each engine by itself', async () => {
       const [pubsub, one, other] = [engine(), engine(), engine()];
       const channels = ['a', Buffer.from('b'), 'c'];
-      const ask = (names: (string | Buffer)[]) => pubsub.health({ channels: names, cacheFor: 60_000 });
+      const ask = (names: (string | Buffer)[]) => pubsub.health({ channels: names, cacheTtl: 60_000 });
       const first = await ask(channels);
       expect(await ask(['a', Buffer.from('b'), 'c'])).toBe(first);
       channels.push('d');
@@ -498,22 +498,22 @@ describe('health()', () => {
       expect(Object.keys((await ask(channels)).numsub)).toEqual(['a', 'x', 'c', 'd']);
       await one.subscribe(unique());
       const withOthers = async (...others: ClusterPubSub[]): Promise<number> =>
-        (await pubsub.healthWith(others, { cacheFor: 60_000 })).subscriptions.desired;
+        (await pubsub.healthWith(others, { cacheTtl: 60_000 })).subscriptions.desired;
       expect([await withOthers(one), await withOthers(other)]).toEqual([1, 0]);
     });
 
     it('keeps the answers to as many different questions as a service asks', async () => {
       const pubsub = engine();
-      const ask = (index: number) => pubsub.health({ channels: [`q${index}`], cacheFor: 60_000 });
+      const ask = (index: number) => pubsub.health({ channels: [`q${index}`], cacheTtl: 60_000 });
       const answers = [];
       for (let index = 0; index < 40; index += 1) answers.push(await ask(index));
       for (let index = 0; index < 40; index += 1) expect(await ask(index)).toBe(answers[index]);
     });
 
-    it('gives each question its own answer, and asks anew after cacheFor', async () => {
+    it('gives each question its own answer, and asks anew after cacheTtl', async () => {
       const pubsub = engine();
       const [channel, other] = uniques(2);
-      const ask = (name: string, cacheFor: number) => pubsub.health({ channels: [name], cacheFor });
+      const ask = (name: string, cacheTtl: number) => pubsub.health({ channels: [name], cacheTtl: cacheTtl });
       expect(await ask(channel!, 60_000)).toBe(await ask(channel!, 60_000));
       expect(Object.keys((await ask(other!, 60_000)).numsub)).toEqual([other]);
       expect(await ask(channel!, 0)).not.toBe(await ask(channel!, 0));
@@ -593,7 +593,7 @@ describe('health()', () => {
     it.each<[PubSubHealthOptions, string]>([
       [{ timeout: 0 }, 'timeout'],
       [{ timeout: NaN }, 'timeout'],
-      [{ cacheFor: -1 }, 'cacheFor'],
+      [{ cacheTtl: -1 }, 'cacheTtl'],
       [{ minSubscribers: 'two' as unknown as number }, 'minSubscribers'],
       [{ channels: 'news' as unknown as string[] }, 'channels'],
       [{ channels: [5] as unknown as string[] }, 'channel name'],
@@ -634,8 +634,8 @@ describe('health() of a cluster that has lost its majority', () => {
     const [left, ...others] = await cluster.masters();
     await Promise.all(others.map((node) => cluster.kill(node)));
     const word = `The cluster is down (cluster_state:fail): so says ${addressOf(left!)}.`;
-    await eventually(async () => (await pubsub.health({ cacheFor: 0 })).reasons.includes(word), word);
-    const { status, reasons, masters } = await pubsub.health({ cacheFor: 0 });
+    await eventually(async () => (await pubsub.health({ cacheTtl: 0 })).reasons.includes(word), word);
+    const { status, reasons, masters } = await pubsub.health({ cacheTtl: 0 });
     expect({ status, reachable: masters.reachable, reasons: reasons.length }).toEqual({
       status: 'down',
       reachable: 1,

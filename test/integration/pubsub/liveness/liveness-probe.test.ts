@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ClusterPubSub, Loss } from '../../../../src/pubsub/index.js';
+import type { ClusterPubSub, Interruption } from '../../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { TcpProxy } from '../../../chaos/tcp-proxy.js';
 import { eventually } from '../../../support/eventually.js';
@@ -49,7 +49,7 @@ describe('probes', () => {
     const [blind, watching, publisher] = [proxied({ probeInterval: 0 }), proxied(), direct()];
     const inboxes = { blind: new Inbox(), watching: new Inbox() };
     const told: string[] = [];
-    for (const event of ['lost', 'gap', 'error'] as const) blind.on(event, () => told.push(event));
+    for (const event of ['interrupted', 'gap', 'error'] as const) blind.on(event, () => told.push(event));
     await blind.ssubscribe({ [channel]: inboxes.blind.handler });
     await watching.ssubscribe({ [channel]: inboxes.watching.handler });
     await publisher.spublish(channel, 'before');
@@ -58,7 +58,7 @@ describe('probes', () => {
     const frozen = proxies.get(publisher.nodeOf(channel)!)!;
     frozen.freeze();
     const startedAt = performance.now();
-    const lost = next(watching, 'lost');
+    const lost = next(watching, 'interrupted');
     const back = next(watching, 'gap');
 
     // Redis counts both, though neither will hear of it.
@@ -88,7 +88,7 @@ describe('probes', () => {
     const pubsub = direct();
     await pubsub.subscribe(channel);
     const node = { port: portOf(pubsub.nodeOf(channel)) };
-    const lost = next(pubsub, 'lost');
+    const lost = next(pubsub, 'interrupted');
     const back = next(pubsub, 'gap');
     const startedAt = performance.now();
     await cluster.pause(node);
@@ -115,8 +115,8 @@ describe('probes', () => {
   it('are not taken for lost while the application keeps the event loop busy', async () => {
     const channel = unique();
     const pubsub = direct({ probeInterval: 50, probeTimeout: 50 });
-    const losses: Loss[] = [];
-    pubsub.on('lost', (loss) => losses.push(loss));
+    const losses: Interruption[] = [];
+    pubsub.on('interrupted', (loss) => losses.push(loss));
     await pubsub.ssubscribe(channel);
     for (let round = 1; round <= 5; round += 1) {
       const before = pubsub.metrics().probes;
@@ -144,7 +144,7 @@ describe('probes', () => {
       const pubsub = await limited();
       const told: unknown[] = [];
       pubsub.on('error', (error) => told.push(error));
-      pubsub.on('lost', (loss) => told.push(loss));
+      pubsub.on('interrupted', (loss) => told.push(loss));
       const inbox = new Inbox();
       await pubsub.ssubscribe({ [channel]: inbox.handler });
       await eventually(() => pubsub.metrics().probes >= 5, 'five probes');
@@ -176,7 +176,7 @@ describe('probes', () => {
       const pubsub = await limited();
       await pubsub.ssubscribe(channel);
       await eventually(() => pubsub.metrics().probes >= 2, 'two probes');
-      const lost = next(pubsub, 'lost');
+      const lost = next(pubsub, 'interrupted');
       await cluster.pause({ port: portOf(pubsub.nodeOf(channel)) });
       expect(await lost).toMatchObject({ names: [channel], reason: 'connection-silent' });
     });

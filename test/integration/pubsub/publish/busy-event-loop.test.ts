@@ -12,7 +12,7 @@ describe('an application that keeps the event loop busy longer than the command 
     const channel = unique();
     const inbox = new Inbox();
     const losses: unknown[] = [];
-    pubsub.on('lost', (loss) => losses.push(loss));
+    pubsub.on('interrupted', (loss) => losses.push(loss));
     await pubsub.subscribe({ [channel]: inbox.handler });
     await pubsub.publish(channel, 'to have a connection');
     for (let round = 0; round < 3; round += 1) {

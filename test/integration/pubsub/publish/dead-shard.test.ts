@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ClusterPubSub, type Gap, type Loss, type PublishError } from '../../../../src/pubsub/index.js';
+import {
+  ClusterPubSub,
+  type Gap,
+  type Interruption,
+  type PublishError,
+} from '../../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { Inbox, next, portOf, uniques } from '../harness.js';
 import { Traffic } from '../traffic.js';
@@ -21,7 +26,7 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   const dead: Stream[] = [];
   const living: Stream[] = [];
   const gaps: Gap[] = [];
-  const losses: Loss[] = [];
+  const losses: Interruption[] = [];
 
   beforeAll(async () => {
     cluster = await startLocalCluster({ nodeTimeout: 2_000 });
@@ -29,7 +34,7 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
       () => new ClusterPubSub({ nodes: cluster.nodes, commandTimeout: COMMAND_TIMEOUT }, { sequence }),
     ) as [ClusterPubSub, ClusterPubSub];
     subscriber.on('gap', (gap) => gaps.push(gap));
-    subscriber.on('lost', (loss) => losses.push(loss));
+    subscriber.on('interrupted', (loss) => losses.push(loss));
     const channels = uniques(12);
     await publisher.connect();
     const victim = publisher.nodeOf(channels[0]!)!;

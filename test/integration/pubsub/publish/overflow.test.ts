@@ -150,7 +150,7 @@ describe('messages that wait for subscribers to follow a slot', () => {
         nodes: cluster.nodes,
         maxQueuedMessages: LIMIT,
         onOverflow,
-        settleWindow: 1_000,
+        slotMigrationTimeout: 1_000,
         // It learns of the move from the answer to a message, which has its number by then.
         clusterOptions: { slotsRefreshInterval: 600_000 },
       },
@@ -219,8 +219,8 @@ describe('an option out of range', () => {
     ['probeInterval', NaN],
     ['probeTimeout', 0],
     ['probeTimeout', 2 ** 31],
-    ['settleWindow', -1],
-    ['settleWindow', 2 ** 31],
+    ['slotMigrationTimeout', -1],
+    ['slotMigrationTimeout', 2 ** 31],
     ['onOverflow', 'drop-newest'],
     ['onOverflow', null],
     ['onOverflow', true],
@@ -231,7 +231,7 @@ describe('an option out of range', () => {
     );
   });
 
-  it.each(['probeInterval', 'settleWindow'])('%s: 0 turns it off, and is none', async (name) => {
+  it.each(['probeInterval', 'slotMigrationTimeout'])('%s: 0 turns it off, and is none', async (name) => {
     const pubsub = new ClusterPubSub({ nodes: sharedCluster(), [name]: 0 });
     await pubsub.close();
   });

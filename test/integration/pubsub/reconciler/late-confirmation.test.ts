@@ -3,8 +3,8 @@ import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-
 import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../../src/pubsub/reconciler/reconciler.js';
-import { Subscription, SubscriptionTable } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
+import { Subscription, SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription.js';
+import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';
@@ -18,7 +18,7 @@ describe('a subscription whose slot moves while its node hangs', () => {
   let source: LocalNode;
   let target: LocalNode;
   let view: View;
-  let table: SubscriptionTable;
+  let table: SubscriptionRegistry;
   let reconciler: Reconciler;
 
   beforeAll(async () => {
@@ -30,18 +30,18 @@ describe('a subscription whose slot moves while its node hangs', () => {
 
   beforeEach(() => {
     view = new View(nodeKey(source));
-    table = new SubscriptionTable();
+    table = new SubscriptionRegistry();
     reconciler = new Reconciler(
       table,
       view as unknown as Topology,
       new ConnectionFactory({}, {}, 20_000),
-      { commandTimeout: 20_000, connectTimeout: 20_000, settleWindow: 500, numbered: false },
+      { commandTimeout: 20_000, connectTimeout: 20_000, slotMigrationTimeout: 500, numbered: false },
       noProbes,
       newMetrics(),
       {
         message: () => undefined,
         recent: () => [],
-        lost: () => undefined,
+        interrupted: () => undefined,
         gap: () => undefined,
         error: () => undefined,
         broken: () => undefined,
@@ -57,12 +57,12 @@ describe('a subscription whose slot moves while its node hangs', () => {
 
   it('is not taken for standing when the old node confirms it late, but when the new one does', async () => {
     const [stays, moves] = [wanted('stays'), wanted('moves')];
-    await reconciler.want(stays, () => undefined);
+    await reconciler.add(stays, () => undefined);
     await stateOfSource('idle');
     await cluster.pause(source);
     await cluster.pause(target);
     let confirmed = false;
-    const subscribing = reconciler.want(moves, () => (confirmed = true));
+    const subscribing = reconciler.add(moves, () => (confirmed = true));
     await stateOfSource('syncing');
 
     view.move(moves, nodeKey(target));
@@ -70,22 +70,22 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await stateOfSource('idle'); // it has confirmed, and been left again
 
     expect(confirmed).toBe(false);
-    expect(moves.standing.size).toBe(0);
+    expect(moves.activeNodes.size).toBe(0);
     expect(await count(source, 'moves')).toBe(0);
 
     await cluster.resume(target);
     await subscribing;
-    expect([...moves.standing]).toEqual([nodeKey(target)]);
+    expect([...moves.activeNodes]).toEqual([nodeKey(target)]);
     expect(await count(target, 'moves')).toBe(1);
     expect(await count(source, 'stays')).toBe(1);
   });
 
   it('is not asked for there any more when that node dies with the SUBSCRIBE unanswered', async () => {
     const [first, second] = [wanted('first'), wanted('second')];
-    await reconciler.want(first, () => undefined);
+    await reconciler.add(first, () => undefined);
     await stateOfSource('idle');
     await cluster.pause(source);
-    const subscribing = reconciler.want(second, () => undefined);
+    const subscribing = reconciler.add(second, () => undefined);
     await stateOfSource('syncing');
 
     view.move(first, nodeKey(target));
@@ -93,19 +93,19 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await subscribing;
     await cluster.kill(source);
 
-    await eventually(() => !reconciler.sessions.has(nodeKey(source)), 'the dead node is left alone');
-    expect([...first.standing, ...second.standing]).toEqual([nodeKey(target), nodeKey(target)]);
-    expect([...reconciler.sessions.keys()]).toEqual([nodeKey(target)]);
+    await eventually(() => !reconciler.nodeSubscribers.has(nodeKey(source)), 'the dead node is left alone');
+    expect([...first.activeNodes, ...second.activeNodes]).toEqual([nodeKey(target), nodeKey(target)]);
+    expect([...reconciler.nodeSubscribers.keys()]).toEqual([nodeKey(target)]);
   });
 
   function wanted(name: string): Subscription {
-    const subscription = new Subscription(KINDS.channel, name);
+    const subscription = new Subscription(SUBSCRIPTION_KINDS.channel, name);
     table.add(subscription);
     return subscription;
   }
 
   function stateOfSource(state: string): Promise<void> {
-    const session = () => reconciler.sessions.get(nodeKey(source));
+    const session = () => reconciler.nodeSubscribers.get(nodeKey(source));
     return eventually(() => session()?.state === state, `the session at the old node is ${state}`);
   }
 

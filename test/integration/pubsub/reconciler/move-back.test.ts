@@ -19,7 +19,7 @@ it.each(['subscribe', 'ssubscribe'] as const)(
     const slot = slotOf(channel);
     const [inbox, told] = [new Inbox(), [] as unknown[]];
     const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 50 } });
-    for (const event of ['lost', 'gap'] as const) pubsub.on(event, (hole: unknown) => told.push(hole));
+    for (const event of ['interrupted', 'gap'] as const) pubsub.on(event, (hole: unknown) => told.push(hole));
     await pubsub[subscribe]({ [channel]: inbox.handler });
     const owner = await cluster.ownerOf(slot);
     const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;

@@ -3,9 +3,12 @@ import { Redis } from 'ioredis';
 import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
-import { type SessionEvents, SubscriberSession } from '../../../../src/pubsub/reconciler/node-subscriber.js';
+import {
+  type NodeSubscriberListener,
+  NodeSubscriber,
+} from '../../../../src/pubsub/reconciler/node-subscriber.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalRedis, type LocalRedis } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';
 
@@ -15,7 +18,7 @@ import { noProbes } from '../../../support/no-probes.js';
 describe('a subscriber session', () => {
   let server: LocalRedis;
   let redis: Redis;
-  let session: SubscriberSession;
+  let session: NodeSubscriber;
   let told: EventEmitter;
   let log: string[];
 
@@ -33,7 +36,7 @@ describe('a subscriber session', () => {
       for (const { text } of names) log.push(`${event} ${text}`);
       told.emit(event, names);
     };
-    session = new SubscriberSession(
+    session = new NodeSubscriber(
       `127.0.0.1:${server.port}` as NodeKey,
       new ConnectionFactory({}, {}, 1_000),
       1_000,
@@ -202,7 +205,7 @@ describe('a subscriber session', () => {
           return socket;
         }
       })({}, {}, 1_000);
-      const closing = new SubscriberSession(session.node, factory, 1_000, noProbes, ignored);
+      const closing = new NodeSubscriber(session.node, factory, 1_000, noProbes, ignored);
       const open = once(opened, 'open').then(async ([socket]: EventEmitter[]) => {
         for (let i = 0; i < microtasks; i += 1) await Promise.resolve();
         closing.close();
@@ -222,7 +225,7 @@ describe('a subscriber session', () => {
   }
 });
 
-const ignored: SessionEvents = {
+const ignored: NodeSubscriberListener = {
   message: () => undefined,
   confirmed: () => undefined,
   refused: () => undefined,
@@ -235,5 +238,5 @@ const ignored: SessionEvents = {
 };
 
 function channel(name: string): Subscription {
-  return new Subscription(KINDS.channel, name);
+  return new Subscription(SUBSCRIPTION_KINDS.channel, name);
 }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
-import { ClusterPubSub, type Gap, type Loss } from '../../../../src/pubsub/index.js';
-import { PATTERN_HOME_SLOT } from '../../../../src/pubsub/common/subscription-kind.js';
+import { ClusterPubSub, type Gap, type Interruption } from '../../../../src/pubsub/index.js';
+import { PATTERN_SLOT } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { Inbox, unique } from '../harness.js';
 import { Traffic } from '../traffic.js';
 
 /** A hash tag of the slot where patterns stand: what moves it moves everything here. */
-const TAG = tagOf((slot) => slot === PATTERN_HOME_SLOT);
+const TAG = tagOf((slot) => slot === PATTERN_SLOT);
 /** One of another master, which stays where it is. */
 const ELSEWHERE = tagOf((slot) => slot > 12_000);
 
@@ -31,19 +31,19 @@ describe.each([
   [
     'a slot migration, there and back',
     async (cluster: LocalCluster, between: () => Promise<unknown>) => {
-      const source = await cluster.ownerOf(PATTERN_HOME_SLOT);
+      const source = await cluster.ownerOf(PATTERN_SLOT);
       const target = (await cluster.masters()).find(
         ({ port, slots }) => port !== source.port && !slots.some(([, last]) => last > 12_000),
       );
-      await cluster.moveSlot(PATTERN_HOME_SLOT, target!);
+      await cluster.moveSlot(PATTERN_SLOT, target!);
       await between();
-      await cluster.moveSlot(PATTERN_HOME_SLOT, source);
+      await cluster.moveSlot(PATTERN_SLOT, source);
     },
   ],
   [
     'a planned failover',
     async (cluster: LocalCluster) => {
-      const [replica] = await cluster.replicasOf(await cluster.ownerOf(PATTERN_HOME_SLOT));
+      const [replica] = await cluster.replicasOf(await cluster.ownerOf(PATTERN_SLOT));
       await cluster.failover(replica!);
     },
   ],
@@ -52,17 +52,17 @@ describe.each([
   const engines: ClusterPubSub[] = [];
   const streams = new Map<string, Stream>();
   const gaps: Gap[] = [];
-  const losses: Loss[] = [];
+  const losses: Interruption[] = [];
 
   beforeAll(async () => {
     cluster = await startLocalCluster({ nodeTimeout: 2_000 });
     for (const sequence of [true, false]) {
       const [publisher, subscriber] = [0, 1].map(
-        () => new ClusterPubSub({ nodes: cluster.nodes, settleWindow: PATIENT }, { sequence }),
+        () => new ClusterPubSub({ nodes: cluster.nodes, slotMigrationTimeout: PATIENT }, { sequence }),
       ) as [ClusterPubSub, ClusterPubSub];
       engines.push(publisher, subscriber);
       subscriber.on('gap', (gap) => gaps.push(gap));
-      subscriber.on('lost', (loss) => losses.push(loss));
+      subscriber.on('interrupted', (loss) => losses.push(loss));
       for (const way of WAYS) {
         streams.set(`${way} ${String(sequence)}`, await startStream(way, publisher, subscriber));
       }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import type { ClusterPubSub, Gap, Loss, Moved } from '../../../../src/pubsub/index.js';
+import type { ClusterPubSub, Gap, Interruption, Moved } from '../../../../src/pubsub/index.js';
 import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';
 import { engines, Inbox, plainConnections, portOf, unique, uniques } from '../harness.js';
@@ -276,7 +276,7 @@ describe('after a fault', () => {
 interface Story {
   readonly states: string[];
   readonly gaps: Gap[];
-  readonly losses: Loss[];
+  readonly losses: Interruption[];
 }
 
 /** Keeps what an engine tells from now on. */
@@ -284,7 +284,7 @@ function recordOf(pubsub: ClusterPubSub): Story {
   const story: Story = { states: [], gaps: [], losses: [] };
   pubsub.on('status', (status) => story.states.push(status));
   pubsub.on('gap', (gap) => story.gaps.push(gap));
-  pubsub.on('lost', (loss) => story.losses.push(loss));
+  pubsub.on('interrupted', (loss) => story.losses.push(loss));
   return story;
 }
 

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import type { Moved } from '../../../../src/pubsub/index.js';
 import { nodeKey } from '../../../../src/pubsub/common/node-address.js';
-import { NodeConnections } from '../../../../src/pubsub/connection/command-connection-pool.js';
-import { readSeeds } from '../../../../src/pubsub/connection/startup-nodes.js';
+import { CommandConnectionPool } from '../../../../src/pubsub/connection/command-connection-pool.js';
+import { readStartupNodes } from '../../../../src/pubsub/connection/startup-nodes.js';
 import { Topology } from '../../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
 import { eventually } from '../../../support/eventually.js';
@@ -121,7 +121,7 @@ describe('a topology', () => {
 
     // What it is asked while it is stopped it answers the moment it goes on, from what it knew.
     await cluster.pause({ port: portOf(stale) });
-    const asked = topology.verify(stale);
+    const asked = topology.refreshFrom(stale);
     await cluster.settled();
     await promoted;
     expect(topology.ownerOf(0)).toBe(nodeKey(replica!));
@@ -193,9 +193,9 @@ describe('a cluster that was built anew at the same addresses', () => {
 
 /** A topology that watches `cluster`, with what it tells from now on. */
 async function view(cluster: LocalCluster, clusterOptions: { slotsRefreshInterval?: number } = {}) {
-  const seeds = readSeeds({ nodes: cluster.nodes, clusterOptions });
+  const seeds = readStartupNodes({ nodes: cluster.nodes, clusterOptions });
   const factory = new ConnectionFactory(clusterOptions, {}, commandTimeout);
-  const connections = new NodeConnections(factory, commandTimeout);
+  const connections = new CommandConnectionPool(factory, commandTimeout);
   const topology = new Topology(connections, seeds);
   await topology.connect(10_000, new AbortController().signal);
   const moves: Moved[] = [];

@@ -66,7 +66,7 @@ it('a request made while the inbox is lost waits until it stands again', async (
   const dropInbox = await subscribersNow();
   await harness.server({ ping: () => 'pong' });
   const lost = new Signal();
-  client.on('lost', () => lost.resolve());
+  client.on('interrupted', () => lost.resolve());
   await dropInbox();
   await lost.promise;
   expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
@@ -100,7 +100,7 @@ describe('requests made while their node is away', () => {
     const client = harness.client({ probeInterval: 100, probeTimeout: 100, ...options });
     expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
     const lost = new Signal();
-    client.on('lost', () => lost.resolve());
+    client.on('interrupted', () => lost.resolve());
     await Promise.all(cluster.nodes.map((node) => cluster.pause(node)));
     await lost.promise;
     return client;

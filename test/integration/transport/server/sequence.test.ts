@@ -49,7 +49,7 @@ describe('a server', () => {
     await publish('"end"');
     await end.promise;
     expect(got).toEqual([0, 1]);
-    expect(server.unwrap().metrics()).toMatchObject({ repeated: 2, missed: 0 });
+    expect(server.unwrap().metrics()).toMatchObject({ duplicates: 2, missed: 0 });
   });
 
   it('reports what does not come, and how many', async () => {
@@ -99,6 +99,6 @@ it.each([true, false])('nothing is missing or repeated in peace, with sequence: 
   expect(events.filter((n) => n !== 'raw')).toEqual(Array.from({ length: 50 }, (_, n) => n));
   expect(events).toHaveLength(100);
   for (const one of [server, client]) {
-    expect(one.unwrap().metrics()).toMatchObject({ gaps: 0, missed: 0, repeated: 0 });
+    expect(one.unwrap().metrics()).toMatchObject({ gaps: 0, missed: 0, duplicates: 0 });
   }
 });

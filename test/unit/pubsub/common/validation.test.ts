@@ -10,14 +10,14 @@ describe('readLimits', () => {
       bufferLimit: 10_000,
       probeInterval: 1_000,
       probeTimeout: 1_000,
-      settleWindow: 500,
+      slotMigrationTimeout: 500,
     });
   });
 
   it('takes 0 where it turns something off', () => {
-    expect(readLimits({ probeInterval: 0, settleWindow: 0 })).toMatchObject({
+    expect(readLimits({ probeInterval: 0, slotMigrationTimeout: 0 })).toMatchObject({
       probeInterval: 0,
-      settleWindow: 0,
+      slotMigrationTimeout: 0,
     });
   });
 

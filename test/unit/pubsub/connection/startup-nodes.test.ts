@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis';
 import { inspect } from 'node:util';
-import { isSameCluster, readSeeds } from '../../../../src/pubsub/connection/startup-nodes.js';
+import { isSameCluster, readStartupNodes } from '../../../../src/pubsub/connection/startup-nodes.js';
 
 describe('readSeeds', () => {
   it.each<[string, ClusterNode, string]>([
@@ -16,19 +16,21 @@ describe('readSeeds', () => {
     ['an IPv6 URL', 'redis://[::1]:7000', '::1:7000'],
     ['a URL with a database and options', 'redis://redis:7000/0?family=4', 'redis:7000'],
   ])('takes %s', async (_what, node, address) => {
-    expect(await readSeeds({ nodes: [node] }).addresses()).toEqual([address]);
+    expect(await readStartupNodes({ nodes: [node] }).addresses()).toEqual([address]);
   });
 
   it('names each address once', async () => {
-    const seeds = readSeeds({ nodes: ['redis:7000', { host: 'redis', port: 7000 }, 7001] });
+    const seeds = readStartupNodes({ nodes: ['redis:7000', { host: 'redis', port: 7000 }, 7001] });
     expect(await seeds.addresses()).toEqual(['redis:7000', '127.0.0.1:7001']);
   });
 
   it('takes credentials and TLS from a startup node', () => {
-    const { credentials } = readSeeds({ nodes: [7000, 'rediss://al%20ice:p%40ss@redis:7000'] });
+    const { credentials } = readStartupNodes({ nodes: [7000, 'rediss://al%20ice:p%40ss@redis:7000'] });
     expect(credentials).toEqual({ username: 'al ice', password: 'p@ss', tls: {} });
     const tls = { ca: 'certificate' };
-    expect(readSeeds({ nodes: [{ port: 7000, password: 'p', tls } as ClusterNode] }).credentials).toEqual({
+    expect(
+      readStartupNodes({ nodes: [{ port: 7000, password: 'p', tls } as ClusterNode] }).credentials,
+    ).toEqual({
       password: 'p',
       tls,
     });
@@ -46,7 +48,7 @@ describe('readSeeds', () => {
     ['a URL for a host', [{ host: 'redis://alice:secret@redis', port: 7000 }]],
     ['credentials in a host', [{ host: 'alice:secret@redis', port: 7000 }]],
   ])('refuses %s, and repeats no password', (_what, nodes) => {
-    const error = thrownBy(() => readSeeds({ nodes: nodes as ClusterNode[] }));
+    const error = thrownBy(() => readStartupNodes({ nodes: nodes as ClusterNode[] }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(inspect(error, { depth: null })).not.toContain('secret');
   });
@@ -65,7 +67,7 @@ describe('readSeeds', () => {
           { name: `a.${name}`, port: 1, priority: 1, weight },
           { name: `c.${name}`, port: 3, priority: 1, weight: 5 },
         ]);
-      const seeds = readSeeds({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
+      const seeds = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
       expect(await seeds.addresses()).toEqual(['c.redis:3', 'a.redis:1', 'b.redis:2']);
       weight = 6;
       expect(await seeds.addresses()).toEqual(['a.redis:1', 'c.redis:3', 'b.redis:2']);
@@ -73,7 +75,7 @@ describe('readSeeds', () => {
 
     it('says which name it could not look up', async () => {
       const resolveSrv = (_name: string, done: (error: Error) => void): void => done(new Error('ENOTFOUND'));
-      const seeds = readSeeds({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
+      const seeds = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
       await expect(seeds.addresses()).rejects.toMatchObject({
         code: 'CLUSTER_UNREACHABLE',
         message: expect.stringContaining('"redis"'),
@@ -91,7 +93,7 @@ describe('readSeeds', () => {
     it('reads its startup nodes and options, also before it is connected', async () => {
       const natMap = { 'a:1': { host: 'b', port: 2 } };
       cluster = new Cluster(['redis://:secret@redis:7000'], { lazyConnect: true, natMap });
-      const seeds = readSeeds({ cluster });
+      const seeds = readStartupNodes({ cluster });
       expect(await seeds.addresses()).toEqual(['redis:7000']);
       expect(seeds.clusterOptions.natMap).toEqual(natMap);
       expect(seeds.credentials).toEqual({ password: 'secret' });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { MessageQueue } from '../../../../src/pubsub/delivery/message-buffer.js';
+import { MessageBuffer } from '../../../../src/pubsub/delivery/message-buffer.js';
 
 const everything = (): boolean => true;
 
@@ -57,7 +57,7 @@ describe('MessageQueue', () => {
     ['drop-newest', ['c', 'd'], 'a'],
   ] as const)('drops one when full (%s), and tells which', async (policy, gone, first) => {
     const dropped: string[] = [];
-    const queue = new MessageQueue<string>(2, policy, (item) => dropped.push(item));
+    const queue = new MessageBuffer<string>(2, policy, (item) => dropped.push(item));
     for (const item of ['a', 'b', 'c', 'd']) queue.push(item);
     expect(dropped).toEqual(gone);
     expect(await queue.read('single', everything, 0)).toBe(first);
@@ -107,6 +107,6 @@ describe('MessageQueue', () => {
   });
 });
 
-function queueOf(limit: number): MessageQueue<string> {
-  return new MessageQueue(limit, 'drop-oldest', () => undefined);
+function queueOf(limit: number): MessageBuffer<string> {
+  return new MessageBuffer(limit, 'drop-oldest', () => undefined);
 }

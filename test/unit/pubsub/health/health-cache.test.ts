@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { MOST_ANSWERS, SharedAnswers } from '../../../../src/pubsub/health/health-cache.js';
+import { MOST_ANSWERS, HealthCache } from '../../../../src/pubsub/health/health-cache.js';
 
 describe('shared answers', () => {
-  let answers: SharedAnswers<string, number>;
+  let answers: HealthCache<string, number>;
   let asked: number;
-  const get = (question: string, cacheFor: number, ask = async () => ++asked): Promise<number> =>
-    answers.find((known) => known === question) ?? answers.ask(question, cacheFor, ask);
+  const get = (question: string, cacheTtl: number, ask = async () => ++asked): Promise<number> =>
+    answers.find((known) => known === question) ?? answers.ask(question, cacheTtl, ask);
 
   beforeEach(() => {
-    answers = new SharedAnswers();
+    answers = new HealthCache();
     asked = 0;
   });
 

@@ -61,10 +61,10 @@ const options: Required<PubSubHealthOptions & Omit<ClusterPubSubHealthOptions, '
   channels: ['news'],
   minSubscribers: 1,
   maxGapAge: 60_000,
-  unconfirmedFor: 2_000,
+  confirmationTimeout: 2_000,
   probe: true,
   timeout: 1_000,
-  cacheFor: 1_000,
+  cacheTtl: 1_000,
   maxNames: 100,
   pubsub: undefined,
 };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Handover } from '../../../../src/pubsub/ordering/migration-dedup.js';
+import { MigrationDeduplicator } from '../../../../src/pubsub/ordering/migration-dedup.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 
 const [OLD, NEW, OTHER] = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'] as NodeKey[] as [
@@ -14,13 +14,13 @@ const ECHOES_FOR = 1_000;
 describe('Handover', () => {
   let heard: string[];
   let over: number;
-  let handover: Handover;
+  let handover: MigrationDeduplicator;
 
   beforeEach(() => {
     jest.useFakeTimers();
     heard = [];
     over = 0;
-    handover = new Handover(
+    handover = new MigrationDeduplicator(
       OLD,
       NEW,
       ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
@@ -120,7 +120,7 @@ describe('Handover', () => {
   it('drops copies of what the old node delivered before we knew that the new one had us', () => {
     handover.end();
     heard = [];
-    const early = new Handover(
+    const early = new MigrationDeduplicator(
       OLD,
       NEW,
       ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
@@ -161,7 +161,7 @@ describe('Handover', () => {
     hear(OLD, 'a', 'b');
     handover.complete();
     hear(NEW, 'a');
-    const next = new Handover(
+    const next = new MigrationDeduplicator(
       NEW,
       OTHER,
       ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),

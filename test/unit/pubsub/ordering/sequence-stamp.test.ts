@@ -39,24 +39,24 @@ describe('PREFIX_CODEC', () => {
     ['no bytes', Buffer.alloc(0)],
     ['an array of bytes', new Uint8Array([1, 2, 3])],
   ])('brings %s through as it is', (_name, payload) => {
-    const opened = PREFIX_CODEC.open(bytesOf(PREFIX_CODEC.seal(payload, STAMP)));
+    const opened = PREFIX_CODEC.decode(bytesOf(PREFIX_CODEC.encode(payload, STAMP)));
     expect(opened).toEqual({ stream: 'AbC-_012.a', seq: 1295, data: bytesOf(payload) });
   });
 
   it('leaves text a text, so that it stays on the cheap path, and means the same bytes', () => {
-    const sealed = PREFIX_CODEC.seal('ü', STAMP);
+    const sealed = PREFIX_CODEC.encode('ü', STAMP);
     expect(typeof sealed).toBe('string');
-    expect(bytesOf(sealed)).toEqual(PREFIX_CODEC.seal(Buffer.from('ü'), STAMP));
+    expect(bytesOf(sealed)).toEqual(PREFIX_CODEC.encode(Buffer.from('ü'), STAMP));
   });
 
   it('copies nothing to read', () => {
-    const data = bytesOf(PREFIX_CODEC.seal('payload', STAMP));
-    expect(PREFIX_CODEC.open(data)?.data.buffer).toBe(data.buffer);
+    const data = bytesOf(PREFIX_CODEC.encode('payload', STAMP));
+    expect(PREFIX_CODEC.decode(data)?.data.buffer).toBe(data.buffer);
   });
 
   it('opens one envelope, though the payload is another', () => {
-    const inner = PREFIX_CODEC.seal('payload', 'q.0.1');
-    expect(PREFIX_CODEC.open(bytesOf(PREFIX_CODEC.seal(inner, STAMP)))?.data).toEqual(bytesOf(inner));
+    const inner = PREFIX_CODEC.encode('payload', 'q.0.1');
+    expect(PREFIX_CODEC.decode(bytesOf(PREFIX_CODEC.encode(inner, STAMP)))?.data).toEqual(bytesOf(inner));
   });
 
   it.each([
@@ -69,6 +69,6 @@ describe('PREFIX_CODEC', () => {
     ['a stamp that ends in the payload', '\x01cps\x03p.0.1payload'],
     ['another magic', '\x01cpx\x05p.0.1payload'],
   ])('takes %s for the message of another program', (_name, text) => {
-    expect(PREFIX_CODEC.open(Buffer.from(text))).toBeUndefined();
+    expect(PREFIX_CODEC.decode(Buffer.from(text))).toBeUndefined();
   });
 });

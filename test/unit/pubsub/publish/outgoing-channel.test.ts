@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Lane } from '../../../../src/pubsub/publish/outgoing-channel.js';
+import { OutgoingChannel } from '../../../../src/pubsub/publish/outgoing-channel.js';
 
 describe('Lane', () => {
   beforeEach(() => {
@@ -98,6 +98,6 @@ describe('Lane', () => {
   });
 });
 
-function lane(channel = 'channel'): Lane {
-  return new Lane('SPUBLISH', channel, false, 'me.0');
+function lane(channel = 'channel'): OutgoingChannel {
+  return new OutgoingChannel('SPUBLISH', channel, false, 'me.0');
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Lane } from '../../../../src/pubsub/publish/outgoing-channel.js';
-import { Publication } from '../../../../src/pubsub/publish/publish-request.js';
-import { PublicationQueue } from '../../../../src/pubsub/publish/publish-queue.js';
+import { OutgoingChannel } from '../../../../src/pubsub/publish/outgoing-channel.js';
+import { PublishRequest } from '../../../../src/pubsub/publish/publish-request.js';
+import { PublishQueue } from '../../../../src/pubsub/publish/publish-queue.js';
 
-const lane = new Lane('SPUBLISH', 'channel', false, 'publisher.0');
+const lane = new OutgoingChannel('SPUBLISH', 'channel', false, 'publisher.0');
 
 describe('PublicationQueue', () => {
   it('gives out in the order of the calls what came in that order', () => {
@@ -45,7 +45,7 @@ describe('PublicationQueue', () => {
   });
 
   it('takes out those whose time is over, oldest first, also from the middle', () => {
-    const queue = new PublicationQueue();
+    const queue = new PublishQueue();
     for (const [serial, deadline] of [
       [1, 200],
       [2, 100],
@@ -61,20 +61,20 @@ describe('PublicationQueue', () => {
   });
 });
 
-function queueOf(...given: number[]): PublicationQueue {
-  const queue = new PublicationQueue();
+function queueOf(...given: number[]): PublishQueue {
+  const queue = new PublishQueue();
   for (const serial of given) queue.add(publication(serial));
   return queue;
 }
 
-function publication(serial: number, deadline = 0): Publication {
+function publication(serial: number, deadline = 0): PublishRequest {
   const keeper = { answered: () => undefined };
   const observer = { published: () => undefined, failed: () => undefined };
-  const made = new Publication(keeper, lane, '', false, false, serial, observer);
+  const made = new PublishRequest(keeper, lane, '', false, false, serial, observer);
   made.deadline = deadline;
   return made;
 }
 
-function serials(publications: readonly Publication[]): number[] {
+function serials(publications: readonly PublishRequest[]): number[] {
   return publications.map(({ serial }) => serial);
 }

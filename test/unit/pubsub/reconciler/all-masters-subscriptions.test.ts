@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Cause } from '../../../../src/pubsub/reconciler/gap-tracker.js';
+import type { InterruptionCause } from '../../../../src/pubsub/reconciler/gap-tracker.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
-import { Spreads } from '../../../../src/pubsub/reconciler/all-masters-subscriptions.js';
+import { AllMastersSubscriptions } from '../../../../src/pubsub/reconciler/all-masters-subscriptions.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
+import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 
 const [A, B, C, A2] = ['a:1', 'b:1', 'c:1', 'a2:1'] as [NodeKey, NodeKey, NodeKey, NodeKey];
@@ -13,7 +13,7 @@ describe('a subscription at all masters', () => {
     const { whole, confirmed, nodes } = await standing([A, B]);
     expect(nodes()).toEqual([A, B]);
     expect(confirmed()).toBe(1);
-    expect([...whole.parts!.values()].map(({ place, handler }) => [place, handler])).toEqual([
+    expect([...whole.perNode!.values()].map(({ target: place, handler }) => [place, handler])).toEqual([
       [A, whole.handler],
       [B, whole.handler],
     ]);
@@ -31,8 +31,8 @@ describe('a subscription at all masters', () => {
 
   it('takes the loss of a master that died for the beginning of the hole', async () => {
     const { whole, move, late } = await standing([A, B], [A2]);
-    const lost: Cause = { since: new Date(5), node: A, reason: 'connection-lost' };
-    whole.parts!.get(A)!.lost = lost;
+    const lost: InterruptionCause = { since: new Date(5), node: A, reason: 'connection-lost' };
+    whole.perNode!.get(A)!.interruption = lost;
     move([A2, B], [], [A, A2]);
     expect(late[0]!.cause).toBe(lost);
   });
@@ -109,9 +109,9 @@ async function standing(masters: NodeKey[], replicas: NodeKey[] = []) {
 
 function world(masters: NodeKey[], replicas: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
   const topology = { masters, replicas, lookedAt: 1, refresh: () => Promise.resolve() };
-  const late: { node: NodeKey; cause: Cause; onConfirmed: () => void }[] = [];
+  const late: { node: NodeKey; cause: InterruptionCause; onConfirmed: () => void }[] = [];
   const gone: NodeKey[] = [];
-  const spreads = new Spreads(topology as unknown as Topology, {
+  const spreads = new AllMastersSubscriptions(topology as unknown as Topology, {
     want: async (part, onConfirmed) => {
       await answer(part.pinned!);
       onConfirmed();
@@ -119,13 +119,13 @@ function world(masters: NodeKey[], replicas: NodeKey[], answer: (node: NodeKey) 
     takeOver: (part, cause, onConfirmed) => late.push({ node: part.pinned!, cause, onConfirmed }),
     release: async (part) => void gone.push(part.pinned!),
   });
-  const whole = new Subscription(KINDS.pattern, 'p*', 'all-masters');
+  const whole = new Subscription(SUBSCRIPTION_KINDS.pattern, 'p*', 'all-masters');
   whole.handler = () => undefined;
   return {
     spreads,
     whole,
     late,
-    nodes: () => [...whole.parts!.keys()].sort(),
+    nodes: () => [...whole.perNode!.keys()].sort(),
     released: () => gone.sort(),
     settled: () => new Promise((resolve) => setImmediate(resolve)),
     move: (nowMasters: NodeKey[], nowReplicas: NodeKey[], [from, to]: [NodeKey, NodeKey]) => {

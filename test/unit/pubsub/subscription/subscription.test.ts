@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { channelKey } from '../../../../src/pubsub/common/channel-name.js';
 import type { SubscriptionKindName } from '../../../../src/pubsub/common/messages.js';
-import { KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
-import { Subscription, SubscriptionTable } from '../../../../src/pubsub/subscription/subscription.js';
+import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
+import { Subscription, SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription.js';
 
 describe('SubscriptionTable', () => {
   it('keeps the three kinds apart', () => {
-    const table = new SubscriptionTable();
+    const table = new SubscriptionRegistry();
     const [channel, pattern, shard] = [
       added(table, 'channel'),
       added(table, 'pattern'),
@@ -21,7 +21,7 @@ describe('SubscriptionTable', () => {
   });
 
   it('is in use while anything is wanted, or its end is not confirmed', () => {
-    const table = new SubscriptionTable();
+    const table = new SubscriptionRegistry();
     expect(table.inUse).toBe(false);
     const shard = added(table, 'shard');
     expect(table.inUse).toBe(true);
@@ -32,7 +32,7 @@ describe('SubscriptionTable', () => {
   });
 
   it('counts as Redis does: what is confirmed, shard channels apart from the rest', () => {
-    const table = new SubscriptionTable();
+    const table = new SubscriptionRegistry();
     const [channel, pattern, shard] = [
       added(table, 'channel'),
       added(table, 'pattern'),
@@ -49,8 +49,8 @@ describe('SubscriptionTable', () => {
   });
 });
 
-function added(table: SubscriptionTable, kind: SubscriptionKindName): Subscription {
-  const subscription = new Subscription(KINDS[kind], 'a');
+function added(table: SubscriptionRegistry, kind: SubscriptionKindName): Subscription {
+  const subscription = new Subscription(SUBSCRIPTION_KINDS[kind], 'a');
   table.add(subscription);
   return subscription;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  isBelievable,
-  moreCredible,
+  isTrustworthy,
+  preferNewer,
   readClusterInfo,
-  type NodeAccount,
+  type NodeView,
 } from '../../../../src/pubsub/topology/node-view.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { readClusterSlots } from '../../../../src/pubsub/topology/slot-map.js';
@@ -36,7 +36,7 @@ describe('isBelievable', () => {
     ['that leaves slots out', account({ slots: 16_383 }), false],
     ['of a node that may not be asked for more', account({ works: undefined, epoch: undefined }), true],
   ])('judges one %s', (_what, given, expected) => {
-    expect(isBelievable(given, 5)).toBe(expected);
+    expect(isTrustworthy(given, 5)).toBe(expected);
   });
 });
 
@@ -52,21 +52,21 @@ describe('moreCredible', () => {
       account({ slots: 5, epoch: 7 }),
     ],
   ])('puts %s', (_what, better, worse) => {
-    expect(moreCredible(better, worse)).toBe(better);
-    expect(moreCredible(worse, better)).toBe(better);
+    expect(preferNewer(better, worse)).toBe(better);
+    expect(preferNewer(worse, better)).toBe(better);
   });
 
   it('stays with the first where nothing speaks against it', () => {
     const [one, other] = [account({}), account({})];
-    expect(moreCredible(one, other)).toBe(one);
+    expect(preferNewer(one, other)).toBe(one);
   });
 });
 
-interface Given extends Partial<Pick<NodeAccount, 'works' | 'epoch'>> {
+interface Given extends Partial<Pick<NodeView, 'works' | 'epoch'>> {
   readonly slots?: number;
 }
 
-function account(given: Given): NodeAccount {
+function account(given: Given): NodeView {
   const { slots = 16_384, ...standing } = given;
   const node = '10.0.0.1:7000' as NodeKey;
   const view = readClusterSlots([[0, slots - 1, [null, 7000]]], node, undefined);

@@ -4,7 +4,7 @@ import type { Reply } from '../../../../src/pubsub/resp/reply.js';
 import {
   changesBetween,
   countMoved,
-  EMPTY_VIEW,
+  EMPTY_SLOT_MAP,
   ownerIn,
   readClusterSlots,
   readMoved,
@@ -39,7 +39,7 @@ describe('readClusterSlots', () => {
   it('says so where nobody owns a slot', () => {
     const view = readClusterSlots([[0, 0, node('10.0.0.1', 7001)]], asked, undefined);
     expect(ownerIn(view, 1)).toBeUndefined();
-    expect(readClusterSlots([], asked, undefined)).toEqual(EMPTY_VIEW);
+    expect(readClusterSlots([], asked, undefined)).toEqual(EMPTY_SLOT_MAP);
   });
 
   it.each([
@@ -123,7 +123,7 @@ describe('changesBetween', () => {
 
   it('finds none where the same masters own the same slots, in whatever order they are told', () => {
     expect(changesBetween(before, viewOf([10_000, 16_383, b], [0, 9_999, a]))).toEqual([]);
-    expect(changesBetween(EMPTY_VIEW, EMPTY_VIEW)).toEqual([]);
+    expect(changesBetween(EMPTY_SLOT_MAP, EMPTY_SLOT_MAP)).toEqual([]);
   });
 
   it('gathers the slots that went the same way, as ranges with both ends included', () => {
@@ -151,7 +151,7 @@ describe('changesBetween', () => {
     expect(changesBetween(holed, before)).toEqual([
       { from: undefined, to: 'b:2', ranges: [[10_000, 10_000]] },
     ]);
-    expect(countMoved(changesBetween(EMPTY_VIEW, before))).toBe(16_384);
+    expect(countMoved(changesBetween(EMPTY_SLOT_MAP, before))).toBe(16_384);
   });
 
   it('tells two masters apart that stand at the same place of the lists', () => {

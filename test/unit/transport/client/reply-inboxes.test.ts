@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../../src/transport/wire/channel-names.js';
 import type { Engine } from '../../../../src/transport/connection/engine-events.js';
-import { Inboxes } from '../../../../src/transport/client/reply-inboxes.js';
-import { WaitingRequests, waitingLimitsOf } from '../../../../src/transport/client/inbox-wait-queue.js';
+import { ReplyInboxes } from '../../../../src/transport/client/reply-inboxes.js';
+import { InboxWaitQueue, readInboxWaitLimits } from '../../../../src/transport/client/inbox-wait-queue.js';
 
 /** Inboxes of a client that sees slots owned like this; nothing is ever confirmed. */
 function inboxes(ownerOf: (slot: number) => string | undefined) {
@@ -17,22 +17,22 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
       return ownerOf(slotOf(channel));
     },
   };
-  const limits = waitingLimitsOf({ nodes: [7000] });
+  const limits = readInboxWaitLimits({ nodes: [7000] });
   const owner = {
-    newWaitingRequests: () =>
-      new WaitingRequests(
+    newInboxWaitQueue: () =>
+      new InboxWaitQueue(
         limits,
         () => undefined,
         () => undefined,
       ),
     received: () => undefined,
-    stands: () => undefined,
+    active: () => undefined,
     refused: () => undefined,
     interrupted: () => undefined,
   };
   return {
     asked,
-    inboxes: new Inboxes(engine as unknown as Engine, new ChannelNames(''), 'me', true, owner),
+    inboxes: new ReplyInboxes(engine as unknown as Engine, new ChannelNames(''), 'me', true, owner),
   };
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Deadlines, Timed } from '../../../../src/transport/client/request-timeouts.js';
+import { RequestTimeouts, Timed } from '../../../../src/transport/client/request-timeouts.js';
 
 class Item extends Timed {
   constructor(readonly name: string) {
@@ -9,7 +9,7 @@ class Item extends Timed {
 
 describe('Deadlines', () => {
   let expired: string[];
-  let deadlines: Deadlines<Item>;
+  let deadlines: RequestTimeouts<Item>;
 
   const start = (name: string, duration: number): Item => {
     const item = new Item(name);
@@ -20,7 +20,7 @@ describe('Deadlines', () => {
   beforeEach(() => {
     jest.useFakeTimers();
     expired = [];
-    deadlines = new Deadlines((item) => expired.push(item.name));
+    deadlines = new RequestTimeouts((item) => expired.push(item.name));
   });
 
   afterEach(() => {
@@ -81,7 +81,7 @@ describe('Deadlines', () => {
 
   it('bears that an item that has expired stops and starts others', () => {
     const victim = new Item('victim');
-    deadlines = new Deadlines((item) => {
+    deadlines = new RequestTimeouts((item) => {
       expired.push(item.name);
       if (item.name === 'first') {
         deadlines.stop(victim);

@@ -30,7 +30,7 @@ describe('resolveOptions', () => {
       onOverflow: 'drop-oldest' as const,
       probeInterval: 0,
       probeTimeout: 4_000,
-      settleWindow: 0,
+      slotMigrationTimeout: 0,
     };
     const resolved = resolveOptions({ ...connection, prefix: 'app:', sequence: false });
     expect(resolved.connection).toEqual({ ...connection, cluster: undefined, clusterOptions: undefined });
@@ -46,7 +46,7 @@ describe('resolveOptions', () => {
     ['a timeout longer than a timer takes', { nodes, connectTimeout: 1e12 }, 'connectTimeout'],
     ['a queue of nothing', { nodes, maxQueuedMessages: 0 }, 'maxQueuedMessages'],
     ['a probe that gets no time', { nodes, probeTimeout: 0 }, 'probeTimeout'],
-    ['a text for a window', { nodes, settleWindow: '1s' as never }, 'settleWindow'],
+    ['a text for a window', { nodes, slotMigrationTimeout: '1s' as never }, 'slotMigrationTimeout'],
     ['an unknown policy', { nodes, onOverflow: 'drop' as never }, 'onOverflow'],
     ['a negative timeout', { nodes, requestTimeout: -1 }, 'requestTimeout'],
     ['a timeout that is no number', { nodes, requestTimeout: NaN }, 'requestTimeout'],

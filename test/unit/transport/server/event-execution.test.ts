@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
 import { deferred } from '../../../../src/util/deferred.js';
-import { EventRun } from '../../../../src/transport/server/event-execution.js';
-import { Handlings } from '../../../../src/transport/telemetry/handler-metrics.js';
+import { EventExecution } from '../../../../src/transport/server/event-execution.js';
+import { HandlerMetrics } from '../../../../src/transport/telemetry/handler-metrics.js';
 import type { ClusterPubSubServer } from '../../../../src/transport/server/server.js';
 
 /** Starts a run whose handler resolves to an Observable when it is told to. */
@@ -15,12 +15,12 @@ function started() {
     told.push('subscribed');
     return () => told.push('unsubscribed');
   });
-  const run = new EventRun('order.paid', {
+  const run = new EventExecution('order.paid', {
     hooks: {
       start: (_context, done) => done().then(() => ended.resolve(undefined)),
       end: () => told.push('ended'),
     },
-    handlings: new Handlings({} as ClusterPubSubServer),
+    handlings: new HandlerMetrics({} as ClusterPubSubServer),
     log: (_route, problem) => told.push(problem),
     over: () => undefined,
   });

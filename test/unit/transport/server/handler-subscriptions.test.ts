@@ -2,14 +2,17 @@ import type { MessageHandler } from '@nestjs/microservices';
 import { describe, expect, it } from '@jest/globals';
 import { ChannelNames } from '../../../../src/transport/wire/channel-names.js';
 import { HandlerRegistry } from '../../../../src/transport/server/handler-registry.js';
-import { fallbackWarning, lanesOfAll } from '../../../../src/transport/server/handler-subscriptions.js';
+import {
+  fallbackWarning,
+  handlerSubscriptionsOfAll,
+} from '../../../../src/transport/server/handler-subscriptions.js';
 
 const handler = (): MessageHandler => () => Promise.resolve();
 
 function lanesFor(fill: (registry: HandlerRegistry) => void, { sharded = true, wildcards = true } = {}) {
   const registry = new HandlerRegistry(wildcards);
   fill(registry);
-  return lanesOfAll(registry.entries, new ChannelNames('p:'), sharded).map(
+  return handlerSubscriptionsOfAll(registry.entries, new ChannelNames('p:'), sharded).map(
     ({ kind, name, request, events }) =>
       `${kind} ${name}${request ? ' request' : ''}${' event'.repeat(events.length)}`,
   );

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { SeenIds } from '../../../../src/transport/server/request-id-window.js';
+import { RequestIdWindow } from '../../../../src/transport/server/request-id-window.js';
 
 const WINDOW = 8_192;
 const id = (count: number): string => count.toString(36);
 
-let seen: SeenIds;
+let seen: RequestIdWindow;
 
 beforeEach(() => {
-  seen = new SeenIds();
+  seen = new RequestIdWindow();
 });
 
 describe('the ids of a client of ours, which counts', () => {

@@ -6,14 +6,14 @@ import {
   encodeFrame,
   encodeSignal,
   encodeStock,
-  FrameEnd,
+  FrameTrailer,
 } from '../../../../src/transport/wire/frame.js';
 import type { WireFields } from '../../../../src/transport/wire/frame-fields.js';
 
-const { carries, seal, open } = FRAME_STAMP_CODEC;
+const { supports: carries, encode: seal, decode: open } = FRAME_STAMP_CODEC;
 const STAMP = 'AbCdEfGh.0.5k';
 const bytesOf = (payload: string | Uint8Array): Buffer => Buffer.from(payload as string);
-const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, true));
+const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameTrailer(fields, true));
 const sealed = (packet: unknown, fields?: WireFields) => seal(encode(packet, fields), STAMP);
 
 describe('a frame of ours', () => {
@@ -69,7 +69,7 @@ describe('what is not meant to carry a stamp', () => {
     ['a reply to a stock Nest client', encodeStock({ id: 'a', response: { s: '' }, isDisposed: true })],
     ['a reply to one that ends as a frame of ours', encodeStock({ id: 'a', response: { s: '' } })],
     ['bytes in the form of stock Nest', encodeStock({ response: Buffer.from([1]) })],
-    ['a frame without a place', encodeFrame({ data: 1 }, new FrameEnd({ r: 'in' }, false))],
+    ['a frame without a place', encodeFrame({ data: 1 }, new FrameTrailer({ r: 'in' }, false))],
     ['text that a user publishes', 'hello'],
     ['nothing', ''],
     ['bytes that a user publishes', Buffer.from('{"a":{"b":1}}')],
@@ -83,7 +83,7 @@ describe('what is not meant to carry a stamp', () => {
 });
 
 it('what an engine without Nest has numbered is read too', () => {
-  const opened = open(bytesOf(PREFIX_CODEC.seal('{"id":7}', STAMP)));
+  const opened = open(bytesOf(PREFIX_CODEC.encode('{"id":7}', STAMP)));
   expect(opened).toEqual({ stream: 'AbCdEfGh.0', seq: 200, data: Buffer.from('{"id":7}') });
 });
 

@@ -5,16 +5,16 @@ import {
   encodeFrame,
   encodeSignal,
   encodeStock,
-  FrameEnd,
+  FrameTrailer,
   oversize,
   type EncodedFrame,
 } from '../../../../src/transport/wire/frame.js';
 import { unstamped } from '../../../../src/pubsub/ordering/sequence-stamp.js';
 import type { WireFields } from '../../../../src/transport/wire/frame-fields.js';
 
-const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameEnd(fields, false));
+const encode = (packet: unknown, fields?: WireFields) => encodeFrame(packet, new FrameTrailer(fields, false));
 const encodeStamped = (packet: unknown, fields?: WireFields) =>
-  unstamped(encodeFrame(packet, new FrameEnd(fields, true)));
+  unstamped(encodeFrame(packet, new FrameTrailer(fields, true)));
 const bytesOf = (frame: EncodedFrame) => Buffer.from(unstamped(frame) as string);
 const roundTrip = (packet: unknown, fields?: WireFields) => decodeFrame(bytesOf(encode(packet, fields)));
 
