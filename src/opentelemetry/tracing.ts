@@ -12,7 +12,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import { isPromiseLike } from '../util/promise-like.js';
+import { isPromiseLike } from '../util/promises.js';
 import type { ClusterPubSubClient } from '../transport/client/client.js';
 import type { ClusterPubSubContext } from '../transport/common/cluster-pubsub.context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';

@@ -5,7 +5,7 @@ import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
 import { healthWithout } from '../pubsub/health/health-check.js';
 import { instancesOf, type TransportInstance } from '../transport/connection/process-registry.js';
-import { sum } from '../util/sum.js';
+import { sum } from '../util/arrays.js';
 import { connectUnused } from '../transport/connection/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';

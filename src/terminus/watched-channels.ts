@@ -1,5 +1,5 @@
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
-import { isSameList } from '../util/same-list.js';
+import { isSameList } from '../util/arrays.js';
 import type { TransportInstance } from '../transport/connection/process-registry.js';
 
 /** What may be asked for. */

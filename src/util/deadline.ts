@@ -1,4 +1,6 @@
-/** By when something must have happened. */
+import { withTimeout } from './promises.js';
+
+/** A point in time by which something must have happened. */
 export class Deadline {
   readonly #at: number;
 
@@ -14,18 +16,8 @@ export class Deadline {
     return Math.max(0, this.#at - performance.now());
   }
 
-  /** What `promise` comes to, or a rejection with what `late` makes when time is up. */
-  async or<T>(promise: Promise<T>, late: (ms: string) => Error): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const expiry = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(late(String(Math.round(this.ms))));
-      }, this.left);
-    });
-    try {
-      return await Promise.race([promise, expiry]);
-    } finally {
-      clearTimeout(timer);
-    }
+  /** Settles as `promise` does, or rejects with the error of `onTimeout` when the time is over. */
+  or<T>(promise: Promise<T>, onTimeout: (ms: string) => Error): Promise<T> {
+    return withTimeout(promise, this.left, () => onTimeout(String(Math.round(this.ms))));
   }
 }

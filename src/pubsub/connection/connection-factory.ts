@@ -2,7 +2,7 @@ import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeAddress } from '../common/node-address.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 
 /** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
 export interface OpenSocket {

@@ -6,7 +6,7 @@ import { CommandWriter } from '../resp/command-writer.js';
 import { RespDecoder } from '../resp/decoder.js';
 import type { MessageSink } from '../resp/message-parser.js';
 import type { Reply } from '../resp/reply.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 
 /**
  * - `lost`: closed or reset by the other side, or broken

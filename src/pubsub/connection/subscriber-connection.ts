@@ -1,6 +1,6 @@
 import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 import type { OpenSocket } from './connection-factory.js';
-import { deferred, type Deferred } from '../../util/deferred.js';
+import { deferred, type Deferred } from '../../util/promises.js';
 import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';

@@ -14,7 +14,7 @@ import { createConfirmation, createMessage, isConfirmation } from './message-fac
 import type { NodeReference } from '../common/node-address.js';
 import type { ChannelName, PubSubEncoding, PubSubOptions } from '../common/options.js';
 import { OverflowReport } from './gap-batcher.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** How {@link ClusterPubSub.getMessage} waits. */

@@ -5,7 +5,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health-types.js';
-import { sum } from '../../util/sum.js';
+import { sum } from '../../util/arrays.js';
 
 /** What an engine knows of itself, without asking anybody. */
 export interface EngineSnapshot {

@@ -3,8 +3,8 @@ import type { PubSubHealth, PubSubHealthStatus, UnconfirmedSubscription } from '
 import type { HealthLimits } from './health-options.js';
 import type { NodeReport, Refusal } from './node-check.js';
 import type { ProbeResult } from './probe-runner.js';
-import { reasonOf } from '../../util/reason-of.js';
-import { firstFew } from '../../util/first-few.js';
+import { errorReason } from '../../util/error-message.js';
+import { firstFew } from '../../util/arrays.js';
 
 /** How many names a reason lists. */
 const NAMES_A_REASON = 5;
@@ -151,7 +151,7 @@ function refusals({ masters, replicas }: HealthInput): string[] {
       .filter(({ error }) => error.kind === 'NOPERM')
       .map(({ command }) => `+${command.toLowerCase().replace(' ', '|')}`);
     const advice = missing.length === 0 ? '' : ` The ACL needs ${missing.join(' ')}.`;
-    return [`${node} refused ${first.command}: ${reasonOf(first.error)}.${advice}`];
+    return [`${node} refused ${first.command}: ${errorReason(first.error)}.${advice}`];
   });
 }
 

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../common/errors.js';
 import { MAX_TIMER_MS } from '../common/validation.js';
 import type { ChannelName } from '../common/options.js';
 import { checkName } from '../subscription/subscribe-arguments.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 import type { PubSubHealthOptions } from './health-types.js';
 
 export const HEALTH_DEFAULTS = {

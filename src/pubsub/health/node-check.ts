@@ -5,7 +5,7 @@ import type { ChannelName, Payload } from '../common/options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';
-import { reasonOf } from '../../util/reason-of.js';
+import { errorReason } from '../../util/error-message.js';
 
 /** How many names one command carries at most: answers that come in one read are cheaper than long ones. */
 const NAMES_A_COMMAND = 1_000;
@@ -104,7 +104,7 @@ export async function checkNode(
       answer: await deadline.or(answer, (ms) => new Error(`it did not answer within ${ms} ms`)),
     };
   } catch (error) {
-    return { ...asked, silence: reasonOf(error) };
+    return { ...asked, silence: errorReason(error) };
   }
 }
 

@@ -8,7 +8,7 @@ import { isRefusal, passes, LivenessProbe, type LivenessProbeDeps } from '../liv
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Topology } from '../topology/topology.js';
-import { reasonOf } from '../../util/reason-of.js';
+import { errorReason } from '../../util/error-message.js';
 
 /** How long a connection of our own is kept after the last probe, in ms. */
 const KEPT_FOR = 60_000;
@@ -67,7 +67,7 @@ export class ProbeRunner {
       );
       return ms === undefined ? { is: 'impossible' } : { is: 'back', ms };
     } catch (error) {
-      return { is: isRefusal(error) ? 'refused' : 'lost', why: reasonOf(error) };
+      return { is: isRefusal(error) ? 'refused' : 'lost', why: errorReason(error) };
     }
   }
 

@@ -12,7 +12,7 @@ import type { SlotlessNodes, SlotlessNode } from '../topology/slotless-nodes.js'
 import type { Payload } from '../common/options.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 import { NODE_REPLY_TIMEOUT_MS } from '../topology/topology-fetcher.js';
 
 /** All nodes, one role of them, or those that are named. Each that is named has to answer. */

@@ -8,7 +8,7 @@ import type { ChannelName, Payload, PubSubEncoding } from '../common/options.js'
 import { PROBE_MARK } from '../liveness/liveness-probe.js';
 import type { Reply } from '../resp/reply.js';
 import { checkName } from '../subscription/subscribe-arguments.js';
-import { sum } from '../../util/sum.js';
+import { sum } from '../../util/arrays.js';
 
 /**
  * Which answer of a question to all nodes is wanted.

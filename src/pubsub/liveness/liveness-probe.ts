@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { channelKey, slotOf, type ChannelKey } from '../common/channel-name.js';
-import { deferred, type Deferred } from '../../util/deferred.js';
+import { deferred, type Deferred } from '../../util/promises.js';
 import { PublishError } from '../common/errors.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';

@@ -7,7 +7,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import type { RedisReplyError, Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 

@@ -1,6 +1,6 @@
 import { ClusterUnreachableError, type ClusterPubSubError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 
 /** How often a node's refusals are told, in ms: an ACL that was changed concerns all that stands there. */
 const REFUSALS_EVERY = 1_000;

@@ -1,7 +1,7 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
 import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
-import { deferred } from '../../util/deferred.js';
+import { deferred } from '../../util/promises.js';
 import {
   ClosedError,
   CommandRefusedError,

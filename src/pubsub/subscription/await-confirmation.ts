@@ -1,4 +1,4 @@
-import { deferred } from '../../util/deferred.js';
+import { deferred } from '../../util/promises.js';
 import type { ClusterPubSubError } from '../common/errors.js';
 import { ClusterUnreachableError } from '../common/errors.js';
 import type { Subscription } from './subscription.js';

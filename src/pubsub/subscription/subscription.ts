@@ -1,5 +1,5 @@
 import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from '../common/channel-name.js';
-import type { Deferred } from '../../util/deferred.js';
+import type { Deferred } from '../../util/promises.js';
 import type { Arrival, MigrationDeduplicator } from '../ordering/migration-dedup.js';
 import type { Gap, MessageHandler, SubscriptionKindName } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';

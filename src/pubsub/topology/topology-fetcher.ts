@@ -11,7 +11,7 @@ import { isTrustworthy, isOlder, preferNewer, readClusterInfo, type NodeView } f
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { RedisReplyError } from '../resp/reply.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 import { readClusterSlots } from './slot-map.js';
 
 /** How long to wait for one node's answer before doing without it, in ms. */

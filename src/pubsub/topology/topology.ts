@@ -10,7 +10,7 @@ import type { RedisReplyError } from '../resp/reply.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import { SingleFlight } from '../../util/single-flight.js';
 import { Throttle } from '../../util/throttle.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage } from '../../util/error-message.js';
 import { PATTERN_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';
 import {
   changesBetween,

@@ -13,7 +13,7 @@ import {
   EngineEvents,
 } from '../connection/engine-events.js';
 import { EmitResult } from './emit-result.js';
-import { errorText } from '../../util/error-text.js';
+import { errorLogText } from '../../util/error-message.js';
 import { NotConnectedError } from '../common/errors.js';
 import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
 import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
@@ -24,7 +24,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from '../common/options.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { encodeWithin, type OutgoingPacket, unpackRecord } from '../wire/outgoing-packet.js';
 import { readReply } from './reply-reader.js';
@@ -71,7 +71,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
-    this.failedEmits.log(`An event that nobody watches was not published: ${errorText(error)}`);
+    this.failedEmits.log(`An event that nobody watches was not published: ${errorLogText(error)}`);
   /** What the frames of events without headers end with. */
   private readonly eventEnd: FrameTrailer;
   private readonly tally = newRequestTally();

@@ -2,7 +2,7 @@ import type { ProducerDeserializer } from '@nestjs/microservices';
 import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { ReplyInbox } from './reply-inboxes.js';
 import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import type { Reply, PendingRequests } from './pending-requests.js';
 import { decodeFrame } from '../wire/frame.js';
 

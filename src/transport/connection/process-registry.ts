@@ -1,4 +1,4 @@
-import { isSameList } from '../../util/same-list.js';
+import { isSameList } from '../../util/arrays.js';
 import { isSameCluster } from '../../pubsub/connection/startup-nodes.js';
 import type { Engine } from './engine-events.js';
 import type { ResolvedOptions } from '../common/options.js';

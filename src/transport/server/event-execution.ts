@@ -2,7 +2,7 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Subscription } from 'rxjs';
 import type { InFlightHandler } from './in-flight-handlers.js';
 import { MASKED_ERROR } from '../common/constants.js';
-import { errorText } from '../../util/error-text.js';
+import { errorLogText } from '../../util/error-message.js';
 import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import { type ProcessingHooks, startProcessing } from './processing-hooks.js';
 
@@ -118,5 +118,5 @@ export class EventExecution implements InFlightHandler {
 }
 
 function isMasked(error: unknown): boolean {
-  return errorText(error) === MASKED_ERROR.message;
+  return errorLogText(error) === MASKED_ERROR.message;
 }

@@ -1,4 +1,4 @@
-import { withinMs } from '../../util/within-ms.js';
+import { settledWithin } from '../../util/promises.js';
 
 /** A handler that runs. */
 export interface InFlightHandler {
@@ -36,7 +36,7 @@ export class InFlightHandlers {
     if (this.#running.size === 0) {
       return;
     }
-    await withinMs(ms, new Promise<void>((resolve) => (this.#idle = resolve)));
+    await settledWithin(ms, new Promise<void>((resolve) => (this.#idle = resolve)));
     this.#idle = undefined;
   }
 

@@ -10,7 +10,7 @@ import { EventExecution } from './event-execution.js';
 import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
 import type { HandlerSubscription } from './handler-subscriptions.js';
 import { type RequestId, RequestExecution } from './request-execution.js';

@@ -1,5 +1,5 @@
 import type { BaseRpcContext } from '@nestjs/microservices';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 
 /**
  * The hooks of Nest's `Server` (`setOnProcessingStartHook`, `setOnProcessingEndHook`), read anew for each message: they

@@ -2,7 +2,7 @@ import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microser
 import type { PublishCommand, PublishObserver } from '../../pubsub/publish/publish-request.js';
 import type { Engine } from '../connection/engine-events.js';
 import type { FrameOptions } from '../common/options.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import { assertWithin, encodeWithin } from '../wire/outgoing-packet.js';
 import { encodeSignal, encodeStock, FrameTrailer, type EncodedFrame } from '../wire/frame.js';
 import type { WireFields } from '../wire/frame-fields.js';

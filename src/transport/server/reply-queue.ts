@@ -1,6 +1,6 @@
 import type { WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
-import { isPromiseLike } from '../../util/promise-like.js';
+import { isPromiseLike } from '../../util/promises.js';
 import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
 import type { EncodedFrame } from '../wire/frame.js';
 

@@ -10,7 +10,7 @@ import {
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../../pubsub/common/errors.js';
-import { errorMessage } from '../../util/text-of.js';
+import { errorMessage, errorStack, errorLogText } from '../../util/error-message.js';
 import { InFlightHandlers } from './in-flight-handlers.js';
 import { ChannelNames, isReserved } from '../wire/channel-names.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from '../common/constants.js';
@@ -21,7 +21,6 @@ import {
   EngineEvents,
 } from '../connection/engine-events.js';
 import { NotConnectedError } from '../common/errors.js';
-import { errorStack, errorText } from '../../util/error-text.js';
 import { mappedHandlerLines } from './startup-log.js';
 import { HandlerRegistry } from './handler-registry.js';
 import { HandlerMetrics } from '../telemetry/handler-metrics.js';
@@ -36,7 +35,7 @@ import {
   resolveOptions,
 } from '../common/options.js';
 import type { ProcessingHooks } from './processing-hooks.js';
-import { withinMs } from '../../util/within-ms.js';
+import { settledWithin } from '../../util/promises.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { MessageRouter } from './message-router.js';
 import { ReplyPublisher } from './reply-publisher.js';
@@ -312,7 +311,7 @@ export class ClusterPubSubServer
     const end = performance.now() + grace;
     if (receiver !== undefined && grace > 0) {
       // What Redis has counted as received is served: it may be on its way until the unsubscription is confirmed.
-      await withinMs(grace, engine.reset());
+      await settledWithin(grace, engine.reset());
       receiver.accepting = false;
       await work.idle(Math.max(end - performance.now(), 0));
     }
@@ -346,7 +345,7 @@ export class ClusterPubSubServer
     // By the route, that no handler hides another: not by codes of the application, which may have any number. What
     // Redis does not take for a reason of ours concerns all routes, and is one kind of trouble.
     const kind = error instanceof ClusterPubSubError ? `${problem} ${error.code}` : what;
-    this.problems.log(`${what}: ${errorText(error)}`, kind, errorStack(error));
+    this.problems.log(`${what}: ${errorLogText(error)}`, kind, errorStack(error));
   }
 }
 

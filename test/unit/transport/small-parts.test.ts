@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { deferred } from '../../../src/util/deferred.js';
+import { deferred } from '../../../src/util/promises.js';
 import { toRpcError } from '../../../src/transport/server/rpc-error.js';
-import { errorText } from '../../../src/util/error-text.js';
+import { errorLogText } from '../../../src/util/error-message.js';
 import { MalformedMessageLog } from '../../../src/transport/telemetry/malformed-message-log.js';
 import { RateLimitedLog } from '../../../src/transport/telemetry/rate-limited-log.js';
 import type { ClusterPubSubServer } from '../../../src/transport/server/server.js';
@@ -37,23 +37,23 @@ describe('RateLimitedLog', () => {
   });
 });
 
-describe('errorText', () => {
+describe('errorLogText', () => {
   it('is the text of an error and its code, and never a field of it', () => {
-    expect(errorText(new Error('sold out'))).toBe('sold out');
-    expect(errorText(Object.assign(new Error('sold out'), { code: 'SOLD', card: '4111' }))).toBe(
+    expect(errorLogText(new Error('sold out'))).toBe('sold out');
+    expect(errorLogText(Object.assign(new Error('sold out'), { code: 'SOLD', card: '4111' }))).toBe(
       'sold out (SOLD)',
     );
-    expect(errorText({ status: 'error', code: 402, card: '4111' })).toBe('an error of the class Object');
-    expect(errorText('sold out')).toBe('sold out');
-    expect(errorText(undefined)).toBe('undefined');
-    expect(errorText(10n)).toBe('10');
+    expect(errorLogText({ status: 'error', code: 402, card: '4111' })).toBe('an error of the class Object');
+    expect(errorLogText('sold out')).toBe('sold out');
+    expect(errorLogText(undefined)).toBe('undefined');
+    expect(errorLogText(10n)).toBe('10');
   });
 
   it('can be asked of anything', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     for (const error of [proxy, Object.create(null), Symbol('odd'), () => 1, { constructor: undefined }]) {
-      expect(typeof errorText(error)).toBe('string');
+      expect(typeof errorLogText(error)).toBe('string');
     }
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { deferred, type Deferred } from '../../../src/util/deferred.js';
+import { deferred, type Deferred } from '../../../src/util/promises.js';
 import { hedge } from '../../../src/util/hedged-attempts.js';
 
 const PATIENCE = 200;

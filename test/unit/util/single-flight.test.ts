@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { deferred, type Deferred } from '../../../src/util/deferred.js';
+import { deferred, type Deferred } from '../../../src/util/promises.js';
 import { SingleFlight } from '../../../src/util/single-flight.js';
 
 describe('SharedQuestion', () => {

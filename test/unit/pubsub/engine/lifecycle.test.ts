@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { deferred, type Deferred } from '../../../../src/util/deferred.js';
+import { deferred, type Deferred } from '../../../../src/util/promises.js';
 import { Lifecycle } from '../../../../src/pubsub/engine/lifecycle.js';
 
 /** A lifecycle whose search for the cluster ends when the test says so, and what it told meanwhile. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { Observable } from 'rxjs';
-import { deferred } from '../../../../src/util/deferred.js';
+import { deferred } from '../../../../src/util/promises.js';
 import { EventExecution } from '../../../../src/transport/server/event-execution.js';
 import { HandlerMetrics } from '../../../../src/transport/telemetry/handler-metrics.js';
 import type { ClusterPubSubServer } from '../../../../src/transport/server/server.js';

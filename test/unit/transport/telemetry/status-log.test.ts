@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoggerService } from '@nestjs/common';
 import { expect, it } from '@jest/globals';
-import { deferred } from '../../../../src/util/deferred.js';
+import { deferred } from '../../../../src/util/promises.js';
 import { StatusLog } from '../../../../src/transport/telemetry/status-log.js';
 
 function logInto(lines: string[]): LoggerService {

@@ -1,0 +1,19 @@
+/** The first `limit` items as text, and how many more there are; only items shown are converted by `toText`. */
+export function firstFew<T>(items: readonly T[], limit: number, toText: (item: T) => string): string {
+  const shown = items.slice(0, limit).map(toText).join(', ');
+  const more = items.length - limit;
+  return more > 0 ? `${shown} and ${String(more)} more` : shown;
+}
+
+/** Whether both lists have identical items in the same order. */
+export function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
+}
+
+export function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) {
+    total += number;
+  }
+  return total;
+}

@@ -1,0 +1,41 @@
+/** A promise with its two ends in hand. (`Promise.withResolvers` needs Node 22.) */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(reason: Error): void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: Error) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Handlers, serializers and hooks return a promise or a plain value; plain values are used without waiting. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+/** Settles as `promise` does, or rejects with the error of `onTimeout` after `ms`. */
+export async function withTimeout<T>(promise: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expiry = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(onTimeout());
+    }, ms);
+  });
+  try {
+    return await Promise.race([promise, expiry]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves when `promise` has settled either way, or after `ms`. Never rejects. */
+export async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
+  await withTimeout(promise, ms, () => new Error('too late')).catch(() => undefined);
+}
