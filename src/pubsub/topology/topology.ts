@@ -66,6 +66,7 @@ export class Topology {
   #failure: unknown;
   #timer: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(moved: Moved) => void>();
+  readonly #refreshListeners = new Set<() => void>();
 
   constructor(
     private readonly connections: CommandConnectionPool,
@@ -129,6 +130,11 @@ export class Topology {
 
   onChange(listener: (moved: Moved) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Calls `listener` after each completed {@link refresh}, whether or not the view changed; after the change listeners. */
+  onRefresh(listener: () => void): void {
+    this.#refreshListeners.add(listener);
   }
 
   /**
@@ -207,6 +213,7 @@ export class Topology {
     clearTimeout(this.#timer);
     this.#refreshSoon.close();
     this.#listeners.clear();
+    this.#refreshListeners.clear();
   }
 
   /** Not to the beat, so that the clients of a cluster do not ask all at once. */
@@ -226,6 +233,9 @@ export class Topology {
     await this.#learn(() => this.#askAnyone());
     this.#news = undefined;
     this.#lookedAt = asked;
+    for (const listener of this.#refreshListeners) {
+      listener();
+    }
   }
 
   /** Adopts what the answer says; asks again if a `MOVED` came meanwhile, for the answer may be older than that. */
