@@ -1,9 +1,8 @@
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
-import { slotOf } from './common/channel-name.js';
+import { slotOf, type ChannelName, checkName } from './common/channel-name.js';
 import { Engine, type EngineInternals } from './engine/engine.js';
-import type { ClusterPubSubError } from './common/errors.js';
-import { InvalidArgumentError } from './common/errors.js';
+import { type ClusterPubSubError, InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
 import type { TakeSnapshot } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
@@ -17,17 +16,13 @@ import type {
   PubSubMessage,
   PubSubStatus,
   SubscriptionKindName,
+  Payload,
+  PubSubEncoding,
 } from './common/messages.js';
 import type { PubSubMetrics } from './common/metrics.js';
 import { readNodeReference } from './common/node-address.js';
 import { assertNodes } from './introspection/cluster-query.js';
-import type {
-  ChannelName,
-  ClusterConnectionOptions,
-  Payload,
-  PubSubEncoding,
-  PubSubOptions,
-} from './common/options.js';
+import type { ClusterConnectionOptions, PubSubOptions } from './common/options.js';
 import {
   checkPublishOptions,
   type PublishCommand,
@@ -36,7 +31,6 @@ import {
 } from './publish/publish-request.js';
 import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import {
-  checkName,
   type NamesArgument,
   type SubscribeArgument,
   type SubscribeArguments,

@@ -1,8 +1,8 @@
 import type { ClusterPubSub } from './cluster-pubsub.js';
 import { diagnosticsChannel, type DiagnosticsChannel } from './common/diagnostics-channels.js';
 import type { ClusterPubSubError } from './common/errors.js';
-import type { Gap, Interruption, Moved, PubSubStatus } from './common/messages.js';
-import type { ChannelName, PubSubEncoding } from './common/options.js';
+import type { Gap, Interruption, Moved, PubSubStatus, PubSubEncoding } from './common/messages.js';
+import type { ChannelName } from './common/channel-name.js';
 import type { PublishCommand } from './publish/publish-request.js';
 
 interface OfEngine {

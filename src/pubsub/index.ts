@@ -15,14 +15,12 @@ export type { GetMessageOptions, GetShardedMessageOptions } from './delivery/mes
 export type * from './common/messages.js';
 export type {
   BufferPolicy,
-  ChannelName,
   ClusterConnectionOptions,
   EncodingErrors,
   OverflowPolicy,
-  Payload,
-  PubSubEncoding,
   PubSubOptions,
 } from './common/options.js';
+export type { ChannelName } from './common/channel-name.js';
 export type { PubSubMetrics } from './common/metrics.js';
 export type { NodeAddress, NodeReference } from './common/node-address.js';
 export type { NodeSelection } from './introspection/cluster-query.js';

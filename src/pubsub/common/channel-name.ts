@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import calculateSlot from 'cluster-key-slot';
-import type { ChannelName } from './options.js';
+import { InvalidArgumentError } from './errors.js';
+
+/** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
+export type ChannelName = string | Buffer;
 
 /**
  * A channel or pattern as the engine's books hold it: its bytes, one character each (latin1). Channel names are
@@ -10,6 +13,15 @@ export type ChannelKey = string & { readonly __brand: 'ChannelKey' };
 
 // eslint-disable-next-line no-control-regex -- ASCII is defined by its control characters too
 const ASCII = /^[\x00-\x7f]*$/;
+
+export function checkName(name: unknown): ChannelName {
+  if (typeof name !== 'string' && !Buffer.isBuffer(name)) {
+    throw new InvalidArgumentError(
+      `A channel name is a string or a Buffer, not ${name === null ? 'null' : typeof name}.`,
+    );
+  }
+  return name;
+}
 
 export function channelKey(name: ChannelName): ChannelKey {
   if (typeof name !== 'string') {

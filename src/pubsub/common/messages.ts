@@ -1,4 +1,10 @@
-import type { ChannelName, PubSubEncoding } from './options.js';
+import type { ChannelName } from './channel-name.js';
+
+/** How names and payloads are returned: as UTF-8 strings, or as the bytes they are. */
+export type PubSubEncoding = 'utf8' | 'buffer';
+
+/** What can be published: a string is sent as its UTF-8 bytes. Bytes are not copied: leave them as they are until the count is there. */
+export type Payload = string | Buffer | Uint8Array;
 
 /** A string or a `Buffer`, as the chosen encoding has it. */
 export type Encoded<E extends PubSubEncoding> = E extends 'buffer' ? Buffer : string;

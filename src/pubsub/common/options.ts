@@ -1,5 +1,5 @@
 import type { Cluster, ClusterNode, ClusterOptions } from 'ioredis';
-import type { DataMessage, PubSubMessage } from './messages.js';
+import type { DataMessage, PubSubEncoding, PubSubMessage } from './messages.js';
 import type { NodeReference } from './node-address.js';
 
 /**
@@ -49,9 +49,6 @@ export interface ClusterConnectionOptions {
 export type BufferPolicy = 'drop-oldest' | 'drop-newest';
 
 export type OverflowPolicy = 'reject' | 'drop-oldest';
-
-/** How names and payloads are handed out: as UTF-8 strings, or as the bytes they are. */
-export type PubSubEncoding = 'utf8' | 'buffer';
 
 /**
  * How a {@link ClusterPubSub} hands out what it receives.
@@ -105,8 +102,3 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
 
 /** See `PubSubOptions.encodingErrors`. */
 export type EncodingErrors = 'replace' | 'strict';
-
-/** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
-export type ChannelName = string | Buffer;
-/** What can be published: a string is sent as its UTF-8 bytes. Bytes are not copied: leave them as they are until the count is there. */
-export type Payload = string | Buffer | Uint8Array;

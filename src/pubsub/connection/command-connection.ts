@@ -2,7 +2,7 @@ import type { OpenSocket } from './connection-factory.js';
 import { InvalidArgumentError } from '../common/errors.js';
 import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';

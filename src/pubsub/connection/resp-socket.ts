@@ -1,6 +1,6 @@
 import type { OpenSocket } from './connection-factory.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 import type { CommandHead } from '../resp/command-head.js';
 import { CommandWriter } from '../resp/command-writer.js';
 import { RespDecoder } from '../resp/decoder.js';

@@ -1,6 +1,6 @@
-import type { Gap, PubSubMessage, SubscriptionKindName } from '../common/messages.js';
+import type { Gap, PubSubMessage, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
 import { isConfirmation } from './message-factory.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
 import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';
 
 interface Overflow {

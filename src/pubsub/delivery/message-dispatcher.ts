@@ -5,14 +5,20 @@ import {
   InvalidArgumentError,
   type ClusterPubSubError,
 } from '../common/errors.js';
-import { displayName } from '../common/channel-name.js';
+import { displayName, type ChannelName } from '../common/channel-name.js';
 import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
 import { MessageIterator } from './message-iterator.js';
-import type { ConfirmationMessage, DataMessage, Gap, PubSubMessage } from '../common/messages.js';
+import type {
+  ConfirmationMessage,
+  DataMessage,
+  Gap,
+  PubSubMessage,
+  PubSubEncoding,
+} from '../common/messages.js';
 import { MessageBuffer } from './message-buffer.js';
 import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';
-import type { ChannelName, PubSubEncoding, PubSubOptions } from '../common/options.js';
+import type { PubSubOptions } from '../common/options.js';
 import { OverflowReport } from './gap-batcher.js';
 import { isPromiseLike } from '../../util/promises.js';
 import type { Subscription } from '../subscription/subscription.js';

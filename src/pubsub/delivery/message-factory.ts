@@ -1,6 +1,5 @@
-import { displayName } from '../common/channel-name.js';
-import type { ConfirmationMessage, DataMessage, PubSubMessage } from '../common/messages.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import { displayName, type ChannelName } from '../common/channel-name.js';
+import type { ConfirmationMessage, DataMessage, PubSubMessage, PubSubEncoding } from '../common/messages.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 type AnyMessage = DataMessage<PubSubEncoding>;

@@ -1,5 +1,5 @@
 import type { Gap, SubscriptionKindName } from '../common/messages.js';
-import type { ChannelName } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
 import type { MissingReport } from '../ordering/sequencer.js';
 import type { Subscription } from '../subscription/subscription.js';
 

@@ -3,9 +3,9 @@ import type { ClusterPubSub, ClusterPubSubEvents } from '../cluster-pubsub.js';
 import type { DiagnosticsChannel } from '../common/diagnostics-channels.js';
 import { ENGINE_DIAGNOSTICS } from '../diagnostics.js';
 import type { ClusterPubSubError } from '../common/errors.js';
-import type { Gap } from '../common/messages.js';
+import type { Gap, PubSubEncoding } from '../common/messages.js';
 import type { Metrics } from '../common/metrics.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
 import type { PublishCommand } from '../publish/publish-request.js';
 
 /** A gap, and when it was told, by the monotonic clock, in ms. */

@@ -1,17 +1,18 @@
-import { channelKey } from '../common/channel-name.js';
+import { channelKey, type ChannelName } from '../common/channel-name.js';
 import { InvalidArgumentError, ShardedUnsupportedError } from '../common/errors.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { MessageDispatcher } from '../delivery/message-dispatcher.js';
-import type { SubscriptionKindName } from '../common/messages.js';
+import type { SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import { assertNodes } from '../introspection/cluster-query.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Reconciler } from '../reconciler/reconciler.js';
-import { flattenNames, readSubscription, type NamesArgument } from '../subscription/subscribe-arguments.js';
-import type {
-  SubscribeRequest,
-  SubscribeArgument,
-  SubscribeOptions,
+import {
+  flattenNames,
+  readSubscription,
+  type NamesArgument,
+  type SubscribeRequest,
+  type SubscribeArgument,
+  type SubscribeOptions,
 } from '../subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
 import {

@@ -1,10 +1,9 @@
-import { channelKey, distinctName } from '../common/channel-name.js';
+import { channelKey, distinctName, type ChannelName } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
 import { ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { SlotlessNodes } from '../topology/slotless-nodes.js';
-import type { ChannelName } from '../common/options.js';
 import { isSameList } from '../../util/arrays.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { Topology } from '../topology/topology.js';

@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from '../common/errors.js';
 import { MAX_TIMER_MS } from '../common/validation.js';
-import type { ChannelName } from '../common/options.js';
-import { checkName } from '../subscription/subscribe-arguments.js';
+import { type ChannelName, checkName } from '../common/channel-name.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { PubSubHealthOptions } from './health-types.js';
 

@@ -1,5 +1,5 @@
 import type { Gap, PubSubStatus, SubscriptionKindName } from '../common/messages.js';
-import type { ChannelName } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
 
 /**
  * - `up`: all that was asked for holds

@@ -1,7 +1,8 @@
 import type { CommandConnection } from '../connection/command-connection.js';
 import { readClusterInfo } from '../topology/node-view.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { ChannelName, Payload } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
+import type { Payload } from '../common/messages.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';

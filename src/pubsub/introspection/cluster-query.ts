@@ -9,7 +9,7 @@ import { hedge } from '../../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { SlotlessNodes, SlotlessNode } from '../topology/slotless-nodes.js';
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
 import { errorMessage } from '../../util/error-message.js';

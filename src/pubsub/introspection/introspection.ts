@@ -1,13 +1,17 @@
-import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
+import {
+  bytesOfKey,
+  keyOfBytes,
+  type ChannelKey,
+  type ChannelName,
+  checkName,
+} from '../common/channel-name.js';
 import { InvalidArgumentError } from '../common/errors.js';
 import { checkOptions, checkBoolean } from '../common/validation.js';
-import type { Encoded } from '../common/messages.js';
+import type { Encoded, Payload, PubSubEncoding } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ClusterQuery, NodeSelection } from './cluster-query.js';
-import type { ChannelName, Payload, PubSubEncoding } from '../common/options.js';
 import { PROBE_MARK } from '../liveness/liveness-probe.js';
 import type { Reply } from '../resp/reply.js';
-import { checkName } from '../subscription/subscribe-arguments.js';
 import { sum } from '../../util/arrays.js';
 
 /**

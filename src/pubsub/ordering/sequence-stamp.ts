@@ -1,4 +1,4 @@
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 import { StreamNames } from './stream-names.js';
 
 /**

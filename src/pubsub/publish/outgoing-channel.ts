@@ -1,6 +1,5 @@
-import { slotOf } from '../common/channel-name.js';
+import { slotOf, type ChannelName } from '../common/channel-name.js';
 import type { Hold } from './hold.js';
-import type { ChannelName } from '../common/options.js';
 import type { PublishCommand } from './publish-request.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey } from '../common/channel-name.js';
+import { channelKey, type ChannelName } from '../common/channel-name.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { OutgoingChannel } from './outgoing-channel.js';
-import type { ChannelName } from '../common/options.js';
 import type { PublishCommand } from './publish-request.js';
 
 /** How many lanes of each way are remembered at least; a sequence that was forgotten starts anew. */

@@ -11,7 +11,9 @@ import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { OfflineQueues } from './offline-queues.js';
-import type { ChannelName, OverflowPolicy, Payload } from '../common/options.js';
+import type { OverflowPolicy } from '../common/options.js';
+import type { ChannelName } from '../common/channel-name.js';
+import type { Payload } from '../common/messages.js';
 import {
   isRepeatable,
   publishFailure,

@@ -1,4 +1,4 @@
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 
 /**
  * A command up to its last argument, as it goes over the wire: text where that is ASCII, else the pieces. What is sent

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Payload } from '../common/options.js';
+import type { Payload } from '../common/messages.js';
 import { encodeHead, isAscii, type CommandHead } from './command-head.js';
 
 /** How much text is gathered before it is written within the tick: a string cannot grow without end. */

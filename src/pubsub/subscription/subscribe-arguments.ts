@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../common/errors.js';
-import type { MessageHandler } from '../common/messages.js';
+import type { MessageHandler, PubSubEncoding } from '../common/messages.js';
 import { readNodeReference, type NodeReference } from '../common/node-address.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
+import { checkName, type ChannelName } from '../common/channel-name.js';
 import type { SubscriptionTarget } from './subscription.js';
 
 /** Names with their handlers; a `Map` where names are binary. With `undefined`, as without a handler. */
@@ -113,15 +113,6 @@ function hasHandler(values: readonly unknown[]): boolean {
 
 export function flattenNames(args: readonly NamesArgument[]): readonly ChannelName[] {
   return args.flatMap((arg) => (isList(arg) ? arg.map(checkName) : [checkName(arg)]));
-}
-
-export function checkName(name: unknown): ChannelName {
-  if (typeof name !== 'string' && !Buffer.isBuffer(name)) {
-    throw new InvalidArgumentError(
-      `A channel name is a string or a Buffer, not ${name === null ? 'null' : typeof name}.`,
-    );
-  }
-  return name;
 }
 
 function isName(arg: unknown): arg is ChannelName {

@@ -1,9 +1,15 @@
-import { bytesOfKey, channelKey, displayName, slotOf, type ChannelKey } from '../common/channel-name.js';
+import {
+  bytesOfKey,
+  channelKey,
+  displayName,
+  slotOf,
+  type ChannelKey,
+  type ChannelName,
+} from '../common/channel-name.js';
 import type { Deferred } from '../../util/promises.js';
 import type { Arrival, MigrationDeduplicator } from '../ordering/migration-dedup.js';
-import type { Gap, MessageHandler, SubscriptionKindName } from '../common/messages.js';
+import type { Gap, MessageHandler, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { ChannelName, PubSubEncoding } from '../common/options.js';
 import type { Sequencer } from '../ordering/sequencer.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
 

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { bytesOfKey, channelKey, keyOfBytes, slotOf } from '../../../../src/pubsub/common/channel-name.js';
+import {
+  bytesOfKey,
+  channelKey,
+  checkName,
+  keyOfBytes,
+  slotOf,
+} from '../../../../src/pubsub/common/channel-name.js';
 
 describe('channelKey', () => {
   it.each(['news', 'žluťoučký 🐎', '', 'a\u0000b', 'a\nb'])('gives the bytes of %j back', (name) => {
@@ -41,5 +47,12 @@ describe('slotOf', () => {
     for (const name of ['smörgås', '🐎', 'a\ud800', '{é}x']) {
       expect(slotOf(name)).toBe(slotOf(Buffer.from(name)));
     }
+  });
+});
+
+describe('checkName', () => {
+  it('says what it was given instead of a name', () => {
+    expect(() => checkName(null)).toThrow('not null');
+    expect(() => checkName(Symbol('x'))).toThrow('not symbol');
   });
 });

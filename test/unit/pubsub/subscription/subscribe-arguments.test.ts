@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  checkName,
   flattenNames,
   readSubscription,
   type NamesArgument,
@@ -98,12 +97,5 @@ describe('flattenNames', () => {
     expect(() => flattenNames([arg as NamesArgument])).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
-  });
-});
-
-describe('checkName', () => {
-  it('says what it was given instead of a name', () => {
-    expect(() => checkName(null)).toThrow('not null');
-    expect(() => checkName(Symbol('x'))).toThrow('not symbol');
   });
 });
