@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { ClosedError, InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubMetrics } from '../pubsub/common/metrics.js';
-import type { ClusterPubSubDiagnostics, HandledType } from '../transport/diagnostics.js';
+import type { HandledType } from '../transport/common/cluster-pubsub.context.js';
+import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
 import type {
   ClusterPubSubClientMetrics,
   ClusterPubSubServerMetrics,

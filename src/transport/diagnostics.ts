@@ -1,6 +1,6 @@
 import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
-import { diagnosticsChannel, type DiagnosticsChannel } from '../pubsub/common/diagnostics-channels.js';
 import type { EngineDiagnostics } from '../pubsub/diagnostics.js';
+import type { HandledType } from './common/cluster-pubsub.context.js';
 import type { ClusterPubSubClient } from './client/client.js';
 import type { ClusterPubSubServer } from './server/server.js';
 
@@ -55,20 +55,4 @@ export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
     /** In bytes. */
     readonly size: number;
   };
-}
-
-export type HandledType = 'request' | 'event';
-
-/** @internal */
-export const TRANSPORT_DIAGNOSTICS = {
-  request: of('nestjs-cluster-pubsub:request'),
-  emit: of('nestjs-cluster-pubsub:emit'),
-  handled: of('nestjs-cluster-pubsub:handled'),
-  malformed: of('nestjs-cluster-pubsub:malformed'),
-} as const;
-
-function of<Name extends keyof ClusterPubSubDiagnostics>(
-  name: Name,
-): DiagnosticsChannel<ClusterPubSubDiagnostics[Name]> {
-  return diagnosticsChannel(name);
 }

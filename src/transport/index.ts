@@ -1,7 +1,7 @@
 export { ClusterPubSubClient } from './client/client.js';
 export { CLUSTER_PUBSUB_TRANSPORT } from './common/constants.js';
-export { ClusterPubSubContext } from './common/cluster-pubsub.context.js';
-export type { ClusterPubSubDiagnostics, HandledType } from './diagnostics.js';
+export { ClusterPubSubContext, type HandledType } from './common/cluster-pubsub.context.js';
+export type { ClusterPubSubDiagnostics } from './diagnostics.js';
 export type { Durations } from './telemetry/duration-histogram.js';
 export type { ClusterPubSubStatus, ClusterPubSubTransportEvents } from './connection/engine-events.js';
 export {

@@ -15,7 +15,8 @@ import {
 import { EmitResult } from './emit-result.js';
 import { errorLogText } from '../../util/error-message.js';
 import { NotConnectedError } from '../common/errors.js';
-import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
+import type { HandledType } from '../common/cluster-pubsub.context.js';
+import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import { type ClusterPubSubClientMetrics, newRequestTally } from '../telemetry/metrics.js';
 import {

@@ -1,8 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
-import type { ClusterPubSubClient } from './client.js';
-import { TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
+import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 
 const { request, emit } = TRANSPORT_DIAGNOSTICS;
 
@@ -16,7 +15,7 @@ type Callback = (packet: WritePacket) => void;
  * @internal
  */
 export function traceRequest(
-  client: ClusterPubSubClient,
+  client: object,
   pattern: string,
   packet: ReadPacket,
   callback: Callback,
@@ -53,7 +52,7 @@ export function traceRequest(
  * @internal
  */
 export function traceEmit(
-  client: ClusterPubSubClient,
+  client: object,
   pattern: string,
   packet: ReadPacket,
   observer: PublishObserver,

@@ -1,5 +1,6 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { HandledType } from '../diagnostics.js';
+
+export type HandledType = 'request' | 'event';
 
 type ClusterPubSubContextArgs = [
   channel: string,

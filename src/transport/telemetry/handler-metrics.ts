@@ -1,5 +1,6 @@
 import type { BaseRpcContext } from '@nestjs/microservices';
-import { type HandledType, TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
+import type { HandledType } from '../common/cluster-pubsub.context.js';
+import { TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 import type { ClusterPubSubServer } from '../server/server.js';
 

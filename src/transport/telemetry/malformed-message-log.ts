@@ -1,5 +1,5 @@
 import type { ClusterPubSubClient } from '../client/client.js';
-import { TRANSPORT_DIAGNOSTICS } from '../diagnostics.js';
+import { TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
 import type { ClusterPubSubServer } from '../server/server.js';
 
 const { malformed } = TRANSPORT_DIAGNOSTICS;
