@@ -1,8 +1,9 @@
+import type { ClusterPubSubEvents, PubSubStatus } from './common/events.js';
 import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { slotOf, type ChannelName, checkName } from './common/channel-name.js';
 import { Engine, type EngineInternals } from './engine/engine.js';
-import { type ClusterPubSubError, InvalidArgumentError } from './common/errors.js';
+import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
 import type { TakeSnapshot } from './health/health-check.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
@@ -10,11 +11,7 @@ import { checkOptions } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 import type {
   Encoded,
-  Gap,
-  Interruption,
-  Moved,
   PubSubMessage,
-  PubSubStatus,
   SubscriptionKindName,
   Payload,
   PubSubEncoding,
@@ -36,21 +33,6 @@ import {
   type SubscribeArguments,
 } from './subscription/subscribe-arguments.js';
 import { isSharded, SUBSCRIPTION_KINDS } from './common/subscription-kind.js';
-
-/**
- * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a
- * warning of the process.
- */
-export interface ClusterPubSubEvents {
-  /** Subscriptions stand again that did not for a while: what was published meanwhile may be missing. */
-  gap: [gap: Gap];
-  /** Subscriptions that stood now stand nowhere; a `gap` follows when they are back. */
-  interrupted: [interruption: Interruption];
-  /** Slots have another master than before. */
-  moved: [moved: Moved];
-  status: [status: PubSubStatus];
-  error: [error: ClusterPubSubError];
-}
 
 /**
  * Publish/subscribe on a Redis Cluster.
@@ -275,7 +257,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   ): Promise<PubSubHealth> {
     return this.#engine.health(
       options,
-      others.map(({ snapshot: facts }) => facts as TakeSnapshot),
+      others.map(({ snapshot }) => snapshot),
       prefix,
     );
   }
@@ -285,7 +267,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    *
    * @internal
    */
-  get snapshot(): () => unknown {
+  get snapshot(): TakeSnapshot {
     return this.#engine.snapshot;
   }
 

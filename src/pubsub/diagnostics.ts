@@ -1,18 +1,18 @@
 import type { ClusterPubSub } from './cluster-pubsub.js';
-import { diagnosticsChannel, type DiagnosticsChannel } from './common/diagnostics-channels.js';
 import type { ClusterPubSubError } from './common/errors.js';
-import type { Gap, Interruption, Moved, PubSubStatus, PubSubEncoding } from './common/messages.js';
+import type { PubSubEncoding } from './common/messages.js';
+import type { Gap, Interruption, Moved, PubSubStatus } from './common/events.js';
 import type { ChannelName } from './common/channel-name.js';
 import type { PublishCommand } from './publish/publish-request.js';
 
-interface OfEngine {
-  /** The engine that tells it. */
+interface FromEngine {
+  /** The engine that publishes the message. */
   readonly pubsub: ClusterPubSub<PubSubEncoding>;
 }
 
 /**
- * What every engine of the process tells on `node:diagnostics_channel`, by the name of the channel. Nothing is made, let
- * alone told, on a channel without subscribers.
+ * Messages that every engine of the process publishes on `node:diagnostics_channel`, by the name of the channel. A channel
+ * without subscribers costs nothing: no message is built for it.
  *
  * @example
  * ```ts
@@ -26,32 +26,19 @@ interface OfEngine {
  */
 export interface EngineDiagnostics {
   /** As the `gap` event of `ClusterPubSub`. */
-  'nestjs-cluster-pubsub:gap': OfEngine & { readonly gap: Gap };
-  /** As its `lost` event. */
-  'nestjs-cluster-pubsub:interrupted': OfEngine & { readonly interrupted: Interruption };
+  'nestjs-cluster-pubsub:gap': FromEngine & { readonly gap: Gap };
+  /** As its `interrupted` event. */
+  'nestjs-cluster-pubsub:interrupted': FromEngine & { readonly interrupted: Interruption };
   /** As its `moved` event. */
-  'nestjs-cluster-pubsub:moved': OfEngine & { readonly moved: Moved };
+  'nestjs-cluster-pubsub:moved': FromEngine & { readonly moved: Moved };
   /** As its `status` event. */
-  'nestjs-cluster-pubsub:status': OfEngine & { readonly status: PubSubStatus };
-  /** As its `error` event, told whether or not that has listeners. */
-  'nestjs-cluster-pubsub:error': OfEngine & { readonly error: ClusterPubSubError };
-  /** A message was given up; `error` is what its publish was rejected with. */
-  'nestjs-cluster-pubsub:publish-failed': OfEngine & {
+  'nestjs-cluster-pubsub:status': FromEngine & { readonly status: PubSubStatus };
+  /** As its `error` event, with or without listeners for that. */
+  'nestjs-cluster-pubsub:error': FromEngine & { readonly error: ClusterPubSubError };
+  /** A publish failed; `error` is its rejection. */
+  'nestjs-cluster-pubsub:publish-failed': FromEngine & {
     readonly command: PublishCommand;
     readonly channel: ChannelName;
     readonly error: unknown;
   };
-}
-
-export const ENGINE_DIAGNOSTICS = {
-  gap: of('nestjs-cluster-pubsub:gap'),
-  interrupted: of('nestjs-cluster-pubsub:interrupted'),
-  moved: of('nestjs-cluster-pubsub:moved'),
-  status: of('nestjs-cluster-pubsub:status'),
-  error: of('nestjs-cluster-pubsub:error'),
-  publishFailed: of('nestjs-cluster-pubsub:publish-failed'),
-} as const;
-
-function of<Name extends keyof EngineDiagnostics>(name: Name): DiagnosticsChannel<EngineDiagnostics[Name]> {
-  return diagnosticsChannel(name);
 }

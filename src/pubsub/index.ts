@@ -2,6 +2,15 @@ export * from './cluster-pubsub.js';
 export type { EngineDiagnostics } from './diagnostics.js';
 export * from './common/errors.js';
 export type {
+  ClusterPubSubEvents,
+  Gap,
+  GapReason,
+  Interruption,
+  Moved,
+  PubSubStatus,
+  SlotsMoved,
+} from './common/events.js';
+export type {
   ActiveChannels,
   LastGap,
   MasterHealth,

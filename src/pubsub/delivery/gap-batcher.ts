@@ -1,4 +1,5 @@
-import type { Gap, PubSubMessage, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
+import type { PubSubMessage, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
+import type { Gap } from '../common/events.js';
 import { isConfirmation } from './message-factory.js';
 import type { ChannelName } from '../common/channel-name.js';
 import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';

@@ -1,5 +1,5 @@
 import type { Arrival } from '../ordering/migration-dedup.js';
-import type { Gap } from '../common/messages.js';
+import type { Gap } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import { MissingReports } from './missing-report.js';
 import type { NodeKey } from '../common/node-address.js';

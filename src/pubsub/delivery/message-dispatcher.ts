@@ -8,13 +8,8 @@ import {
 import { displayName, type ChannelName } from '../common/channel-name.js';
 import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
 import { MessageIterator } from './message-iterator.js';
-import type {
-  ConfirmationMessage,
-  DataMessage,
-  Gap,
-  PubSubMessage,
-  PubSubEncoding,
-} from '../common/messages.js';
+import type { ConfirmationMessage, DataMessage, PubSubMessage, PubSubEncoding } from '../common/messages.js';
+import type { Gap } from '../common/events.js';
 import { MessageBuffer } from './message-buffer.js';
 import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';

@@ -1,4 +1,5 @@
-import type { Gap, SubscriptionKindName } from '../common/messages.js';
+import type { SubscriptionKindName } from '../common/messages.js';
+import type { Gap } from '../common/events.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { MissingReport } from '../ordering/sequencer.js';
 import type { Subscription } from '../subscription/subscription.js';

@@ -1,6 +1,7 @@
 import type { Cluster } from 'ioredis';
+import type { EventEmitter } from 'node:events';
 import { EventNotifier } from './event-notifier.js';
-import type { ClusterPubSub } from '../cluster-pubsub.js';
+import type { ClusterPubSubEvents } from '../common/events.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
 import { type TakeSnapshot, HealthCheck } from '../health/health-check.js';
@@ -69,7 +70,7 @@ export class Engine<E extends PubSubEncoding> {
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
   constructor(
-    pubsub: ClusterPubSub<E>,
+    emitter: EventEmitter<ClusterPubSubEvents>,
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E>,
     { stamps = PREFIX_CODEC, prefix = '' }: EngineInternals,
@@ -84,7 +85,7 @@ export class Engine<E extends PubSubEncoding> {
     const seeds = readStartupNodes(connection);
     const { ignoreSubscribeMessages = false, bufferPolicy, sequence: numbered = false } = options;
     const { bufferLimit, commandTimeout, connectTimeout } = limits;
-    const announcer = new EventNotifier(pubsub, metrics);
+    const announcer = new EventNotifier(emitter, metrics);
     const factory = new ConnectionFactory(
       seeds.clusterOptions,
       seeds.credentials,

@@ -1,18 +1,10 @@
 import type { EventEmitter } from 'node:events';
-import type { ClusterPubSub, ClusterPubSubEvents } from '../cluster-pubsub.js';
-import type { DiagnosticsChannel } from '../common/diagnostics-channels.js';
-import { ENGINE_DIAGNOSTICS } from '../diagnostics.js';
+import { ENGINE_DIAGNOSTICS, type DiagnosticsChannel } from '../common/diagnostics-channels.js';
 import type { ClusterPubSubError } from '../common/errors.js';
-import type { Gap, PubSubEncoding } from '../common/messages.js';
+import type { ClusterPubSubEvents, Gap, RememberedGap } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { PublishCommand } from '../publish/publish-request.js';
-
-/** A gap, and when it was told, by the monotonic clock, in ms. */
-export interface RememberedGap {
-  readonly gap: Gap;
-  readonly toldAt: number;
-}
 
 /** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
 export class EventNotifier {
@@ -20,7 +12,7 @@ export class EventNotifier {
   readonly #warned = new Set<string>();
 
   constructor(
-    private readonly pubsub: ClusterPubSub<PubSubEncoding>,
+    private readonly emitter: EventEmitter<ClusterPubSubEvents>,
     private readonly metrics: Metrics,
   ) {}
 
@@ -32,7 +24,7 @@ export class EventNotifier {
   emit<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
     this.#tellDiagnostics(event, subject);
     try {
-      (this.pubsub as EventEmitter).emit(event, subject);
+      (this.emitter as EventEmitter).emit(event, subject);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -42,7 +34,7 @@ export class EventNotifier {
 
   gap(gap: Gap): void {
     this.metrics.gaps += 1;
-    this.#lastGap = { gap, toldAt: performance.now() };
+    this.#lastGap = { gap, reportedAt: performance.now() };
     this.emit('gap', gap);
   }
 
@@ -51,7 +43,7 @@ export class EventNotifier {
    * itself; so it is a warning of the process, the first of each code, for nobody else would tell.
    */
   error(error: ClusterPubSubError): void {
-    if (this.pubsub.listenerCount('error') > 0) {
+    if (this.emitter.listenerCount('error') > 0) {
       this.emit('error', error);
       return;
     }
@@ -66,14 +58,14 @@ export class EventNotifier {
   publishFailed(command: PublishCommand, channel: ChannelName, error: unknown): void {
     this.metrics.publishErrors += 1;
     if (ENGINE_DIAGNOSTICS.publishFailed.hasSubscribers) {
-      ENGINE_DIAGNOSTICS.publishFailed.publish({ pubsub: this.pubsub, command, channel, error });
+      ENGINE_DIAGNOSTICS.publishFailed.publish({ pubsub: this.emitter, command, channel, error });
     }
   }
 
   #tellDiagnostics<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
     const channel: DiagnosticsChannel<never> = ENGINE_DIAGNOSTICS[event];
     if (channel.hasSubscribers) {
-      channel.publish({ pubsub: this.pubsub, [event]: subject } as never);
+      channel.publish({ pubsub: this.emitter, [event]: subject } as never);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { ClosedError } from '../common/errors.js';
-import type { PubSubStatus } from '../common/messages.js';
+import type { PubSubStatus } from '../common/events.js';
 
 /** What happens on the way from one state to the next. */
 export interface LifecycleCallbacks {

@@ -1,6 +1,6 @@
 import { displayName } from '../common/channel-name.js';
-import type { RememberedGap } from '../engine/event-notifier.js';
-import type { PubSubStatus } from '../common/messages.js';
+import type { RememberedGap } from '../common/events.js';
+import type { PubSubStatus } from '../common/events.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
@@ -48,13 +48,13 @@ export class EngineSnapshots {
 
   lastGap(maxNames: number): LastGap | null {
     const gaps = this.engines.flatMap(({ lastGap }) => lastGap ?? []);
-    const [last] = gaps.sort((one, other) => other.toldAt - one.toldAt);
+    const [last] = gaps.sort((one, other) => other.reportedAt - one.reportedAt);
     if (last === undefined) {
       return null;
     }
     const { kind, reason, since, until, missed, node = null, names } = last.gap;
     const shown = names.slice(0, maxNames).map(displayName);
-    const age = Math.round(performance.now() - last.toldAt);
+    const age = Math.round(performance.now() - last.reportedAt);
     return { kind, names: shown, reason, node, since, until, age, ...(missed !== undefined && { missed }) };
   }
 

@@ -1,4 +1,5 @@
-import type { Gap, PubSubStatus, SubscriptionKindName } from '../common/messages.js';
+import type { SubscriptionKindName } from '../common/messages.js';
+import type { Gap, PubSubStatus } from '../common/events.js';
 import type { ChannelName } from '../common/channel-name.js';
 
 /**

@@ -3,7 +3,7 @@ import { backoffDelay, pause } from '../../util/backoff.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import { Hold } from './hold.js';
 import type { OutgoingChannel } from './outgoing-channel.js';
-import type { Moved, SlotsMoved } from '../common/messages.js';
+import type { Moved, SlotsMoved } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';

@@ -1,5 +1,5 @@
 import type { InterruptionCause } from './gap-tracker.js';
-import type { Moved } from '../common/messages.js';
+import type { Moved } from '../common/events.js';
 import type { NodeKey } from '../common/node-address.js';
 import { Subscription } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';

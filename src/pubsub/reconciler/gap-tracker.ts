@@ -1,4 +1,5 @@
-import type { Gap, Interruption, SubscriptionKindName } from '../common/messages.js';
+import type { SubscriptionKindName } from '../common/messages.js';
+import type { Gap, Interruption } from '../common/events.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';

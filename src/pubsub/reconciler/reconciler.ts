@@ -13,7 +13,7 @@ import {
 import type { Arrival } from '../ordering/migration-dedup.js';
 import { SubscriptionMigrations } from './subscription-migrations.js';
 import { GapTracker, type InterruptionCause, type GapTrackerListener } from './gap-tracker.js';
-import type { GapReason } from '../common/messages.js';
+import type { GapReason } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';

@@ -8,7 +8,8 @@ import {
 } from '../common/channel-name.js';
 import type { Deferred } from '../../util/promises.js';
 import type { Arrival, MigrationDeduplicator } from '../ordering/migration-dedup.js';
-import type { Gap, MessageHandler, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
+import type { MessageHandler, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
+import type { Gap } from '../common/events.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Sequencer } from '../ordering/sequencer.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';

@@ -1,5 +1,5 @@
 import type { NatMap } from 'ioredis';
-import type { SlotsMoved } from '../common/messages.js';
+import type { SlotsMoved } from '../common/events.js';
 import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
 import type { Reply } from '../resp/reply.js';
 

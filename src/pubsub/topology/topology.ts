@@ -2,7 +2,7 @@ import { backoffDelay, pause } from '../../util/backoff.js';
 import { TopologyFetcher, isFinal, NODE_REPLY_TIMEOUT_MS } from './topology-fetcher.js';
 import { ClusterUnreachableError } from '../common/errors.js';
 import { MAX_TIMER_MS } from '../common/validation.js';
-import type { Moved, SlotsMoved } from '../common/messages.js';
+import type { Moved, SlotsMoved } from '../common/events.js';
 import { isTrustworthy, type NodeView } from './node-view.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';

@@ -1,5 +1,6 @@
 import { GenerationalCache } from '../../util/generational-cache.js';
-import type { DataMessage, Gap, Interruption } from '../../pubsub/common/messages.js';
+import type { DataMessage } from '../../pubsub/common/messages.js';
+import type { Gap, Interruption } from '../../pubsub/common/events.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { Engine } from '../connection/engine-events.js';
 import type { PendingRequest } from './pending-request.js';

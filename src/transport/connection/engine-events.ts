@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../../pubsub/common/errors.js';
-import type { Gap, Interruption, Moved, PubSubStatus } from '../../pubsub/common/messages.js';
+import type { Gap, Interruption, Moved, PubSubStatus } from '../../pubsub/common/events.js';
 import { firstFew } from '../../util/arrays.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { StatusLog } from '../telemetry/status-log.js';

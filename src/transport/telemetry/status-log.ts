@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import type { PubSubStatus } from '../../pubsub/common/messages.js';
+import type { PubSubStatus } from '../../pubsub/common/events.js';
 
 /** How long after a line about an interruption another is only counted, in ms. */
 const INTERVAL = 10_000;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, range, toArray } from 'rxjs';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import type { Gap } from '../../../../src/pubsub/common/messages.js';
+import type { Gap } from '../../../../src/pubsub/common/events.js';
 import { Harness, Signal } from '../harness.js';
 
 const harness = new Harness(sharedCluster());
