@@ -2,52 +2,19 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** The folders of src, and which of the others each may import. Arrows point down only (docs/architecture.md). */
-const arrows = {
-  pubsub: [],
-  testing: [],
-  transport: ['pubsub'],
-  module: ['transport', 'pubsub'],
-  terminus: ['module', 'transport', 'pubsub'],
-  observe: ['transport', 'pubsub'],
-  prometheus: ['observe', 'transport', 'pubsub'],
-  opentelemetry: ['observe', 'transport', 'pubsub'],
-};
-
 /** Paths of Nest that are not API: they have moved between 11 and 12, and will again. */
 const nestInternals = {
   regex: '^@nestjs/(common/utils(/|$)|[^/]+/(.*/)?internal(/|$))',
   message: 'Internal to Nest, and not the same in Nest 11 and 12: write our own.',
 };
 
-const folderRules = Object.entries(arrows).map(([folder, allowed]) => {
-  const forbidden = Object.keys(arrows).filter((other) => other !== folder && !allowed.includes(other));
-  const patterns = [
-    nestInternals,
-    {
-      regex: `^(\\.\\./)+(${forbidden.join('|')})(/|$)`,
-      message: `src/${folder} may import ${allowed.join(', ') || 'no other folder of src'} only.`,
-    },
-  ];
-  if (folder === 'pubsub' || folder === 'testing') {
-    patterns.push({ regex: '^@nestjs/', message: `src/${folder} knows nothing of Nest.` });
-  }
-  return {
-    files: [`src/${folder}/**/*.ts`],
-    rules: { 'no-restricted-imports': ['error', { patterns }] },
-  };
-});
-
-/** The entry point of the package imports the folders, never the other way round. */
-const noWayUp = {
-  files: ['src/*/*.ts'],
+/** The arrows between the folders of src, and circles of files, are checked by `npm run lint:arrows`. */
+const withoutNest = {
+  files: ['src/util/**/*.ts', 'src/pubsub/**/*.ts', 'src/testing/**/*.ts'],
   rules: {
-    'no-restricted-syntax': [
+    'no-restricted-imports': [
       'error',
-      {
-        selector: 'ImportDeclaration[source.value="../index.js"]',
-        message: 'Import the file that exports it, not the entry point of the package.',
-      },
+      { patterns: [nestInternals, { regex: '^@nestjs/', message: 'The engine does not know Nest.' }] },
     ],
   },
 };
@@ -82,8 +49,7 @@ export default defineConfig(
       ],
     },
   },
-  ...folderRules,
-  noWayUp,
+  withoutNest,
   {
     files: ['test/**/*.ts', 'sample-app/**/*.ts', 'bench/**/*.ts'],
     rules: {
