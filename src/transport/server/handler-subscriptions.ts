@@ -1,5 +1,9 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { SubscriptionKindName } from '../../pubsub/common/messages.js';
+import type {
+  MessageHandler as MessageListener,
+  SubscriptionKindName,
+} from '../../pubsub/common/messages.js';
+import type { Engine } from '../connection/engine-events.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { HandlerEntry } from './handler-registry.js';
 
@@ -118,4 +122,34 @@ export function fallbackWarning(entry: HandlerEntry, supportsSharded: boolean): 
     ? 'wildcards see classic events only'
     : 'the cluster has none (Redis 7.0 and newer do)';
   return `The event handler of "${entry.route}" asks for sharded events, but ${reason}; it gets classic ones.`;
+}
+
+type Listeners = Record<SubscriptionKindName, [name: string, listener: MessageListener<'buffer'>][]>;
+
+/**
+ * Subscribes all handlers of a server; resolves when Redis has confirmed every subscription, rejects with the first
+ * refusal.
+ *
+ * @internal
+ */
+export async function subscribeHandlers(
+  engine: Engine,
+  subscriptions: Iterable<HandlerSubscription>,
+  listenerOf: (subscription: HandlerSubscription) => MessageListener<'buffer'>,
+): Promise<void> {
+  const owners: Listeners = { channel: [], pattern: [], shard: [] };
+  const allMasters: Listeners = { channel: [], pattern: [], shard: [] };
+  for (const subscription of subscriptions) {
+    const { kind, name, nodes } = subscription;
+    (nodes === undefined ? owners : allMasters)[kind].push([name, listenerOf(subscription)]);
+  }
+  const { channel, pattern, shard } = owners;
+  const options = { nodes: 'all-masters' } as const;
+  await Promise.all([
+    channel.length > 0 && engine.subscribe(Object.fromEntries(channel)),
+    pattern.length > 0 && engine.psubscribe(Object.fromEntries(pattern)),
+    shard.length > 0 && engine.ssubscribe(Object.fromEntries(shard)),
+    allMasters.channel.length > 0 && engine.subscribe(Object.fromEntries(allMasters.channel), options),
+    allMasters.pattern.length > 0 && engine.psubscribe(Object.fromEntries(allMasters.pattern), options),
+  ]);
 }

@@ -1,5 +1,5 @@
 import type { ConsumerDeserializer } from '@nestjs/microservices';
-import type { DataMessage } from '../../pubsub/common/messages.js';
+import type { DataMessage, MessageHandler } from '../../pubsub/common/messages.js';
 import type { InFlightHandlers } from './in-flight-handlers.js';
 import { type Requester, Requesters } from './requesters.js';
 import { type ChannelNames, isInbox, isReserved } from '../wire/channel-names.js';
@@ -82,7 +82,11 @@ export class MessageRouter {
     };
   }
 
-  receive(lane: HandlerSubscription, message: DataMessage<'buffer'>, node: string): void {
+  listenerOf(subscription: HandlerSubscription): MessageHandler<'buffer'> {
+    return (message, node) => this.#receive(subscription, message, node);
+  }
+
+  #receive(lane: HandlerSubscription, message: DataMessage<'buffer'>, node: string): void {
     if (!this.accepting) {
       return;
     }

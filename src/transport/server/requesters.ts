@@ -1,7 +1,6 @@
 import { GenerationalCache } from '../../util/generational-cache.js';
 import type { ReplyAddress } from './reply-publisher.js';
 import { RequestIdWindow } from './request-id-window.js';
-import type { RequestExecution } from './request-execution.js';
 
 /** How many askers are remembered at least; each takes some 1.5 KB. */
 const REMEMBERED = 4_096;
@@ -9,7 +8,7 @@ const REMEMBERED = 4_096;
 /** Who sends requests to this server: one reply inbox. */
 export class Requester {
   /** Those that are not over, so that the asker can leave them. */
-  readonly running = new Map<string, RequestExecution>();
+  readonly running = new Map<string, { stop(): void }>();
   /** A sender that gets a doubtful count publishes the same bytes again. */
   readonly seen = new RequestIdWindow();
   readonly #declined = new Map<string, RequestIdWindow>();

@@ -40,8 +40,7 @@ import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { MessageRouter } from './message-router.js';
 import { ReplyPublisher } from './reply-publisher.js';
 import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
-import { fallbackWarning, handlerSubscriptionsOfAll } from './handler-subscriptions.js';
-import { subscribeHandlers } from './subscribe-lanes.js';
+import { fallbackWarning, handlerSubscriptionsOfAll, subscribeHandlers } from './handler-subscriptions.js';
 
 /** How long the answers of handlers that did not finish in time get to reach Redis, in ms. */
 const LAST_WORDS = 500;
@@ -299,7 +298,7 @@ export class ClusterPubSubServer
     await subscribeHandlers(
       engine,
       handlerSubscriptionsOfAll(this.registry.entries, this.names, engine.supportsSharded),
-      receiver,
+      (subscription) => receiver.listenerOf(subscription),
     );
     for (const entry of this.registry.entries) {
       mappedHandlerLines(entry, this.names, engine).forEach((line) => this.logger.log(line));
