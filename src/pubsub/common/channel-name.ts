@@ -11,6 +11,9 @@ export type ChannelName = string | Buffer;
  */
 export type ChannelKey = string & { readonly __brand: 'ChannelKey' };
 
+/** Part of the name of every probe channel, so that lists of channels can leave them out. */
+export const PROBE_MARK = '_cps:probe:';
+
 // eslint-disable-next-line no-control-regex -- ASCII is defined by its control characters too
 const ASCII = /^[\x00-\x7f]*$/;
 
@@ -48,6 +51,24 @@ export function slotOf(name: ChannelName): number {
     return crc16(Buffer.from(sent)) % 16_384;
   }
   return calculateSlot(sent);
+}
+
+/**
+ * The first of the names with the tags 0, 1, … that is accepted. A hash tag moves a name to another slot, so that some tag
+ * gives a name whose slot a wanted node owns.
+ */
+export function findTaggedName(
+  nameOf: (tag: string) => string,
+  accepts: (name: string) => boolean,
+  maxTags: number,
+): string | undefined {
+  for (let tag = 0; tag < maxTags; tag += 1) {
+    const name = nameOf(String(tag));
+    if (accepts(name)) {
+      return name;
+    }
+  }
+  return undefined;
 }
 
 /** CRC-16/XMODEM, the one of Redis Cluster. */

@@ -1,171 +1,121 @@
 import type { CommandConnection } from '../connection/command-connection.js';
+import { channels, numpat, numsub } from '../connection/pubsub-commands.js';
 import { readClusterInfo } from '../topology/node-view.js';
+import type { ChannelKey, ChannelName } from '../common/channel-name.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { ChannelName } from '../common/channel-name.js';
-import type { Payload } from '../common/messages.js';
-import { encodeHead, type CommandHead } from '../resp/command-head.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { RedisReplyError } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';
 import { errorReason } from '../../util/error-message.js';
 
-/** How many names one command carries at most: answers that come in one read are cheaper than long ones. */
-const NAMES_A_COMMAND = 1_000;
-
-interface Command {
-  readonly name: string;
-  readonly head: CommandHead;
-  readonly last: Payload;
+/** What to ask every node for. */
+export interface NodeQuery {
+  /** The channels whose subscribers are counted. */
+  readonly channels: readonly ChannelName[];
+  /** Whether the cluster has shard channels. */
+  readonly sharded: boolean;
 }
 
-/** What every node is asked, encoded once for all of them. */
-export class NodeQuestion {
-  readonly numsub: readonly Command[];
-  /** None where the cluster knows no shard channels. */
-  readonly shardNumsub: readonly Command[];
-
-  constructor(
-    /** Whose subscribers to count. */
-    readonly channels: readonly ChannelName[],
-    /** Whether the cluster knows shard channels. */
-    readonly sharded: boolean,
-  ) {
-    const batches: (readonly ChannelName[])[] = [];
-    for (let from = 0; from < channels.length; from += NAMES_A_COMMAND) {
-      batches.push(channels.slice(from, from + NAMES_A_COMMAND));
-    }
-    this.numsub = batches.map((batch) => command('PUBSUB', 'NUMSUB', ...batch));
-    this.shardNumsub = sharded ? batches.map((batch) => command('PUBSUB', 'SHARDNUMSUB', ...batch)) : [];
-  }
-}
-
-const NUMPAT = command('PUBSUB', 'NUMPAT');
-const CHANNELS = command('PUBSUB', 'CHANNELS');
-const SHARDCHANNELS = command('PUBSUB', 'SHARDCHANNELS');
-const CLUSTER_INFO = command('CLUSTER', 'INFO');
-
-function command(first: string, second: string, ...rest: readonly ChannelName[]): Command {
-  const args = [first, second, ...rest];
-  return { name: `${first} ${second}`, head: encodeHead(args.slice(0, -1)), last: args.at(-1) as Payload };
-}
-
-/** An error reply to one of the questions. */
+/** A command that a node refused. */
 export interface Refusal {
-  /** `PUBSUB NUMSUB` and its like. */
+  /** For example `PUBSUB NUMSUB`. */
   readonly command: string;
   readonly error: RedisReplyError;
 }
 
-/** What a node has said. What it refused to say is missing, and told in `refusals`. */
-export interface NodeAnswer {
+/** The replies of one node; what it refused to answer is missing and listed in `refusals`. */
+export interface NodeReply {
   /** Of PING, in ms. */
   readonly roundTrip: number;
-  /** Whether the cluster works in the eyes of the node; undefined where it may not be asked. */
+  /** Whether the node's `cluster_state` is `ok`; undefined where the ACL forbids CLUSTER INFO. */
   readonly works: boolean | undefined;
-  /** Those of probes as well. */
-  readonly channels: readonly Buffer[];
-  readonly shardChannels: readonly Buffer[];
-  /** In the order of the channels that were asked for; undefined where that was refused, or not asked. */
+  readonly channels: readonly ChannelKey[];
+  readonly shardChannels: readonly ChannelKey[];
+  /** In the order of the query's channels; undefined where refused, or where there are no shard channels. */
   readonly numsub: readonly number[] | undefined;
   readonly shardNumsub: readonly number[] | undefined;
   readonly patterns: number;
   readonly refusals: readonly Refusal[];
 }
 
-/** Who is asked. */
 export interface CheckedNode {
   readonly node: NodeKey;
-  /** `slotless`: a master without slots */
+  /** `slotless`: a master without slots. */
   readonly role: 'master' | 'slotless' | 'replica';
-  /** The cluster has given it up (flag `fail`): what is published elsewhere does not get there. */
-  readonly givenUp?: boolean;
+  /** Flagged `fail` by the cluster: messages published on other nodes do not reach it. */
+  readonly failed?: boolean;
 }
 
-/** One node's answers, or why there are none. */
+/** The replies of one node, or why there are none. */
 export interface NodeReport extends CheckedNode {
-  readonly answer?: NodeAnswer;
-  readonly silence?: string;
+  readonly reply?: NodeReply;
+  readonly unreachable?: string;
 }
 
-/** Puts the questions to a node. */
+/** Runs the check on a connection to the node. */
 export type NodeExecutor = (
-  put: (connection: CommandConnection) => Promise<NodeAnswer>,
-) => Promise<NodeAnswer>;
+  check: (connection: CommandConnection) => Promise<NodeReply>,
+) => Promise<NodeReply>;
 
-/** Asks one node all there is to ask, in one round trip. Resolves by the deadline in any case. */
+/** Asks one node everything in one round trip. Resolves by the deadline in any case. */
 export async function checkNode(
-  asked: CheckedNode,
-  visit: NodeExecutor,
-  question: NodeQuestion,
+  checked: CheckedNode,
+  execute: NodeExecutor,
+  query: NodeQuery,
   deadline: Deadline,
 ): Promise<NodeReport> {
   try {
-    const answer = visit((connection) => ask(connection, question));
+    const reply = execute((connection) => ask(connection, query));
     return {
-      ...asked,
-      answer: await deadline.or(answer, (ms) => new Error(`it did not answer within ${ms} ms`)),
+      ...checked,
+      reply: await deadline.or(reply, (ms) => new Error(`it did not answer within ${ms} ms`)),
     };
   } catch (error) {
-    return { ...asked, silence: errorReason(error) };
+    return { ...checked, unreachable: errorReason(error) };
   }
 }
 
-async function ask(connection: CommandConnection, question: NodeQuestion): Promise<NodeAnswer> {
-  const refusals: Refusal[] = [];
-  /** Undefined where Redis refuses, which is an answer too; a lost connection is none. */
-  const put = (asked: Command): Promise<Reply | undefined> =>
-    new Promise((resolve, reject) => {
-      connection.send(asked.head, asked.last, {
-        answered: (error, reply) => {
-          if (error instanceof RedisReplyError) {
-            refusals.push({ command: asked.name, error });
-            resolve(undefined);
-          } else if (error === undefined) {
-            resolve(reply);
-          } else {
-            reject(error);
-          }
-        },
-      });
-    });
-  const putAll = async (asked: readonly Command[]): Promise<readonly number[] | undefined> => {
-    const replies = await Promise.all(asked.map(put));
-    return asked.length === 0 || replies.includes(undefined) ? undefined : replies.flatMap(readNumbers);
+async function ask(connection: CommandConnection, query: NodeQuery): Promise<NodeReply> {
+  /** Set before the replies come, so that they are listed in the order of the commands. */
+  const errors = new Map<string, RedisReplyError | undefined>();
+  /** Undefined where Redis refuses the command; rejects where the connection is lost. */
+  const unlessRefused = async <T>(command: string, reply: Promise<T>): Promise<T | undefined> => {
+    errors.set(command, undefined);
+    try {
+      return await reply;
+    } catch (error) {
+      if (!(error instanceof RedisReplyError)) {
+        throw error;
+      }
+      errors.set(command, error);
+      return undefined;
+    }
   };
-  const [roundTrip, numpat, active, numsub, activeShard, shardNumsub, info] = await Promise.all([
+  const pubsub = <T>(subcommand: string, reply: Promise<T>): Promise<T | undefined> =>
+    unlessRefused(`PUBSUB ${subcommand}`, reply);
+  const [roundTrip, patterns, active, counts, activeShard, shardCounts, info] = await Promise.all([
     ping(connection),
-    put(NUMPAT),
-    put(CHANNELS),
-    putAll(question.numsub),
-    question.sharded ? put(SHARDCHANNELS) : undefined,
-    putAll(question.shardNumsub),
-    put(CLUSTER_INFO),
+    pubsub('NUMPAT', numpat(connection)),
+    pubsub('CHANNELS', channels(connection, 'CHANNELS')),
+    pubsub('NUMSUB', numsub(connection, 'NUMSUB', query.channels)),
+    query.sharded ? pubsub('SHARDCHANNELS', channels(connection, 'SHARDCHANNELS')) : undefined,
+    query.sharded ? pubsub('SHARDNUMSUB', numsub(connection, 'SHARDNUMSUB', query.channels)) : undefined,
+    unlessRefused('CLUSTER INFO', connection.call('CLUSTER', 'INFO')),
   ]);
   return {
     roundTrip,
     works: readClusterInfo(info).works,
-    channels: (active ?? []) as readonly Buffer[],
-    shardChannels: (activeShard ?? []) as readonly Buffer[],
-    numsub,
-    shardNumsub,
-    patterns: typeof numpat === 'number' ? numpat : 0,
-    // One for each command, however often it was put.
-    refusals: [...new Map(refusals.map((refusal) => [refusal.command, refusal])).values()],
+    channels: active ?? [],
+    shardChannels: activeShard ?? [],
+    numsub: counts,
+    shardNumsub: shardCounts,
+    patterns: patterns ?? 0,
+    refusals: [...errors].flatMap(([command, error]) => (error === undefined ? [] : { command, error })),
   };
 }
 
-/** The answer to `PUBSUB NUMSUB`: each name is followed by its count. */
-function readNumbers(reply: Reply | undefined): number[] {
-  const flat = reply as readonly Reply[];
-  const numbers: number[] = [];
-  for (let at = 1; at < flat.length; at += 2) {
-    numbers.push(flat[at] as number);
-  }
-  return numbers;
-}
-
-/** @throws the answer of a node that is there, but does not serve (LOADING, MASTERDOWN) */
+/** @throws the reply of a node that is reachable but does not serve (LOADING, MASTERDOWN) */
 async function ping(connection: CommandConnection): Promise<number> {
-  const asked = performance.now();
+  const sentAt = performance.now();
   try {
     await connection.call('PING');
   } catch (error) {
@@ -173,5 +123,5 @@ async function ping(connection: CommandConnection): Promise<number> {
       throw error;
     }
   }
-  return performance.now() - asked;
+  return performance.now() - sentAt;
 }

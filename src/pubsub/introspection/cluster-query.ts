@@ -7,60 +7,75 @@ import {
 } from '../common/errors.js';
 import { hedge } from '../../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from '../common/node-address.js';
+import type { CommandConnection } from '../connection/command-connection.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { SlotlessNodes, SlotlessNode } from '../topology/slotless-nodes.js';
-import type { Payload } from '../common/messages.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { RedisReplyError } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
 import { errorMessage } from '../../util/error-message.js';
 import { NODE_REPLY_TIMEOUT_MS } from '../topology/topology-fetcher.js';
 
-/** All nodes, one role of them, or those that are named. Each that is named has to answer. */
+/** All nodes, all nodes of one role, or the nodes listed. Each listed node must answer. */
 // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the words are for readers and editors
 export type NodeSelection = 'all' | 'all-masters' | 'all-replicas' | NodeReference | readonly NodeReference[];
 
-/** Asks the nodes of the cluster; by default all, replicas too: a foreign client may have subscribed at any of them. */
+/** Sends one command to one node. */
+type NodeCommand<T> = (connection: CommandConnection) => Promise<T>;
+
+/** Sends a query to the nodes of the cluster: by default to all, because a foreign client may subscribe on a replica. */
 export class ClusterQuery {
   constructor(
     private readonly topology: Topology,
     private readonly connections: CommandConnectionPool,
-    private readonly withoutSlots: SlotlessNodes,
+    private readonly slotlessNodes: SlotlessNodes,
   ) {}
 
   /**
-   * Asks each for `PUBSUB …`. A node without slots of its own (a replica, mostly) that cannot be reached has nobody to
-   * count; a master fails the question.
+   * Sends a command to each node. An unreachable replica or slotless node is left out of the result unless it was listed:
+   * nobody can be subscribed there. An unreachable master rejects.
+   *
+   * @param name of the command, for errors
    */
-  async pubsub(
+  async run<T>(
     nodes: NodeSelection | undefined,
-    ...args: readonly Payload[]
-  ): Promise<ReadonlyMap<NodeKey, Reply>> {
-    const { masters, replicas, named = [], others } = await this.#select(nodes);
-    const answers = new Map<NodeKey, Reply>();
-    const askIfThere = async (node: NodeKey, asking: Promise<Reply>): Promise<void> => {
+    name: string,
+    command: NodeCommand<T>,
+  ): Promise<ReadonlyMap<NodeKey, T>> {
+    const { required, requiredSlotless, optional, optionalSlotless } = await this.#select(nodes);
+    const replies = new Map<NodeKey, T>();
+    const add = async (node: NodeKey, reply: Promise<T>): Promise<void> => {
+      replies.set(node, await reply);
+    };
+    const addIfReachable = async (node: NodeKey, reply: Promise<T>): Promise<void> => {
       try {
-        answers.set(node, await asking);
+        await add(node, reply);
       } catch (error) {
         if (!(error instanceof ClusterUnreachableError)) {
           throw error;
         }
       }
     };
+    const send = async (node: NodeKey): Promise<T> => {
+      const connection = await this.connections.connect(node);
+      return command(connection).catch((error: unknown) => rethrow(error, name, node));
+    };
+    const sendSlotless = (other: SlotlessNode): Promise<T> =>
+      this.slotlessNodes.ask(other, command).catch((error: unknown) => rethrow(error, name, other.node));
     await Promise.all([
-      ...masters.map(async (node) => answers.set(node, await this.#ask(node, args))),
-      ...named.map(async (other) => answers.set(other.node, await this.#askOther(other, args))),
-      ...replicas.map((node) => askIfThere(node, this.#ask(node, args))),
-      others.then((found) =>
-        Promise.all(found.map((other) => askIfThere(other.node, this.#askOther(other, args)))),
+      ...required.map((node) => add(node, send(node))),
+      ...requiredSlotless.map((other) => add(other.node, sendSlotless(other))),
+      ...optional.map((node) => addIfReachable(node, send(node))),
+      optionalSlotless.then((found) =>
+        Promise.all(found.map((other) => addIfReachable(other.node, sendSlotless(other)))),
       ),
     ]);
-    return answers;
+    return replies;
   }
 
-  /** Whether the cluster knows a command. Where the ACL forbids the question, it is taken to. */
+  /** Whether the cluster knows a command; assumed where the ACL forbids COMMAND INFO. */
   supports(command: string): Promise<boolean> {
     const { masters, replicas } = this.topology;
-    // Any node knows; one that is down must not hide what the others can tell.
+    // Every node knows the answer, so one that is down must not delay it.
     return hedge(
       [...new Set([...this.connections.nodes, ...masters, ...replicas])],
       async (node) => {
@@ -72,90 +87,76 @@ export class ClusterQuery {
           if (error instanceof RedisReplyError) {
             return true;
           }
-          throw noAnswer('COMMAND INFO', error);
+          throw noReply('COMMAND INFO', error);
         }
       },
       NODE_REPLY_TIMEOUT_MS,
-      ([error]) => (error instanceof Error ? error : noAnswer('COMMAND INFO', 'no node is known')),
+      ([error]) => (error instanceof Error ? error : noReply('COMMAND INFO', 'no node is known')),
     );
   }
 
-  /** Those that have to answer, and those that may be away. */
-  async #select(nodes: NodeSelection = 'all'): Promise<Selected> {
+  async #select(nodes: NodeSelection = 'all'): Promise<SelectedNodes> {
     const { masters, replicas } = this.topology;
-    const others = async (role?: SlotlessNode['role']): Promise<readonly SlotlessNode[]> =>
-      (await this.withoutSlots.find()).filter((other) => role === undefined || other.role === role);
+    const find = async (role?: SlotlessNode['role']): Promise<readonly SlotlessNode[]> =>
+      (await this.slotlessNodes.find()).filter((other) => role === undefined || other.role === role);
     switch (nodes) {
       case 'all':
-        return { masters, replicas, others: others() };
+        return { required: masters, requiredSlotless: [], optional: replicas, optionalSlotless: find() };
       case 'all-masters':
-        return { masters, replicas: [], others: others('master') };
+        return { required: masters, requiredSlotless: [], optional: [], optionalSlotless: find('master') };
       case 'all-replicas':
-        return { masters: [], replicas, others: others('replica') };
+        return { required: [], requiredSlotless: [], optional: replicas, optionalSlotless: find('replica') };
       default: {
-        const named = [...new Set((Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference))];
-        if (named.length === 0) {
-          throw new InvalidArgumentError('nodes is an empty list: there is nobody to ask.');
+        const listed = [...new Set((Array.isArray(nodes) ? nodes : [nodes]).map(readNodeReference))];
+        if (listed.length === 0) {
+          throw new InvalidArgumentError('`nodes` must not be empty.');
         }
-        const isUnknown = named.some((node) => !this.topology.knows(node));
-        const slotless = (isUnknown ? await others() : []).filter(({ node }) => named.includes(node));
-        const masters = named.filter((node) => !slotless.some((other) => other.node === node));
-        await assertNodes(this.topology, masters);
-        return { masters, named: slotless, replicas: [], others: Promise.resolve([]) };
+        const isAnyUnknown = listed.some((node) => !this.topology.knows(node));
+        const slotless = (isAnyUnknown ? await find() : []).filter(({ node }) => listed.includes(node));
+        const others = listed.filter((node) => !slotless.some((other) => other.node === node));
+        await assertNodes(this.topology, others);
+        return {
+          required: others,
+          requiredSlotless: slotless,
+          optional: [],
+          optionalSlotless: Promise.resolve([]),
+        };
       }
     }
   }
-
-  async #ask(node: NodeKey, args: readonly Payload[]): Promise<Reply> {
-    const connection = await this.connections.connect(node);
-    try {
-      return await connection.call('PUBSUB', ...args);
-    } catch (error) {
-      throw described(error, node, args);
-    }
-  }
-
-  async #askOther(other: SlotlessNode, args: readonly Payload[]): Promise<Reply> {
-    try {
-      return await this.withoutSlots.ask(other, (connection) => connection.call('PUBSUB', ...args));
-    } catch (error) {
-      throw described(error, other.node, args);
-    }
-  }
 }
 
-interface Selected {
-  readonly masters: readonly NodeKey[];
-  readonly replicas: readonly NodeKey[];
-  /** Those of `others` that have to answer, as masters do. */
-  readonly named?: readonly SlotlessNode[];
-  /** What the view of slots does not show. Asking for it keeps nobody else waiting. */
-  readonly others: Promise<readonly SlotlessNode[]>;
+/** Nodes that must answer, and nodes that may be unreachable. */
+interface SelectedNodes {
+  readonly required: readonly NodeKey[];
+  readonly requiredSlotless: readonly SlotlessNode[];
+  readonly optional: readonly NodeKey[];
+  /** Found while the other nodes answer. */
+  readonly optionalSlotless: Promise<readonly SlotlessNode[]>;
 }
 
-/** @throws {@link UnknownNodeError} for a node that the cluster does not have, by its newest account */
+/** @throws {@link UnknownNodeError} when even a refreshed topology does not have one of the nodes */
 export async function assertNodes(topology: Topology, nodes: readonly NodeKey[]): Promise<void> {
-  const unknown = (): NodeKey | undefined => nodes.find((node) => !topology.knows(node));
-  if (unknown() !== undefined) {
-    await topology.refresh().catch(() => undefined); // it may have come a moment ago
+  const findUnknown = (): NodeKey | undefined => nodes.find((node) => !topology.knows(node));
+  if (findUnknown() !== undefined) {
+    await topology.refresh().catch(() => undefined); // the node may have joined a moment ago
   }
-  const stranger = unknown();
-  if (stranger !== undefined) {
-    throw new UnknownNodeError(stranger, [...topology.masters, ...topology.replicas].join(', '));
+  const unknown = findUnknown();
+  if (unknown !== undefined) {
+    throw new UnknownNodeError(unknown, [...topology.masters, ...topology.replicas].join(', '));
   }
 }
 
-function described(error: unknown, node: NodeKey, args: readonly Payload[]): Error {
-  const command = `PUBSUB ${String(args[0])}`;
+function rethrow(error: unknown, command: string, node: NodeKey): never {
   if (error instanceof ClosedError) {
-    return error;
+    throw error;
   }
-  return error instanceof RedisReplyError
+  throw error instanceof RedisReplyError
     ? new CommandRefusedError(command, node, error.message, { cause: error })
-    : noAnswer(`${command} at ${node}`, error);
+    : noReply(`${command} at ${node}`, error);
 }
 
-function noAnswer(command: string, cause: unknown): ClusterUnreachableError {
+function noReply(command: string, cause: unknown): ClusterUnreachableError {
   const reason = errorMessage(cause);
-  return new ClusterUnreachableError(`${command} got no answer: ${reason}`, { cause });
+  return new ClusterUnreachableError(`${command} got no reply: ${reason}`, { cause });
 }

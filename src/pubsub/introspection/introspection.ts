@@ -1,145 +1,115 @@
-import {
-  bytesOfKey,
-  keyOfBytes,
-  type ChannelKey,
-  type ChannelName,
-  checkName,
-} from '../common/channel-name.js';
+import { bytesOfKey, checkName, type ChannelKey, type ChannelName } from '../common/channel-name.js';
 import { InvalidArgumentError } from '../common/errors.js';
 import { checkOptions, checkBoolean } from '../common/validation.js';
-import type { Encoded, Payload, PubSubEncoding } from '../common/messages.js';
-import type { NodeKey } from '../common/node-address.js';
+import type { Encoded, PubSubEncoding } from '../common/messages.js';
 import type { ClusterQuery, NodeSelection } from './cluster-query.js';
-import { PROBE_MARK } from '../liveness/liveness-probe.js';
-import type { Reply } from '../resp/reply.js';
+import type { CommandConnection } from '../connection/command-connection.js';
+import {
+  channels,
+  numpat,
+  numsub,
+  type ChannelsCommand,
+  type NumsubCommand,
+} from '../connection/pubsub-commands.js';
 import { sum } from '../../util/arrays.js';
 
 /**
- * Which answer of a question to all nodes is wanted.
+ * Options of the `PUBSUB` queries.
  *
  * @publicApi
  */
 export interface IntrospectionOptions<A extends boolean = boolean> {
-  /** true (default): one answer for the cluster. false: each node's own, by node (`host:port`). */
+  /** true (default): one result for the cluster. false: the result of each node, by node (`host:port`). */
   aggregate?: A | undefined;
-  /** Which nodes are asked. Default `all`, replicas too. */
+  /** The nodes to query. Default `all`, replicas included. */
   nodes?: NodeSelection | undefined;
 }
 
-/** The answer for the cluster, or a `Map` of node (`host:port`) → that node's answer. */
+/** One result for the cluster, or a `Map` of node (`host:port`) → the result of that node. */
 export type Answer<A extends boolean, T> = A extends false ? Map<string, T> : T;
 
-/** The `PUBSUB` questions, and how the answers of the nodes become one. */
+/** The `PUBSUB` queries, and how the replies of the nodes become one result. */
 export class Introspection<E extends PubSubEncoding> {
   constructor(
-    private readonly questions: ClusterQuery,
+    private readonly query: ClusterQuery,
     private readonly encoding: E | undefined,
     private readonly connect: () => Promise<void>,
   ) {}
 
   async channels<A extends boolean>(
-    command: 'CHANNELS' | 'SHARDCHANNELS',
+    command: ChannelsCommand,
     pattern: ChannelName | undefined,
     options: IntrospectionOptions<A> | undefined,
   ): Promise<Answer<A, Encoded<E>[]>> {
-    const args = pattern === undefined ? [] : [checkPattern(pattern)];
-    const named = (keys: Iterable<ChannelKey>): Encoded<E>[] => this.#named(keys);
-    const union = (lists: Iterable<readonly ChannelKey[]>): Encoded<E>[] => named(new Set([...lists].flat()));
-    return this.#ask([command, ...args], readNames, union, options, named);
+    const checked = pattern === undefined ? undefined : checkPattern(pattern);
+    const encode = (names: readonly ChannelKey[]): Encoded<E>[] => this.#encode(names);
+    return this.#query(command, (connection) => channels(connection, command, checked), options, {
+      perNode: encode,
+      aggregate: (lists) => encode([...new Set(lists.flat())]),
+    });
   }
 
   async numsub(
-    command: 'NUMSUB' | 'SHARDNUMSUB',
+    command: NumsubCommand,
     args: readonly (ChannelName | IntrospectionOptions)[],
   ): Promise<Answer<boolean, Map<ChannelName, number>>> {
-    const { channels, options } = readNumsubArguments(args);
-    const read = (reply: Reply): Map<ChannelName, number> => readCounts(reply, channels);
-    return this.#ask([command, ...channels], read, sumByChannel, options, asItIs);
+    const { names, options } = readNumsubArguments(args);
+    const byName = (counts: readonly number[]): Map<ChannelName, number> =>
+      new Map(names.map((name, index) => [name, counts[index] ?? 0]));
+    return this.#query(command, (connection) => numsub(connection, command, names), options, {
+      perNode: byName,
+      aggregate: (counts) => byName(names.map((_, index) => sum(counts.map((one) => one[index] ?? 0)))),
+    });
   }
 
   async numpat<A extends boolean>(options: IntrospectionOptions<A> | undefined): Promise<Answer<A, number>> {
-    return this.#ask(['NUMPAT'], (reply) => reply as number, sum, options, asItIs);
+    return this.#query('NUMPAT', numpat, options, { perNode: (count) => count, aggregate: sum });
   }
 
-  async #ask<A extends boolean, R, T>(
-    args: readonly Payload[],
-    read: (reply: Reply) => R,
-    aggregate: (answers: Iterable<R>) => T,
+  async #query<A extends boolean, R, T>(
+    subcommand: string,
+    command: (connection: CommandConnection) => Promise<R>,
     options: IntrospectionOptions<A> = {},
-    ofOne: (answer: R) => T,
+    result: { perNode(reply: R): T; aggregate(replies: readonly R[]): T },
   ): Promise<Answer<A, T>> {
     checkOptions('The options ({ aggregate, nodes })', options);
     checkBoolean('aggregate', options.aggregate);
     await this.connect();
-    const replies = await this.questions.pubsub(options.nodes, ...args);
-    const perNode = [...replies].map(([node, reply]): [NodeKey, R] => [node, read(reply)]);
+    const replies = await this.query.run(options.nodes, `PUBSUB ${subcommand}`, command);
     const answer =
       options.aggregate === false
-        ? new Map(perNode.map(([node, one]) => [node, ofOne(one)]))
-        : aggregate(perNode.map(([, one]) => one));
+        ? new Map([...replies].map(([node, reply]) => [node, result.perNode(reply)]))
+        : result.aggregate([...replies.values()]);
     return answer as Answer<A, T>;
   }
 
-  /** As the reader asked for them, sorted. */
-  #named(keys: Iterable<ChannelKey>): Encoded<E>[] {
-    const sorted = [...keys].sort().map(bytesOfKey);
-    const names: (string | Buffer)[] =
+  /** Sorted, in the encoding of the engine. */
+  #encode(names: readonly ChannelKey[]): Encoded<E>[] {
+    const sorted = [...names].sort().map(bytesOfKey);
+    const encoded: (string | Buffer)[] =
       this.encoding === 'buffer' ? sorted : sorted.map((bytes) => bytes.toString('utf8'));
-    return names as Encoded<E>[];
+    return encoded as Encoded<E>[];
   }
-}
-
-function asItIs<T>(answer: T): T {
-  return answer;
 }
 
 function checkPattern(pattern: unknown): ChannelName {
   if (typeof pattern !== 'string' && !Buffer.isBuffer(pattern)) {
     throw new InvalidArgumentError(
-      'The pattern comes first, a string or a Buffer (undefined for all channels), and then the options.',
+      'The first argument must be a pattern (string, Buffer, or undefined for all channels); options come second.',
     );
   }
   return pattern;
 }
 
-/** Parts the channels from the options that may follow them. */
+/** Separates the channels from the options that may follow them. */
 function readNumsubArguments(args: readonly (ChannelName | IntrospectionOptions)[]): {
-  readonly channels: readonly ChannelName[];
+  readonly names: readonly ChannelName[];
   readonly options: IntrospectionOptions | undefined;
 } {
   const last: unknown = args.at(-1);
   const hasOptions = typeof last === 'object' && last !== null && !(Symbol.iterator in last);
   return {
-    channels: (hasOptions ? args.slice(0, -1) : args).map(checkName),
+    names: (hasOptions ? args.slice(0, -1) : args).map(checkName),
     options: hasOptions ? last : undefined,
   };
-}
-
-/** Reads the answer to `PUBSUB CHANNELS`; the channels of probes are left out. */
-export function readNames(reply: Reply): ChannelKey[] {
-  const names: ChannelKey[] = [];
-  for (const bytes of reply as readonly Buffer[]) {
-    const name = keyOfBytes(bytes);
-    if (!name.includes(PROBE_MARK)) {
-      names.push(name);
-    }
-  }
-  return names;
-}
-
-/** Reads the answer to `PUBSUB NUMSUB` with these channels: each name is followed by its count. By name as it was given. */
-export function readCounts(reply: Reply, channels: readonly ChannelName[]): Map<ChannelName, number> {
-  const flat = reply as readonly Reply[];
-  return new Map(channels.map((channel, index) => [channel, flat[2 * index + 1] as number]));
-}
-
-/** Of the counts for one and the same list of names. */
-export function sumByChannel(counts: Iterable<ReadonlyMap<ChannelName, number>>): Map<ChannelName, number> {
-  const sums = new Map<ChannelName, number>();
-  for (const count of counts) {
-    for (const [channel, number] of count) {
-      sums.set(channel, (sums.get(channel) ?? 0) + number);
-    }
-  }
-  return sums;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { channelKey, slotOf, type ChannelKey } from '../common/channel-name.js';
+import { channelKey, findTaggedName, PROBE_MARK, slotOf, type ChannelKey } from '../common/channel-name.js';
 import { deferred, type Deferred } from '../../util/promises.js';
 import { PublishError } from '../common/errors.js';
 import type { Metrics } from '../common/metrics.js';
@@ -17,9 +17,6 @@ const TAGS_TRIED = 4_096;
 
 /** How long a healthy node takes at most to bring a probe, in ms. */
 const SURELY_BACK = 300;
-
-/** In all channels of probes, so that those who list channels can leave them out. */
-export const PROBE_MARK = '_cps:probe:';
 
 /** Answers to a subscription that pass: the slot has moved, or the node needs a moment. */
 const PASSING = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
@@ -279,14 +276,18 @@ export class LivenessProbe {
   #name(): string | undefined {
     const { topology } = this.surroundings;
     const { view } = topology;
-    for (let tag = 0; tag < TAGS_TRIED && view !== this.#nameless; tag += 1) {
-      const name = `${this.#mark}{${String(tag)}}`;
-      if (topology.ownerOf(slotOf(name)) === this.node) {
-        return name;
-      }
+    if (view === this.#nameless) {
+      return undefined;
     }
-    this.#nameless = view;
-    return undefined;
+    const name = findTaggedName(
+      (tag) => `${this.#mark}{${tag}}`,
+      (tagged) => topology.ownerOf(slotOf(tagged)) === this.node,
+      TAGS_TRIED,
+    );
+    if (name === undefined) {
+      this.#nameless = view;
+    }
+    return name;
   }
 }
 

@@ -7,9 +7,10 @@ import type { Moved, SlotsMoved } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import { numsub, type NumsubCommand } from '../connection/pubsub-commands.js';
 import type { OverflowPolicy } from '../common/options.js';
 import { isRepeatable, type PublishRequest, type PublishRequestListener } from './publish-request.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { RedisReplyError } from '../resp/reply.js';
 import type { Topology } from '../topology/topology.js';
 
 /**
@@ -20,9 +21,6 @@ const BUS_DELAY = 25;
 
 /** How long one node may take to answer a question about counts before the others are asked again, in ms. */
 const PATIENCE = 100;
-
-/** How many names one PUBSUB NUMSUB carries at most. */
-const NAMES_A_QUESTION = 1_000;
 
 interface MigrationGateLimits {
   readonly slotMigrationTimeout: number;
@@ -301,9 +299,7 @@ export class MigrationGate {
       }
     }
     if (byNode.size > 0) {
-      const answered = Promise.all(
-        [...byNode].flatMap(([node, lanes]) => cut(lanes).map((some) => this.#ask(node, some))),
-      );
+      const answered = Promise.all([...byNode].map(([node, lanes]) => this.#ask(node, lanes)));
       await Promise.race([answered, pause(PATIENCE, this.#stop.signal)]);
     }
   }
@@ -311,14 +307,9 @@ export class MigrationGate {
   async #ask(node: NodeKey, lanes: readonly OutgoingChannel[]): Promise<void> {
     try {
       const connection = await this.connections.connect(node);
-      const ask = async (
-        question: 'NUMSUB' | 'SHARDNUMSUB',
-        about: readonly OutgoingChannel[],
-      ): Promise<void> => {
-        if (about.length > 0) {
-          const names = about.map(({ channel }) => channel);
-          this.#compare(await connection.call('PUBSUB', question, ...names), about);
-        }
+      const ask = async (command: NumsubCommand, about: readonly OutgoingChannel[]): Promise<void> => {
+        const names = about.map(({ channel }) => channel);
+        this.#compare(await numsub(connection, command, names), about);
       };
       await Promise.all([
         ask(
@@ -337,26 +328,12 @@ export class MigrationGate {
     }
   }
 
-  /** The answer is `[name, count, …]`, in the order of the question. */
-  #compare(reply: Reply, lanes: readonly OutgoingChannel[]): void {
-    const counts = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
+  #compare(counts: readonly number[], lanes: readonly OutgoingChannel[]): void {
     lanes.forEach((lane, index) => {
       const { hold } = lane;
-      if (
-        hold?.state === 'following' &&
-        lane.inFlight === 0 &&
-        Number(counts[index * 2 + 1]) >= hold.expected
-      ) {
+      if (hold?.state === 'following' && lane.inFlight === 0 && (counts[index] ?? 0) >= hold.expected) {
         this.#release(lane);
       }
     });
   }
-}
-
-function cut(lanes: readonly OutgoingChannel[]): readonly (readonly OutgoingChannel[])[] {
-  const pieces: (readonly OutgoingChannel[])[] = [];
-  for (let at = 0; at < lanes.length; at += NAMES_A_QUESTION) {
-    pieces.push(lanes.slice(at, at + NAMES_A_QUESTION));
-  }
-  return pieces;
 }

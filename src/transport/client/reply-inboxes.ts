@@ -1,3 +1,4 @@
+import { findTaggedName } from '../../pubsub/common/channel-name.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { Gap, Interruption } from '../../pubsub/common/events.js';
@@ -113,13 +114,8 @@ export class ReplyInboxes {
         return name;
       }
     }
-    for (let tag = 0; tag < TAGS_TRIED; tag++) {
-      const name = this.names.inbox(this.clientId, String(tag));
-      if (this.engine.nodeOf(name) === node) {
-        return name;
-      }
-    }
-    return this.names.inbox(this.clientId, '0');
+    const inboxOf = (tag: string): string => this.names.inbox(this.clientId, tag);
+    return findTaggedName(inboxOf, (name) => this.engine.nodeOf(name) === node, TAGS_TRIED) ?? inboxOf('0');
   }
 
   #subscribe(name: string): ReplyInbox {

@@ -114,7 +114,7 @@ describe('questions to all nodes', () => {
       await pubsub.subscribe(channel);
       const refused = expect(pubsub.pubsubChannels(pattern as unknown as string)).rejects.toMatchObject({
         code: 'INVALID_ARGUMENT',
-        message: expect.stringContaining('The pattern comes first'),
+        message: expect.stringContaining('The first argument must be a pattern'),
       });
       expect(await pubsub.publish(channel, 'beside it')).toBe(1);
       await refused;
