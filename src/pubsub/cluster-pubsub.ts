@@ -5,7 +5,7 @@ import { slotOf, type ChannelName, checkName } from './common/channel-name.js';
 import { Engine, type EngineInternals } from './engine/engine.js';
 import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
-import type { TakeSnapshot } from './health/health-check.js';
+import type { TakeSnapshot } from './health/engine-snapshot.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
 import { checkOptions } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';

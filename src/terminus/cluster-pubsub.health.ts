@@ -3,66 +3,67 @@ import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/term
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
-import { healthWithout } from '../pubsub/health/health-check.js';
+import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
+import { reportUnavailable } from '../pubsub/health/health-report.js';
 import { instancesOf, type TransportInstance } from '../transport/connection/process-registry.js';
 import { sum } from '../util/arrays.js';
 import { connectUnused } from '../transport/connection/unused-clients.js';
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
-import { WatchedChannels } from './watched-channels.js';
 
 /**
- * What {@link ClusterPubSubHealthIndicator.isHealthy} looks at, and what it is to be judged by.
+ * Options of {@link ClusterPubSubHealthIndicator.isHealthy}.
  *
  * @publicApi
  */
 export interface ClusterPubSubHealthOptions extends Omit<PubSubHealthOptions, 'channels'> {
   /**
-   * Patterns (without the prefix of the module's options) whose subscribers are counted; beside a `pubsub` of your own,
-   * channels as they are named on the cluster. Default: those of the handlers of this process, the first `maxNames` of
-   * them; wildcards cannot be counted. Beside a `pubsub` of your own, what that is subscribed to.
+   * Patterns whose subscribers are counted, without the prefix of the module's options; with a `pubsub` of your own,
+   * channels as they are named on the cluster. Default: the first `maxNames` patterns of the handlers of this process,
+   * without wildcards, which cannot be counted; with a `pubsub` of your own, its subscriptions.
    */
   channels?: readonly string[] | undefined;
   /**
-   * The engine to ask with. Default: that of the server in this process that has the cluster and the prefix of the unnamed
-   * `ClusterPubSubModule.forRoot`, with what its clients know; where there is none, the engine that the module provides.
+   * The engine that queries the cluster. Default: the engine of the server in this process that has the cluster and the
+   * prefix of the unnamed `ClusterPubSubModule.forRoot`, together with its clients; without one, the engine that the
+   * module provides.
    */
   pubsub?: ClusterPubSub | ClusterPubSub<'buffer'> | undefined;
 }
 
 /**
- * What Terminus is told, beside the `status`.
+ * The details of a health check, beside its `status`.
  *
  * @publicApi
  */
 export type ClusterPubSubHealth = Omit<PubSubHealth, 'status'> & {
-  /** The `reasons` in one text, where it is not `up`. */
+  /** The `reasons` as one text; missing when `up`. */
   readonly message?: string;
   readonly requests: {
-    /** How many requests of the clients in this process wait for their answer. */
+    /** Requests of the clients in this process that wait for their response. */
     readonly inFlight: number;
-    /** How many handlers of the servers in this process run. */
+    /** Running handlers of the servers in this process. */
     readonly handling: number;
   };
 };
 
-/** What Terminus makes of it. */
+/** The result of a health check in the form of Terminus. */
 export type ClusterPubSubHealthResult<Key extends string> = HealthIndicatorResult<
   Key,
   HealthIndicatorResult[string]['status'],
   ClusterPubSubHealth
 >;
 
-/** Terminus 11 knows no `degraded`. */
-interface Verdicts<Key extends string> {
+/** Terminus 11 has no `degraded`. */
+interface TerminusCheck<Key extends string> {
   up(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
   down(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
   degraded?(data: ClusterPubSubHealth): ClusterPubSubHealthResult<Key>;
 }
 
 /**
- * Tells Terminus how the cluster is doing, whether this application hears what it should, and who is subscribed: what
- * `ClusterPubSub.health()` tells, judged by the options. With Terminus 11, which knows no `degraded`, that is `up`.
+ * Reports the health of the cluster and of this application to Terminus: the result of `ClusterPubSub.health()`, evaluated
+ * by the options. With Terminus 11, which has no `degraded`, that status is reported as `up`.
  *
  * It answers within `timeout` and never throws.
  *
@@ -75,9 +76,8 @@ interface Verdicts<Key extends string> {
  */
 @Injectable()
 export class ClusterPubSubHealthIndicator {
-  // Of the language, not of the types: whoever prints an indicator is not to see the password of the options.
-  readonly #watched = new WatchedChannels();
-  readonly #like: TransportInstance['options'] | undefined;
+  // `#`, not `private`: printing an indicator must not show the password in the options.
+  readonly #scope: TransportInstance['options'] | undefined;
   readonly #indicators: HealthIndicatorService;
   readonly #pubsub: ClusterPubSub | undefined;
   readonly #prefix: string;
@@ -90,75 +90,89 @@ export class ClusterPubSubHealthIndicator {
     this.#indicators = indicators;
     this.#pubsub = pubsub;
     this.#prefix = options?.prefix ?? '';
-    this.#like = options && { connection: options, prefix: this.#prefix };
+    this.#scope = options && { connection: options, prefix: this.#prefix };
   }
 
   async isHealthy<Key extends string>(
     key: Key,
     options: ClusterPubSubHealthOptions = {},
   ): Promise<ClusterPubSubHealthResult<Key>> {
-    let parts: readonly TransportInstance[] = [];
+    let instances: readonly TransportInstance[] = [];
     let health: PubSubHealth;
     try {
-      parts = options.pubsub === undefined ? this.parts() : [];
-      health = withAbsent(parts, await this.look(options, parts));
+      instances = options.pubsub === undefined ? this.instances() : [];
+      health = withAbsences(instances, await this.checkHealth(options, instances));
     } catch (error) {
-      health = withAbsent(parts, healthWithout(error));
+      health = withAbsences(instances, reportUnavailable(error));
     }
-    const { status, ...facts } = health;
+    const { status, ...details } = health;
     const data: ClusterPubSubHealth = {
-      ...facts,
-      ...(status !== 'up' && { message: facts.reasons.join(' ') }),
+      ...details,
+      ...(status !== 'up' && { message: details.reasons.join(' ') }),
       requests: {
-        inFlight: sum(parts.map((part) => part.waiting())),
-        handling: sum(parts.map((part) => part.handling())),
+        inFlight: sum(instances.map((instance) => instance.waiting())),
+        handling: sum(instances.map((instance) => instance.handling())),
       },
     };
-    const verdicts = this.#indicators.check(key) as Verdicts<Key>;
+    const check = this.#indicators.check(key) as TerminusCheck<Key>;
     if (status === 'down') {
-      return verdicts.down(data);
+      return check.down(data);
     }
-    return (status === 'degraded' ? verdicts.degraded?.(data) : undefined) ?? verdicts.up(data);
+    return (status === 'degraded' ? check.degraded?.(data) : undefined) ?? check.up(data);
   }
 
-  private parts(): readonly TransportInstance[] {
-    const parts = instancesOf(this.#like);
-    if (parts.length > 0 || this.#pubsub !== undefined) {
-      return parts;
+  private instances(): readonly TransportInstance[] {
+    const instances = instancesOf(this.#scope);
+    if (instances.length > 0 || this.#pubsub !== undefined) {
+      return instances;
     }
-    connectUnused(this.#like);
-    return instancesOf(this.#like);
+    connectUnused(this.#scope);
+    return instancesOf(this.#scope);
   }
 
-  private look(
+  private checkHealth(
     { pubsub, ...options }: ClusterPubSubHealthOptions,
-    parts: readonly TransportInstance[],
+    instances: readonly TransportInstance[],
   ): Promise<PubSubHealth> {
     if (pubsub !== undefined) {
       return pubsub.health(options);
     }
-    const there = parts.filter(({ absence }) => absence?.final !== true);
-    const [asked, ...others] = [...there.map(({ engine }) => engine), ...this.provided(there)];
-    if (asked === undefined) {
+    const usable = instances.filter(({ absence }) => absence?.final !== true);
+    const [first, ...others] = [...usable.map(({ engine }) => engine), ...this.provided(usable)];
+    if (first === undefined) {
       throw new InvalidArgumentError(
-        'No ClusterPubSub: import ClusterPubSubModule.forRoot(), make a server or a client, or pass `pubsub`.',
+        'No ClusterPubSub found: import ClusterPubSubModule.forRoot(), create a server or a client, or pass `pubsub`.',
       );
     }
-    const prefix = parts[0]?.options.prefix ?? this.#prefix;
-    const channels = this.#watched.names(options, parts, prefix);
-    return asked.healthWith(others, { ...options, channels }, prefix);
+    const prefix = instances[0]?.options.prefix ?? this.#prefix;
+    const channels = watchedChannels(options, instances, prefix);
+    return first.healthWith(others, { ...options, channels }, prefix);
   }
 
-  /** The engine of the module: where there is nothing else to ask, and where somebody uses it. */
-  private provided(parts: readonly TransportInstance[]): ClusterPubSub[] {
+  /** The engine of the module: used where there is no other engine, or where it has subscriptions. */
+  private provided(instances: readonly TransportInstance[]): ClusterPubSub[] {
     const pubsub = this.#pubsub;
-    return pubsub !== undefined && (parts.length === 0 || pubsub.subscribed) ? [pubsub] : [];
+    return pubsub !== undefined && (instances.length === 0 || pubsub.subscribed) ? [pubsub] : [];
   }
 }
 
-/** A server that does not serve is what its cluster cannot tell. */
-function withAbsent(parts: readonly TransportInstance[], health: PubSubHealth): PubSubHealth {
-  const reasons = parts.flatMap(({ absence }) => absence?.reason ?? []);
+/** By their names on the cluster. Undefined: the subscriptions of the engine. */
+function watchedChannels(
+  { channels, maxNames = HEALTH_DEFAULTS.maxNames }: ClusterPubSubHealthOptions,
+  instances: readonly TransportInstance[],
+  prefix: string,
+): readonly string[] | undefined {
+  if (channels !== undefined) {
+    return prefix === '' ? channels : channels.map((pattern) => prefix + pattern);
+  }
+  return instances.length === 0
+    ? undefined
+    : [...new Set(instances.flatMap((instance) => instance.channels))].slice(0, maxNames);
+}
+
+/** Adds the servers that do not serve, of which their engine knows nothing. */
+function withAbsences(instances: readonly TransportInstance[], health: PubSubHealth): PubSubHealth {
+  const reasons = instances.flatMap(({ absence }) => absence?.reason ?? []);
   return reasons.length === 0
     ? health
     : { ...health, status: 'down', reasons: [...reasons, ...health.reasons] };

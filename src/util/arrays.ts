@@ -5,11 +5,6 @@ export function firstFew<T>(items: readonly T[], limit: number, toText: (item: T
   return more > 0 ? `${shown} and ${String(more)} more` : shown;
 }
 
-/** Whether both lists have identical items in the same order. */
-export function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
-  return one.length === other.length && one.every((item, index) => item === other[index]);
-}
-
 export function sum(numbers: Iterable<number>): number {
   let total = 0;
   for (const number of numbers) {

@@ -4,7 +4,8 @@ import { EventNotifier } from './event-notifier.js';
 import type { ClusterPubSubEvents } from '../common/events.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
-import { type TakeSnapshot, HealthCheck } from '../health/health-check.js';
+import type { TakeSnapshot } from '../health/engine-snapshot.js';
+import { HealthCheck } from '../health/health-check.js';
 import { ProbeRunner } from '../health/probe-runner.js';
 import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
 import { Introspection } from '../introspection/introspection.js';
@@ -217,8 +218,8 @@ export class Engine<E extends PubSubEncoding> {
     this.#health = new HealthCheck({
       topology,
       connections,
-      withoutSlots,
-      paths: new ProbeRunner(this.#reconciler.nodeSubscribers, factory, commandTimeout, probes, topology),
+      slotlessNodes: withoutSlots,
+      probes: new ProbeRunner(this.#reconciler.nodeSubscribers, factory, commandTimeout, probes, topology),
       connect,
       sharded,
     });
@@ -266,7 +267,7 @@ export class Engine<E extends PubSubEncoding> {
   readonly snapshot: TakeSnapshot = () => ({
     status: this.lifecycle.status,
     subscriptions: this.#table.all,
-    sessions: this.#reconciler.nodeSubscribers,
+    nodeSubscribers: this.#reconciler.nodeSubscribers,
     lastGap: this.#announcer.lastGap,
     unread: this.dispatcher.unread,
     waitingForSubscribers: this.#publisher.waitingForSubscribers,

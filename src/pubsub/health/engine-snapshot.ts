@@ -7,24 +7,27 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health-types.js';
 import { sum } from '../../util/arrays.js';
 
-/** What an engine knows of itself, without asking anybody. */
+/** The state of one engine, read without a query to Redis. */
 export interface EngineSnapshot {
   readonly status: PubSubStatus;
   readonly subscriptions: readonly Subscription[];
-  readonly sessions: ReadonlyMap<NodeKey, NodeSubscriber>;
+  readonly nodeSubscribers: ReadonlyMap<NodeKey, NodeSubscriber>;
   readonly lastGap: RememberedGap | undefined;
   readonly unread: number;
   readonly waitingForSubscribers: number;
-  /** How many messages wait for this node, or for any. */
+  /** The number of messages that wait for this node, or for any. */
   waitingForNodes(node?: NodeKey): number;
 }
 
-/** All engines of one application as one: the server of a Nest application has its own, its client another. */
+/** Called for each check; the same function for the whole life of an engine, so that it identifies the engine. */
+export type TakeSnapshot = () => EngineSnapshot;
+
+/** The engines of one application seen as one: in a Nest application the server and each client have one. */
 export class EngineSnapshots {
   readonly subscriptions: readonly Subscription[];
 
   constructor(private readonly engines: readonly EngineSnapshot[]) {
-    // Put together once: there may be very many.
+    // Joined once: there may be very many.
     this.subscriptions = engines.flatMap(({ subscriptions }) => subscriptions);
   }
 
@@ -32,11 +35,11 @@ export class EngineSnapshots {
     return this.engines[0]?.status ?? 'idle';
   }
 
-  /** Those that have not been confirmed for longer than `ms`. */
+  /** Subscriptions that have been unconfirmed for longer than `ms`. */
   unconfirmed(ms: number): UnconfirmedSubscription[] {
     const now = performance.now();
     return this.subscriptions
-      .filter(({ activeNodes: standing }) => standing.size === 0)
+      .filter(({ activeNodes }) => activeNodes.size === 0)
       .map((subscription) => ({
         kind: subscription.kind.name,
         name: subscription.text,
@@ -58,17 +61,18 @@ export class EngineSnapshots {
     return { kind, names: shown, reason, node, since, until, age, ...(missed !== undefined && { missed }) };
   }
 
-  /** Whether a connection for subscriptions to the node is open. */
+  /** Whether a subscriber connection to the node is open. */
   isSubscribed(node: NodeKey): boolean {
-    return this.#sessionsAt(node).some(({ connected }) => connected);
+    return this.#subscribersOf(node).some(({ connected }) => connected);
   }
 
-  standingAt(node: NodeKey): number {
-    return sum(this.#sessionsAt(node).map(({ active: standing }) => standing));
+  /** The number of subscriptions that are active on the node. */
+  activeOn(node: NodeKey): number {
+    return sum(this.#subscribersOf(node).map(({ active }) => active));
   }
 
   heartbeat(node: NodeKey): number | undefined {
-    return this.#sessionsAt(node).find(({ heartbeat }) => heartbeat !== undefined)?.heartbeat;
+    return this.#subscribersOf(node).find(({ heartbeat }) => heartbeat !== undefined)?.heartbeat;
   }
 
   waitingForNodes(node?: NodeKey): number {
@@ -83,7 +87,7 @@ export class EngineSnapshots {
     return sum(this.engines.map(({ unread }) => unread));
   }
 
-  #sessionsAt(node: NodeKey): NodeSubscriber[] {
-    return this.engines.flatMap(({ sessions }) => sessions.get(node) ?? []);
+  #subscribersOf(node: NodeKey): NodeSubscriber[] {
+    return this.engines.flatMap(({ nodeSubscribers }) => nodeSubscribers.get(node) ?? []);
   }
 }

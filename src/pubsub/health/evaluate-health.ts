@@ -6,21 +6,24 @@ import type { ProbeResult } from './probe-runner.js';
 import { errorReason } from '../../util/error-message.js';
 import { firstFew } from '../../util/arrays.js';
 
-/** How many names a reason lists. */
-const NAMES_A_REASON = 5;
+const MAX_NAMES_PER_REASON = 5;
 
-const KIND_WORDS = { channel: 'channel', pattern: 'pattern', shard: 'shard channel' } as const;
+const KIND_LABELS = { channel: 'channel', pattern: 'pattern', shard: 'shard channel' } as const;
 
-/** What there is to judge. */
-export interface HealthInput {
+/** The replies of the nodes and the probes. */
+export interface ClusterReports {
   readonly masters: readonly NodeReport[];
-  /** And whatever else serves no slot. */
+  /** Replicas and all other nodes without slots. */
   readonly replicas: readonly NodeReport[];
-  /** By master; empty where none was asked for. */
+  /** By master; empty without `probe`. */
   readonly probes: ReadonlyMap<NodeKey, ProbeResult>;
-  /** All that have not been confirmed for too long. */
+}
+
+export interface HealthInput extends ClusterReports {
+  /** Every subscription that has been unconfirmed for longer than `confirmationTimeout`. */
   readonly unconfirmed: readonly UnconfirmedSubscription[];
-  readonly found: Pick<PubSubHealth, 'lastGap' | 'numsub' | 'shardNumsub'>;
+  readonly counts: Pick<PubSubHealth, 'numsub' | 'shardNumsub'>;
+  readonly lastGap: PubSubHealth['lastGap'];
 }
 
 export interface HealthResult {
@@ -28,89 +31,91 @@ export interface HealthResult {
   readonly reasons: readonly string[];
 }
 
-/** The one place that says what is `down`, and what is `degraded` only. */
-export function evaluateHealth(evidence: HealthInput, limits: HealthLimits): HealthResult {
-  const tooFew = tooFewSubscribers(evidence, limits);
+/** The one place that decides what is `down` and what is only `degraded`. */
+export function evaluateHealth(input: HealthInput, limits: HealthLimits): HealthResult {
+  const tooFew = tooFewSubscribers(input, limits);
   const down = [
-    ...unreachable(evidence),
-    ...clusterDown(evidence),
-    ...lostProbes(evidence),
-    ...unconfirmed(evidence, limits),
+    ...unreachableMasters(input),
+    ...failedClusterState(input),
+    ...failedProbes(input),
+    ...unconfirmedSubscriptions(input, limits),
     ...(tooFew.certain ? tooFew.reasons : []),
-    ...youngGap(evidence, limits),
+    ...recentGap(input, limits),
   ];
   const degraded = [
-    ...silentReplicas(evidence),
-    ...refusals(evidence),
-    ...refusedProbes(evidence),
+    ...unreachableReplicas(input),
+    ...refusedCommands(input),
+    ...refusedProbes(input),
     ...(tooFew.certain ? [] : tooFew.reasons),
   ];
   const status = down.length > 0 ? 'down' : degraded.length > 0 ? 'degraded' : 'up';
   return { status, reasons: [...down, ...degraded] };
 }
 
-function unreachable({ masters }: HealthInput): string[] {
+function unreachableMasters({ masters }: HealthInput): string[] {
   return masters
-    .filter(({ answer }) => answer === undefined)
-    .map(({ node, silence }) => `Master ${node} is unreachable: ${String(silence)}.`);
+    .filter(({ reply }) => reply === undefined)
+    .map(({ node, unreachable }) => `Master ${node} is unreachable: ${String(unreachable)}.`);
 }
 
-/** Masters that have lost the majority, or miss slots. They refuse what concerns keys; whether also messages is their setting. */
-function clusterDown({ masters }: HealthInput): string[] {
-  const told = masters.filter(({ answer }) => answer?.works === false).map(({ node }) => node);
-  return told.length === 0
+/**
+ * Masters without a majority, or with slots that nobody owns. They refuse commands on keys; `cluster-allow-pubsubshard-when-down`
+ * decides about shard channels.
+ */
+function failedClusterState({ masters }: HealthInput): string[] {
+  const failed = masters.filter(({ reply }) => reply?.works === false).map(({ node }) => node);
+  return failed.length === 0
     ? []
-    : [
-        `The cluster is down (cluster_state:fail): so ${told.length === 1 ? 'says' : 'say'} ${firstFew(told, NAMES_A_REASON, String)}.`,
-      ];
+    : [`Cluster state is "fail" according to ${firstFew(failed, MAX_NAMES_PER_REASON, String)}.`];
 }
 
-function lostProbes({ masters, probes }: HealthInput): string[] {
-  return masters.flatMap(({ node, answer }) => {
+function failedProbes({ masters, probes }: HealthInput): string[] {
+  return masters.flatMap(({ node, reply }) => {
     const probe = probes.get(node);
-    // Of one that does not answer at all enough has been said.
-    return answer !== undefined && probe?.is === 'lost'
-      ? [`A message published at master ${node} did not get through: ${probe.why}.`]
+    // An unreachable node is already reported above.
+    return reply !== undefined && probe?.outcome === 'lost'
+      ? [`Probe of master ${node} failed: ${probe.reason}.`]
       : [];
   });
 }
 
-function unconfirmed({ unconfirmed: late }: HealthInput, { confirmationTimeout }: HealthLimits): string[] {
-  if (late.length === 0) {
+function unconfirmedSubscriptions(
+  { unconfirmed }: HealthInput,
+  { confirmationTimeout }: HealthLimits,
+): string[] {
+  if (unconfirmed.length === 0) {
     return [];
   }
   const names = firstFew(
-    late,
-    NAMES_A_REASON,
-    ({ kind, name, node }) => `${KIND_WORDS[kind]} "${name}" at ${node ?? 'no node'}`,
+    unconfirmed,
+    MAX_NAMES_PER_REASON,
+    ({ kind, name, node }) => `${KIND_LABELS[kind]} "${name}" on ${node ?? 'no node'}`,
   );
-  return [`Redis has not confirmed for more than ${String(confirmationTimeout)} ms: ${names}.`];
+  return [`Not confirmed by Redis for more than ${String(confirmationTimeout)} ms: ${names}.`];
 }
 
 /**
- * Certain where all have counted: what a node keeps to itself may be what is missing. Not what sits at one that the cluster
- * has given up: no message gets there.
+ * Certain only where every node was counted. A node flagged `fail` may be missing: messages do not reach its subscribers.
  */
 function tooFewSubscribers(
-  { masters, replicas, found: { numsub, shardNumsub } }: HealthInput,
+  { masters, replicas, counts: { numsub, shardNumsub } }: HealthInput,
   { minSubscribers }: HealthLimits,
 ): { readonly certain: boolean; readonly reasons: readonly string[] } {
-  const nodes = [...masters, ...replicas];
-  const certain = nodes.every(({ answer, givenUp = false }) =>
-    answer === undefined ? givenUp : !answer.refusals.some(isOfCounts),
+  const certain = [...masters, ...replicas].every(({ reply, failed = false }) =>
+    reply === undefined ? failed : !reply.refusals.some(isOfCounts),
   );
-  const reserve = certain ? '' : ', as far as can be told: not every node has counted';
+  const incomplete = certain ? '' : ' (incomplete: not every node was counted)';
   const channels = new Set([...Object.keys(numsub), ...Object.keys(shardNumsub)]);
   const reasons = [...channels].flatMap((channel) => {
-    // Channels may be called as what every object has.
-    const [classic, sharded] = [numsub, shardNumsub].map((counts) =>
-      Object.hasOwn(counts, channel) ? (counts[channel] ?? 0) : 0,
+    // `Object.hasOwn`: a channel may be called `constructor`.
+    const [classic = 0, sharded = 0] = [numsub, shardNumsub].map((counts) =>
+      Object.hasOwn(counts, channel) ? counts[channel] : 0,
     );
-    const count = Math.max(classic ?? 0, sharded ?? 0);
-    const pattern = /[*?[]/.test(channel) ? ' Subscribers by pattern cannot be counted.' : '';
+    const count = Math.max(classic, sharded);
+    const hint = /[*?[]/.test(channel) ? ' Pattern subscribers cannot be counted.' : '';
     return count < minSubscribers
       ? [
-          `Channel "${channel}" has ${String(count)} of the ${String(minSubscribers)} subscribers that are asked for${reserve}.${pattern}`,
+          `Channel "${channel}" has ${String(count)} of ${String(minSubscribers)} required subscribers${incomplete}.${hint}`,
         ]
       : [];
   });
@@ -121,42 +126,43 @@ function isOfCounts({ command }: Refusal): boolean {
   return command === 'PUBSUB NUMSUB' || command === 'PUBSUB SHARDNUMSUB';
 }
 
-function youngGap({ found: { lastGap } }: HealthInput, { maxGapAge }: HealthLimits): string[] {
+function recentGap({ lastGap }: HealthInput, { maxGapAge }: HealthLimits): string[] {
   if (maxGapAge === 0 || lastGap === null || lastGap.age >= maxGapAge) {
     return [];
   }
   const { names, reason, node, age } = lastGap;
-  const where = node === null ? '' : ` at ${node}`;
-  const what = firstFew(names, NAMES_A_REASON, (name) => `"${name}"`);
-  return [`A gap ended ${String(age)} ms ago (${reason}${where}): messages on ${what} may be missing.`];
+  const where = node === null ? '' : ` on ${node}`;
+  const channels = firstFew(names, MAX_NAMES_PER_REASON, (name) => `"${name}"`);
+  return [`A gap ended ${String(age)} ms ago (${reason}${where}): messages on ${channels} may be missing.`];
 }
 
-function silentReplicas({ replicas }: HealthInput): string[] {
+function unreachableReplicas({ replicas }: HealthInput): string[] {
   return replicas
-    .filter(({ answer }) => answer === undefined)
-    .map(({ node, role, silence }) => {
-      const who = role === 'replica' ? `Replica ${node}` : `Master ${node}, which owns no slots,`;
-      return `${who} is unreachable: ${String(silence)}. Its subscribers are not counted.`;
+    .filter(({ reply }) => reply === undefined)
+    .map(({ node, role, unreachable }) => {
+      const label = role === 'replica' ? 'Replica' : 'Slotless master';
+      return `${label} ${node} is unreachable: ${String(unreachable)}. Its subscribers are not counted.`;
     });
 }
 
-/** One a node, with what would have to be allowed where it is that. */
-function refusals({ masters, replicas }: HealthInput): string[] {
-  return [...masters, ...replicas].flatMap(({ node, answer }) => {
-    const [first] = answer?.refusals ?? [];
+/** One reason per node, with the rules that its ACL lacks. */
+function refusedCommands({ masters, replicas }: HealthInput): string[] {
+  return [...masters, ...replicas].flatMap(({ node, reply }) => {
+    const refusals = reply?.refusals ?? [];
+    const [first] = refusals;
     if (first === undefined) {
       return [];
     }
-    const missing = (answer?.refusals ?? [])
+    const rules = refusals
       .filter(({ error }) => error.kind === 'NOPERM')
       .map(({ command }) => `+${command.toLowerCase().replace(' ', '|')}`);
-    const advice = missing.length === 0 ? '' : ` The ACL needs ${missing.join(' ')}.`;
+    const advice = rules.length === 0 ? '' : ` Add to its ACL: ${rules.join(' ')}.`;
     return [`${node} refused ${first.command}: ${errorReason(first.error)}.${advice}`];
   });
 }
 
 function refusedProbes({ probes }: HealthInput): string[] {
   return [...probes].flatMap(([node, probe]) =>
-    probe.is === 'refused' ? [`${node} refused the probe: ${probe.why}.`] : [],
+    probe.outcome === 'refused' ? [`${node} refused the probe: ${probe.reason}.`] : [],
   );
 }

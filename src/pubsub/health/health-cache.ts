@@ -1,52 +1,56 @@
-/** How many answers are kept at most. */
-export const MOST_ANSWERS = 64;
+export const MAX_CACHED_RESULTS = 64;
 
-interface SharedAnswer<Q, T> {
-  readonly question: Q;
-  readonly answer: Promise<T>;
-  /** By the monotonic clock, in ms; Infinity while it is awaited. */
+interface CachedResult<T> {
+  readonly result: Promise<T>;
+  /** By the monotonic clock, in ms; Infinity while the result is awaited. */
   until: number;
 }
 
 /**
- * Gives those who ask the same at the same time one answer, and those who come soon after it too: a load balancer that
- * asks 200 times a second costs the cluster as much as one that asks once.
+ * Shares results between equal checks that run at the same time or soon after one another: a load balancer that checks 200
+ * times a second costs the cluster as much as one that checks once.
  */
-export class HealthCache<Q, T> {
-  #answers: SharedAnswer<Q, T>[] = [];
-
-  /** The answer to the question that `is` the one asked, where there is one that still holds. */
-  find(is: (question: Q) => boolean): Promise<T> | undefined {
-    const now = performance.now();
-    return this.#answers.find(({ question, until }) => now < until && is(question))?.answer;
-  }
+export class HealthCache<T> {
+  readonly #results = new Map<string, CachedResult<T>>();
 
   /**
-   * Asks, and keeps the answer for `cacheTtl` ms from when it is there.
+   * The cached result of the key, or that of `check`, which is then kept for `cacheTtl` ms.
    *
-   * @param ask resolves in any case
+   * @param check never rejects
    */
-  ask(question: Q, cacheTtl: number, ask: () => Promise<T>): Promise<T> {
+  get(key: string, cacheTtl: number, check: () => Promise<T>): Promise<T> {
+    const known = this.#results.get(key);
+    if (known !== undefined && performance.now() < known.until) {
+      return known.result;
+    }
     this.#makeRoom();
-    const shared: SharedAnswer<Q, T> = { question, answer: ask(), until: Infinity };
-    this.#answers.push(shared);
-    void shared.answer.then(() => {
-      shared.until = performance.now() + cacheTtl;
+    const cached: CachedResult<T> = { result: check(), until: Infinity };
+    this.#results.set(key, cached);
+    void cached.result.then(() => {
+      cached.until = performance.now() + cacheTtl;
     });
-    return shared.answer;
+    return cached.result;
   }
 
   clear(): void {
-    this.#answers = [];
+    this.#results.clear();
   }
 
-  /** Those that do not hold any more go first, then those that would go next. One that is awaited stays. */
+  /** Deletes expired results, and where that is not enough the one that expires next; awaited ones stay. */
   #makeRoom(): void {
     const now = performance.now();
-    this.#answers = this.#answers.filter(({ until }) => now < until);
-    if (this.#answers.length >= MOST_ANSWERS) {
-      const next = this.#answers.reduce((one, other) => (other.until < one.until ? other : one));
-      this.#answers = this.#answers.filter((one) => one !== next || one.until === Infinity);
+    for (const [key, { until }] of this.#results) {
+      if (until <= now) {
+        this.#results.delete(key);
+      }
+    }
+    if (this.#results.size >= MAX_CACHED_RESULTS) {
+      const [key, next] = [...this.#results].reduce((one, other) =>
+        other[1].until < one[1].until ? other : one,
+      );
+      if (next.until !== Infinity) {
+        this.#results.delete(key);
+      }
     }
   }
 }

@@ -16,14 +16,13 @@ const KEPT_FOR = 60_000;
 /** The longest wait before a probe whose slot has moved is tried anew, in ms. */
 const MAX_BACKOFF = 100;
 
-/** What came of one probe. */
 export type ProbeResult =
-  | { readonly is: 'back'; readonly ms: number }
-  /** The node owns too few slots to have a channel for it, or is no master any more. */
-  | { readonly is: 'impossible' }
+  | { readonly outcome: 'delivered'; readonly ms: number }
+  /** The node owns too few slots for a probe channel, or is not a master any more. */
+  | { readonly outcome: 'impossible' }
   /** The ACL forbids the channel. */
-  | { readonly is: 'refused'; readonly why: string }
-  | { readonly is: 'lost'; readonly why: string };
+  | { readonly outcome: 'refused'; readonly reason: string }
+  | { readonly outcome: 'lost'; readonly reason: string };
 
 /** A connection that is there for probes alone. */
 interface Spare {
@@ -65,9 +64,9 @@ export class ProbeRunner {
         this.#prove(node, deadline),
         (limit) => new Error(`it did not come back within ${limit} ms`),
       );
-      return ms === undefined ? { is: 'impossible' } : { is: 'back', ms };
+      return ms === undefined ? { outcome: 'impossible' } : { outcome: 'delivered', ms };
     } catch (error) {
-      return { is: isRefusal(error) ? 'refused' : 'lost', why: errorReason(error) };
+      return { outcome: isRefusal(error) ? 'refused' : 'lost', reason: errorReason(error) };
     }
   }
 

@@ -1,4 +1,3 @@
-import { isSameList } from '../../util/arrays.js';
 import { isSameCluster } from '../../pubsub/connection/startup-nodes.js';
 import type { Engine } from './engine-events.js';
 import type { ResolvedOptions } from '../common/options.js';
@@ -49,7 +48,6 @@ export function register(part: TransportInstance): () => void {
   open.add(part);
   return () => {
     open.delete(part);
-    last = NOTHING;
   };
 }
 
@@ -63,7 +61,6 @@ export function forgetFailedServers(options: TransportInstance['options']): void
   for (const part of open) {
     if (part.absence?.final === true && isSame(part.options, options)) {
       open.delete(part);
-      last = NOTHING;
     }
   }
 }
@@ -75,28 +72,6 @@ export function forgetFailedServers(options: TransportInstance['options']): void
  * @internal
  */
 export function instancesOf(options: TransportInstance['options'] | undefined): readonly TransportInstance[] {
-  const all = [...open];
-  if (last.options !== options || !isSameList(last.all, all)) {
-    last = { options, all, found: find(all, options) };
-  }
-  return last.found;
-}
-
-interface Search {
-  readonly options: TransportInstance['options'] | undefined;
-  readonly all: readonly TransportInstance[];
-  readonly found: readonly TransportInstance[];
-}
-
-const NOTHING: Search = { options: undefined, all: [], found: [] };
-
-/** Whoever asks for health asks again and again, and nothing has been opened meanwhile. */
-let last = NOTHING;
-
-function find(
-  open: readonly TransportInstance[],
-  options: TransportInstance['options'] | undefined,
-): TransportInstance[] {
   const all = [...open].sort((one, other) => Number(other.is === 'server') - Number(one.is === 'server'));
   const like = options ?? all[0]?.options;
   return all.filter((part) => like !== undefined && isSame(part.options, like));

@@ -126,7 +126,7 @@ describe('the health of the cluster', () => {
     });
     expect(await ask(hybrid, { channels, minSubscribers: 1 })).toMatchObject({
       status: 'down',
-      message: `Channel "invoice.get" has 0 of the 1 subscribers that are asked for.`,
+      message: `Channel "invoice.get" has 0 of 1 required subscribers.`,
     });
     expect(await ask(hybrid, { minSubscribers: 2 })).toMatchObject({ status: 'up' });
     expect(await ask(hybrid, { minSubscribers: 3 })).toMatchObject({ status: 'down' });
@@ -293,7 +293,7 @@ describe('the health of the cluster', () => {
     await other.subscribe('orders', `${apps.prefix}items`);
     expect(await ask(hybrid, { minSubscribers: 2 })).toMatchObject({
       numsub: { [prefixed]: 1, orders: 2, items: 2 },
-      message: `Channel "${prefixed}" has 1 of the 2 subscribers that are asked for.`,
+      message: `Channel "${prefixed}" has 1 of 2 required subscribers.`,
     });
   });
 

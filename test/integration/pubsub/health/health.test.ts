@@ -204,13 +204,10 @@ describe('health()', () => {
     const pubsub = engine({ clusterOptions: { redisOptions } });
     const [channel] = uniques(1);
     const { status, reasons } = await uncached(pubsub, { channels: [channel!], minSubscribers: 1 });
-    expect([status, reasons[0]]).toEqual([
-      'down',
-      `Channel "${channel}" has 0 of the 1 subscribers that are asked for.`,
-    ]);
+    expect([status, reasons[0]]).toEqual(['down', `Channel "${channel}" has 0 of 1 required subscribers.`]);
     expect(reasons.slice(1)).toHaveLength(6);
     expect(reasons[1]).toMatch(
-      /The ACL needs \+pubsub\|numpat \+pubsub\|channels \+pubsub\|shardchannels\.$/,
+      /Add to its ACL: \+pubsub\|numpat \+pubsub\|channels \+pubsub\|shardchannels\.$/,
     );
   });
 
@@ -232,8 +229,8 @@ describe('health()', () => {
     await cluster.pause(replica!);
     const health = await uncached(pubsub, options);
     expect(health).toMatchObject({ status: 'degraded', numsub: { [channel!]: 0 }, complete: false });
-    expect(health.reasons[1]).toContain(`"${channel}" has 0 of the 1 subscribers`);
-    expect(health.reasons[1]).toContain('as far as can be told');
+    expect(health.reasons[1]).toContain(`"${channel}" has 0 of 1 required subscribers`);
+    expect(health.reasons[1]).toContain('(incomplete: not every node was counted)');
     await cluster.resume(replica!);
     expect(await uncached(pubsub, { ...options, channels: [missing!], timeout: PATIENT })).toMatchObject({
       status: 'down',
@@ -271,7 +268,7 @@ describe('health()', () => {
     const options = { channels: [channel, lonely], minSubscribers: 2 };
     expect(await uncached(pubsub, options)).toMatchObject({
       status: 'down',
-      reasons: [`Channel "${lonely}" has 1 of the 2 subscribers that are asked for.`],
+      reasons: [`Channel "${lonely}" has 1 of 2 required subscribers.`],
     });
     await pubsub.subscribe(lonely);
     expect(await uncached(pubsub, options)).toMatchObject({ status: 'up', reasons: [] });
@@ -297,7 +294,7 @@ describe('health()', () => {
     });
     expect(health.status).toBe('down');
     expect(health.reasons).toEqual([
-      expect.stringContaining(`(connection-lost at ${node!}): messages on "${channel}"`),
+      expect.stringContaining(`(connection-lost on ${node!}): messages on "${channel}"`),
     ]);
 
     await sleep(5);
@@ -348,7 +345,7 @@ describe('health()', () => {
     expect(health).toMatchObject({
       status: 'down',
       reasons: [
-        `Redis has not confirmed for more than 200 ms: channel "${banned}" at ${pubsub.nodeOf(banned)!}.`,
+        `Not confirmed by Redis for more than 200 ms: channel "${banned}" on ${pubsub.nodeOf(banned)!}.`,
       ],
       subscriptions: {
         desired: 2,
@@ -425,9 +422,7 @@ describe('health()', () => {
         expect(performance.now() - began).toBeLessThan(1_000 + LATE);
         expect(health).toMatchObject({
           status: 'down',
-          reasons: [
-            `A message published at master ${addressOf(master!)} did not get through: it did not come back within 900 ms.`,
-          ],
+          reasons: [`Probe of master ${addressOf(master!)} failed: it did not come back within 900 ms.`],
           masters: { reachable: 3 },
         });
         const { heartbeat } = health.masters.nodes.find(({ node }) => node === addressOf(master!))!;
@@ -633,7 +628,7 @@ describe('health() of a cluster that has lost its majority', () => {
     await pubsub.health();
     const [left, ...others] = await cluster.masters();
     await Promise.all(others.map((node) => cluster.kill(node)));
-    const word = `The cluster is down (cluster_state:fail): so says ${addressOf(left!)}.`;
+    const word = `Cluster state is "fail" according to ${addressOf(left!)}.`;
     await eventually(async () => (await pubsub.health({ cacheTtl: 0 })).reasons.includes(word), word);
     const { status, reasons, masters } = await pubsub.health({ cacheTtl: 0 });
     expect({ status, reachable: masters.reachable, reasons: reasons.length }).toEqual({
