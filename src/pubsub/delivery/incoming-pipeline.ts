@@ -1,12 +1,15 @@
 import type { Arrival } from '../ordering/migration-dedup.js';
-import type { Gap } from '../common/events.js';
+import type { ChannelKey } from '../common/channel-name.js';
 import type { Metrics } from '../common/metrics.js';
+import type { PubSubEncoding } from '../common/messages.js';
+import type { MessageDispatcher, MessageDispatcherListener } from './message-dispatcher.js';
 import { MissingReports } from './missing-report.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RecentMessages } from './recent-messages.js';
 import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
-import type { Subscription } from '../subscription/subscription.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
+import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 
 /** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
@@ -16,28 +19,47 @@ const UNSETTLED_FOR = 1_000;
 const STREAMS_OF_A_CHANNEL = 512;
 const STREAMS_OF_A_PATTERN = 16_384;
 
-export interface IncomingPipelineListener {
-  deliver(subscription: Subscription, arrival: Arrival): void;
-  gap(gap: Gap): void;
-}
-
-/** What arrives, on its way to the reader: numbered messages are put in order first, others are handed on as they come. */
+/**
+ * The way of a message from a connection to its reader: registry, deduplication while the subscription migrates, order of
+ * numbered messages, dispatcher.
+ */
 export class IncomingPipeline {
   readonly #missing: MissingReports;
   readonly #recent = new RecentMessages();
 
   constructor(
+    private readonly registry: SubscriptionRegistry,
     private readonly stamps: StampCodec,
     private readonly topology: Topology,
     private readonly metrics: Metrics,
-    private readonly events: IncomingPipelineListener,
+    private readonly dispatcher: MessageDispatcher<PubSubEncoding>,
+    listener: Pick<MessageDispatcherListener, 'gap'>,
   ) {
     this.#missing = new MissingReports((gap) => {
-      events.gap(gap);
+      listener.gap(gap);
     });
   }
 
-  take(subscription: Subscription, arrival: Arrival): void {
+  /**
+   * Takes a message from the connection to `node`; `match` is the name it was subscribed under. Returns false when nobody
+   * is subscribed to it.
+   */
+  receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean {
+    const subscription = this.registry.receiver(kind.name, match, node);
+    if (subscription === undefined) {
+      return false;
+    }
+    const arrival: Arrival = { channel, data, node };
+    if (subscription.migration === undefined) {
+      this.accept(subscription, arrival);
+    } else {
+      subscription.migration.receive(arrival);
+    }
+    return true;
+  }
+
+  /** Takes a message that is known to be no copy from the other node of a migration. */
+  accept(subscription: Subscription, arrival: Arrival): void {
     const stamped = this.stamps.decode(arrival.data);
     if (stamped === undefined) {
       subscription.unnumbered = true;
@@ -63,7 +85,7 @@ export class IncomingPipeline {
 
   #deliver(subscription: Subscription, arrival: Arrival): void {
     this.metrics.received += 1;
-    this.events.deliver(subscription, arrival);
+    this.dispatcher.deliver(subscription, arrival.channel, arrival.data, arrival.node);
   }
 
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {

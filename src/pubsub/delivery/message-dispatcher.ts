@@ -10,6 +10,7 @@ import { checkOptions, checkBoolean, readChoice } from '../common/validation.js'
 import { MessageIterator } from './message-iterator.js';
 import type { ConfirmationMessage, DataMessage, PubSubMessage, PubSubEncoding } from '../common/messages.js';
 import type { Gap } from '../common/events.js';
+import type { Metrics } from '../common/metrics.js';
 import { MessageBuffer } from './message-buffer.js';
 import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';
@@ -32,10 +33,8 @@ export interface GetShardedMessageOptions extends GetMessageOptions {
   node?: NodeReference | undefined;
 }
 
-/** What the mailbox tells the engine. */
+/** Receives what the delivery of messages reports. */
 export interface MessageDispatcherListener {
-  /** A message was dropped, for it is not UTF-8; its error follows. */
-  undecodable(): void;
   gap(gap: Gap): void;
   error(error: ClusterPubSubError): void;
 }
@@ -64,6 +63,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       onHandlerError?: PubSubOptions<E>['onHandlerError'];
       pushHandler?: PubSubOptions<E>['pushHandler'];
     },
+    private readonly metrics: Metrics,
     private readonly events: MessageDispatcherListener,
   ) {
     this.#encoding = readEncoding(options.encoding);
@@ -95,7 +95,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
   /** A handler that fails does not keep the next message from its own. */
   deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
     if (this.#strict && !(isUtf8(data) && isUtf8(channel))) {
-      this.events.undecodable();
+      this.metrics.undecodable += 1;
       this.events.error(new EncodingError(subscription.text, node));
       return;
     }

@@ -140,26 +140,17 @@ export class Engine<E extends PubSubEncoding> {
 
     this.dispatcher = new MessageDispatcher(
       { ...options, encoding: options.encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
-      {
-        undecodable: () => {
-          metrics.undecodable += 1;
-        },
-        gap: (gap) => {
-          announcer.gap(gap);
-        },
-        error: (error) => {
-          announcer.error(error);
-        },
-      },
+      metrics,
+      announcer,
     );
-    this.#incoming = new IncomingPipeline(stamps, topology, metrics, {
-      deliver: (subscription, { channel, data, node }) => {
-        this.dispatcher.deliver(subscription, channel, data, node);
-      },
-      gap: (gap) => {
-        announcer.gap(gap);
-      },
-    });
+    this.#incoming = new IncomingPipeline(
+      this.#table,
+      stamps,
+      topology,
+      metrics,
+      this.dispatcher as MessageDispatcher<PubSubEncoding>,
+      announcer,
+    );
     const probes = {
       topology,
       metrics,
@@ -178,11 +169,8 @@ export class Engine<E extends PubSubEncoding> {
       { ...limits, numbered },
       probes,
       metrics,
+      this.#incoming,
       {
-        message: (subscription, arrival) => {
-          this.#incoming.take(subscription, arrival);
-        },
-        recent: (subscription, node) => this.#incoming.recent(subscription, node),
         interrupted: (interruption) => {
           announcer.emit('interrupted', interruption);
         },

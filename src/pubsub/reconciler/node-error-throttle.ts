@@ -10,14 +10,14 @@ export class NodeErrorThrottle {
   readonly #unreachable = new Set<NodeKey>();
   readonly #refusalsTold = new Map<NodeKey, number>();
 
-  constructor(private readonly tell: (error: ClusterPubSubError) => void) {}
+  constructor(private readonly listener: { error(error: ClusterPubSubError): void }) {}
 
   /** Told once an outage. */
   unreachable(node: NodeKey, cause: unknown): void {
     if (!this.#unreachable.has(node)) {
       this.#unreachable.add(node);
       const message = errorMessage(cause);
-      this.tell(
+      this.listener.error(
         new ClusterUnreachableError(`Subscriptions at ${node} wait for it to come back: ${message}`, {
           cause,
         }),
@@ -34,7 +34,7 @@ export class NodeErrorThrottle {
     const now = performance.now();
     if (now - (this.#refusalsTold.get(node) ?? -Infinity) >= REFUSALS_EVERY) {
       this.#refusalsTold.set(node, now);
-      this.tell(refusal);
+      this.listener.error(refusal);
     }
   }
 }

@@ -9,9 +9,14 @@ import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
-/** What a session tells the reconciler. */
+/** Where the messages of all nodes go. */
+export interface MessageSink {
+  /** Returns false when nobody is subscribed to the message; `match` is the name it was subscribed under. */
+  receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean;
+}
+
+/** Receives what becomes of the subscriptions of one node. */
 export interface NodeSubscriberListener {
-  message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
   /** Redis has confirmed it at this node. */
   confirmed(session: NodeSubscriber, subscription: Subscription): void;
   /** Redis has refused it at this node; it is not tried again unless asked for. */
@@ -83,6 +88,7 @@ export class NodeSubscriber {
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
     private readonly probes: LivenessProbeDeps,
+    private readonly sink: MessageSink,
     private readonly events: NodeSubscriberListener,
   ) {}
 
@@ -113,11 +119,6 @@ export class NodeSubscriber {
   /** As {@link LivenessProbe.ping}; undefined where there is no connection to prove. */
   ping(): Promise<number | undefined> | undefined {
     return this.#connection === undefined ? undefined : this.#probe?.ping();
-  }
-
-  /** A message came on a channel that nobody is subscribed to. */
-  stray(channel: ChannelKey): void {
-    this.#probe?.returned(channel);
   }
 
   /** Whether nothing has come from the node for `ms`. */
@@ -237,7 +238,9 @@ export class NodeSubscriber {
       }
       const connection = new SubscriberConnection(this.node, opened, this.commandTimeout, {
         message: (kind, match, channel, data) => {
-          this.events.message(this.node, kind, match, channel, data);
+          if (!this.sink.receive(this.node, kind, match, channel, data)) {
+            this.#probe?.returned(match);
+          }
         },
         revoked: (kind, channel) => {
           this.#revoked(kind, channel);

@@ -1,7 +1,7 @@
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
-import { NodeSubscriber, type NodeSubscriberListener } from './node-subscriber.js';
+import { NodeSubscriber, type MessageSink, type NodeSubscriberListener } from './node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** One {@link NodeSubscriber} for each node that carries subscriptions, made on first use. */
@@ -12,6 +12,7 @@ export class NodeSubscribers {
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
     private readonly probes: LivenessProbeDeps,
+    private readonly sink: MessageSink,
     private readonly events: NodeSubscriberListener,
   ) {}
 
@@ -26,7 +27,14 @@ export class NodeSubscribers {
   at(node: NodeKey): NodeSubscriber {
     let session = this.#byNode.get(node);
     if (session === undefined) {
-      session = new NodeSubscriber(node, this.factory, this.commandTimeout, this.probes, this.events);
+      session = new NodeSubscriber(
+        node,
+        this.factory,
+        this.commandTimeout,
+        this.probes,
+        this.sink,
+        this.events,
+      );
       this.#byNode.set(node, session);
     }
     return session;

@@ -1,5 +1,4 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
-import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { deferred } from '../../util/promises.js';
 import {
@@ -10,8 +9,7 @@ import {
   UnknownNodeError,
   type ClusterPubSubError,
 } from '../common/errors.js';
-import type { Arrival } from '../ordering/migration-dedup.js';
-import { SubscriptionMigrations } from './subscription-migrations.js';
+import { SubscriptionMigrations, type MigrationSink } from './subscription-migrations.js';
 import { GapTracker, type InterruptionCause, type GapTrackerListener } from './gap-tracker.js';
 import type { GapReason } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
@@ -25,16 +23,12 @@ import type { RedisReplyError } from '../resp/reply.js';
 import { PERMANENT_BACKOFF, TRANSIENT_BACKOFF, RetryScheduler } from './retry-scheduler.js';
 import { NodeSubscribers } from './node-subscribers.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
-import type { NodeSubscriber } from './node-subscriber.js';
+import type { MessageSink, NodeSubscriber } from './node-subscriber.js';
 import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
-import type { SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What the reconciler tells the engine. */
 export interface ReconcilerListener extends GapTrackerListener {
-  message(subscription: Subscription, arrival: Arrival): void;
-  /** What the node has delivered of it lately, oldest first. */
-  recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
   error(error: ClusterPubSubError): void;
 }
 
@@ -77,11 +71,10 @@ export class Reconciler {
     private readonly limits: ReconcilerLimits,
     probes: LivenessProbeDeps,
     private readonly metrics: Metrics,
+    sink: MessageSink & MigrationSink,
     private readonly events: ReconcilerListener,
   ) {
-    this.#troubles = new NodeErrorThrottle((error) => {
-      events.error(error);
-    });
+    this.#troubles = new NodeErrorThrottle(events);
     this.#losses = new GapTracker(limits.slotMigrationTimeout, events);
     this.#outage = new OutagePoller(
       () => this.#losses.any,
@@ -89,12 +82,8 @@ export class Reconciler {
         topology.refreshSoon();
       },
     );
-    this.#handovers = new SubscriptionMigrations({
-      deliver: (subscription, arrival) => {
-        events.message(subscription, arrival);
-      },
+    this.#handovers = new SubscriptionMigrations(sink, {
       leave: (subscription, node) => this.#leave(subscription, node),
-      recent: (subscription, node) => events.recent(subscription, node),
       isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
       broken: (subscription, node, since) => {
         this.#handovers.stop(subscription);
@@ -124,10 +113,7 @@ export class Reconciler {
       this.#missing.look();
       this.#reassign();
     });
-    this.#sessions = new NodeSubscribers(factory, limits.commandTimeout, probes, {
-      message: (node, kind, match, channel, data) => {
-        this.#message(node, kind, match, channel, data);
-      },
+    this.#sessions = new NodeSubscribers(factory, limits.commandTimeout, probes, sink, {
       confirmed: (session, subscription) => {
         this.#confirmed(session, subscription);
       },
@@ -268,20 +254,6 @@ export class Reconciler {
           void this.#sessions.get(assigned)?.drop(subscription);
         }
       }
-    }
-  }
-
-  #message(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
-    const subscription = this.table.receiver(kind.name, match, node);
-    if (subscription === undefined) {
-      this.#sessions.get(node)?.stray(match);
-      return;
-    }
-    const arrival: Arrival = { channel, data, node };
-    if (subscription.migration === undefined) {
-      this.events.message(subscription, arrival);
-    } else {
-      subscription.migration.receive(arrival);
     }
   }
 

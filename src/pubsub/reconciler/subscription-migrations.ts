@@ -11,12 +11,16 @@ const BOTH_FOR = 50;
 /** How long the old node may be silent before it confirms that the subscription is gone, in ms. */
 const LAST_WORD = 250;
 
-export interface SubscriptionMigrationsListener {
-  deliver(subscription: Subscription, arrival: Arrival): void;
-  /** Ends the subscription at the node; resolves when Redis has confirmed that. */
-  leave(subscription: Subscription, node: NodeKey): Promise<void>;
+/** Where the messages of a migrating subscription go, without the copies. */
+export interface MigrationSink {
+  accept(subscription: Subscription, arrival: Arrival): void;
   /** What the node has delivered of it lately, oldest first. */
   recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
+}
+
+export interface SubscriptionMigrationsListener {
+  /** Ends the subscription at the node; resolves when Redis has confirmed that. */
+  leave(subscription: Subscription, node: NodeKey): Promise<void>;
   /** Whether nothing has come from the node for `ms`. */
   isSilent(node: NodeKey, ms: number): boolean;
   /** The old node has not confirmed: what it had still to say is lost. */
@@ -27,7 +31,10 @@ export interface SubscriptionMigrationsListener {
 export class SubscriptionMigrations {
   readonly #timers = new Map<Subscription, NodeJS.Timeout>();
 
-  constructor(private readonly owner: SubscriptionMigrationsListener) {}
+  constructor(
+    private readonly sink: MigrationSink,
+    private readonly owner: SubscriptionMigrationsListener,
+  ) {}
 
   /**
    * The new node is being asked, and the old one stands. Where an earlier hand-over is not over, it is replaced: as long
@@ -48,14 +55,14 @@ export class SubscriptionMigrations {
       from,
       to,
       (arrival) => {
-        this.owner.deliver(subscription, arrival);
+        this.sink.accept(subscription, arrival);
       },
       () => {
         if (subscription.migration === handover) {
           subscription.migration = undefined;
         }
       },
-      this.owner.recent(subscription, from),
+      this.sink.recent(subscription, from),
       previous,
     );
     this.#clear(subscription);

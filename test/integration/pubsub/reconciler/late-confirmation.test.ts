@@ -38,9 +38,8 @@ describe('a subscription whose slot moves while its node hangs', () => {
       { commandTimeout: 20_000, connectTimeout: 20_000, slotMigrationTimeout: 500, numbered: false },
       noProbes,
       newMetrics(),
+      { receive: () => false, accept: () => undefined, recent: () => [] },
       {
-        message: () => undefined,
-        recent: () => [],
         interrupted: () => undefined,
         gap: () => undefined,
         error: () => undefined,

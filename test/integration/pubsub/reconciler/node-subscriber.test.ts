@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import {
+  type MessageSink,
   type NodeSubscriberListener,
   NodeSubscriber,
 } from '../../../../src/pubsub/reconciler/node-subscriber.js';
@@ -41,8 +42,8 @@ describe('a subscriber session', () => {
       new ConnectionFactory({}, {}, 1_000),
       1_000,
       noProbes,
+      noSink,
       {
-        message: () => undefined,
         confirmed: (_session, one) => note('confirmed', [one]),
         refused: (_session, one) => note('refused', [one]),
         unsubscribeRefused: (_session, several) => note('unsubscribe refused', several),
@@ -205,7 +206,7 @@ describe('a subscriber session', () => {
           return socket;
         }
       })({}, {}, 1_000);
-      const closing = new NodeSubscriber(session.node, factory, 1_000, noProbes, ignored);
+      const closing = new NodeSubscriber(session.node, factory, 1_000, noProbes, noSink, ignored);
       const open = once(opened, 'open').then(async ([socket]: EventEmitter[]) => {
         for (let i = 0; i < microtasks; i += 1) await Promise.resolve();
         closing.close();
@@ -225,8 +226,9 @@ describe('a subscriber session', () => {
   }
 });
 
+const noSink: MessageSink = { receive: () => false };
+
 const ignored: NodeSubscriberListener = {
-  message: () => undefined,
   confirmed: () => undefined,
   refused: () => undefined,
   unsubscribeRefused: () => undefined,
