@@ -25,7 +25,7 @@ import {
   type PublishCommand,
   type PublishObserver,
   type PublishOptions,
-} from './publish/publish-request.js';
+} from './common/publish-options.js';
 import type { OutgoingPayload } from './ordering/sequence-stamp.js';
 import {
   type NamesArgument,

@@ -3,7 +3,7 @@ import type { ClusterPubSubError } from './common/errors.js';
 import type { PubSubEncoding } from './common/messages.js';
 import type { Gap, Interruption, Moved, PubSubStatus } from './common/events.js';
 import type { ChannelName } from './common/channel-name.js';
-import type { PublishCommand } from './publish/publish-request.js';
+import type { PublishCommand } from './common/publish-options.js';
 
 interface FromEngine {
   /** The engine that publishes the message. */

@@ -33,7 +33,7 @@ export type { ChannelName } from './common/channel-name.js';
 export type { PubSubMetrics } from './common/metrics.js';
 export type { NodeAddress, NodeReference } from './common/node-address.js';
 export type { NodeSelection } from './introspection/cluster-query.js';
-export type { PublishOptions } from './publish/publish-request.js';
+export type { PublishOptions } from './common/publish-options.js';
 export type {
   HandlerMap,
   NamesArgument,

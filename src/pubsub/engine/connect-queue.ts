@@ -2,7 +2,7 @@ import type { EventNotifier } from './event-notifier.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/channel-name.js';
-import type { PublishCommand, PublishObserver, PublishOptions } from '../publish/publish-request.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../common/publish-options.js';
 import type { Publisher } from '../publish/publisher.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 

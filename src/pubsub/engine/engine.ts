@@ -20,7 +20,7 @@ import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import type { ClusterConnectionOptions, PubSubOptions } from '../common/options.js';
 import type { PubSubEncoding } from '../common/messages.js';
 import { ConnectQueue } from './connect-queue.js';
-import type { PublishCommand } from '../publish/publish-request.js';
+import type { PublishCommand } from '../common/publish-options.js';
 import { Publisher } from '../publish/publisher.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';

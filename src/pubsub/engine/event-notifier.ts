@@ -4,7 +4,7 @@ import type { ClusterPubSubError } from '../common/errors.js';
 import type { ClusterPubSubEvents, Gap, RememberedGap } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/channel-name.js';
-import type { PublishCommand } from '../publish/publish-request.js';
+import type { PublishCommand } from '../common/publish-options.js';
 
 /** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
 export class EventNotifier {

@@ -4,7 +4,7 @@ import { deferred, type Deferred } from '../../util/promises.js';
 import { PublishError } from '../common/errors.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { PublishCommand } from '../publish/publish-request.js';
+import type { PublishCommand } from '../common/publish-options.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
 import { RedisReplyError } from '../resp/reply.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';

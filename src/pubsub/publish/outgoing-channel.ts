@@ -1,6 +1,6 @@
 import { slotOf, type ChannelName } from '../common/channel-name.js';
 import type { Hold } from './hold.js';
-import type { PublishCommand } from './publish-request.js';
+import type { PublishCommand } from '../common/publish-options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
 

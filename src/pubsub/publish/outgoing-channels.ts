@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { channelKey, type ChannelName } from '../common/channel-name.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { OutgoingChannel } from './outgoing-channel.js';
-import type { PublishCommand } from './publish-request.js';
+import type { PublishCommand } from '../common/publish-options.js';
 
 /** How many lanes of each way are remembered at least; a sequence that was forgotten starts anew. */
 const REMEMBERED = 10_000;

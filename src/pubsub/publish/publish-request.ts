@@ -2,52 +2,12 @@ import { displayName } from '../common/channel-name.js';
 import type { CommandConnection, ReplyHandler } from '../connection/command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from '../common/errors.js';
 import type { OutgoingChannel } from './outgoing-channel.js';
-import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
+import type { PublishObserver } from '../common/publish-options.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import type { RedisReplyError, Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 import { errorMessage } from '../../util/error-message.js';
-
-export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
-
-/**
- * How one publish differs from the rule.
- *
- * @publicApi
- */
-export interface PublishOptions {
-  /**
-   * Believe a count of 0 only from a node that says itself that it owns the slot, else send the same bytes to the
-   * owner: a demoted master still takes messages and counts none. Receivers must bear a second copy. Default false.
-   */
-  verifyZero?: boolean | undefined;
-  /**
-   * `owner` (default): the master that owns the channel's slot takes the message, and its count is exact for those
-   * subscribed to the channel by name. `patterns`: the master where pattern subscriptions stand takes it, and its
-   * count is exact for those. Either way a classic message reaches both.
-   */
-  via?: 'owner' | 'patterns' | undefined;
-  /** Whether this message is numbered. Default: as the `sequence` option of the `ClusterPubSub` says. */
-  sequence?: boolean | undefined;
-}
-
-/** @throws {@link InvalidArgumentError} */
-export function checkPublishOptions(options: PublishOptions): void {
-  checkOptions('The options of publish() and spublish()', options);
-  checkBoolean('verifyZero', options.verifyZero);
-  checkBoolean('sequence', options.sequence);
-  readChoice('via', options.via, ['owner', 'patterns']);
-}
-
-/**
- * Who wants to know what became of a message: one of the two is called, once. An object instead of a promise, for a
- * promise and its reactions cost as much as all the rest of a publish.
- */
-export interface PublishObserver {
-  published(receivers: number): void;
-  failed(error: unknown): void;
-}
 
 /** Who sends messages, and judges what Redis says of them. */
 export interface PublishReplyListener {

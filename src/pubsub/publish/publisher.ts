@@ -19,10 +19,8 @@ import {
   publishFailure,
   PublishRequest,
   type PublishReplyListener,
-  type PublishCommand,
-  type PublishObserver,
-  type PublishOptions,
 } from './publish-request.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../common/publish-options.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 import { MigrationGate } from './migration-gate.js';

@@ -3,7 +3,7 @@ import { ClientProxy, type MsPattern, type ReadPacket, type WritePacket } from '
 import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../../pubsub/common/errors.js';
-import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import { ChannelNames } from '../wire/channel-names.js';
 import { ClientConnection } from './client-connection.js';
 import {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
-import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 
 /**
  * What `emit` returns: it goes its way whether or not anybody subscribes, and tells those who do, then or later, when

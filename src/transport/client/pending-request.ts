@@ -1,9 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type {
-  PublishCommand,
-  PublishObserver,
-  PublishOptions,
-} from '../../pubsub/publish/publish-request.js';
+import type { PublishCommand, PublishObserver, PublishOptions } from '../../pubsub/common/publish-options.js';
 import { Timed } from './request-timeouts.js';
 import type { ReplyInbox } from './reply-inboxes.js';
 import type { EncodedFrame } from '../wire/frame.js';

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { ReadPacket, WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 
 const { request, emit } = TRANSPORT_DIAGNOSTICS;

@@ -1,5 +1,5 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { PublishCommand, PublishObserver } from '../../pubsub/common/publish-options.js';
 import type { Engine } from '../connection/engine-events.js';
 import type { FrameOptions } from '../common/options.js';
 import { isPromiseLike } from '../../util/promises.js';

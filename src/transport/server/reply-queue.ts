@@ -1,5 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishObserver } from '../../pubsub/publish/publish-request.js';
+import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import { isPromiseLike } from '../../util/promises.js';
 import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
 import type { EncodedFrame } from '../wire/frame.js';
