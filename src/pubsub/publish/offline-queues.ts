@@ -57,21 +57,21 @@ export class OfflineQueues {
     return this.#queues.get(node)?.length ?? 0;
   }
 
-  add(node: NodeKey | undefined, publication: PublishRequest): void {
+  add(node: NodeKey | undefined, request: PublishRequest): void {
     if (this.#stop.signal.aborted) {
-      this.owner.fail(publication, new ClosedError());
+      this.owner.fail(request, new ClosedError());
       return;
     }
-    publication.waited = true;
-    publication.deadline ||= Date.now() + this.limits.commandTimeout;
+    request.waited = true;
+    request.deadline ||= Date.now() + this.limits.commandTimeout;
     const queue = this.#queues.get(node);
     if (queue === undefined) {
       const fresh = new PublishQueue();
-      fresh.add(publication);
+      fresh.add(request);
       this.#queues.set(node, fresh);
       void this.#recover(node, fresh);
     } else {
-      this.#addBounded(queue, node, publication);
+      this.#addBounded(queue, node, request);
     }
   }
 
@@ -79,20 +79,20 @@ export class OfflineQueues {
   close(): void {
     this.#stop.abort();
     for (const queue of this.#queues.values()) {
-      for (const publication of queue.drain()) {
-        this.owner.fail(publication, new ClosedError());
+      for (const request of queue.drain()) {
+        this.owner.fail(request, new ClosedError());
       }
     }
   }
 
-  #addBounded(queue: PublishQueue, node: NodeKey | undefined, publication: PublishRequest): void {
+  #addBounded(queue: PublishQueue, node: NodeKey | undefined, request: PublishRequest): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
     let excess: PublishRequest | undefined;
     if (queue.length >= maxQueuedMessages) {
-      excess = onOverflow === 'drop-oldest' ? queue.shift() : publication;
+      excess = onOverflow === 'drop-oldest' ? queue.shift() : request;
     }
-    if (excess !== publication) {
-      queue.add(publication);
+    if (excess !== request) {
+      queue.add(request);
     }
     if (excess !== undefined) {
       this.owner.fail(excess, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
@@ -118,8 +118,8 @@ export class OfflineQueues {
       this.topology.refreshSoon();
     }
     this.#queues.delete(node);
-    for (const publication of queue.drain()) {
-      this.owner.dispatch(publication);
+    for (const request of queue.drain()) {
+      this.owner.dispatch(request);
     }
   }
 
@@ -147,11 +147,11 @@ export class OfflineQueues {
   /** Sends what waits for a node that owns its slot no longer to the one that does, in order. */
   #reroute(): void {
     for (const [node, queue] of [...this.#queues]) {
-      for (const publication of queue.drain()) {
-        if (this.topology.ownerOf(publication.outgoingChannel.slot) === node) {
-          queue.add(publication);
+      for (const request of queue.drain()) {
+        if (this.topology.ownerOf(request.outgoingChannel.slot) === node) {
+          queue.add(request);
         } else {
-          this.owner.dispatch(publication);
+          this.owner.dispatch(request);
         }
       }
     }

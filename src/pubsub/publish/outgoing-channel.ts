@@ -1,5 +1,4 @@
 import { slotOf, type ChannelName } from '../common/channel-name.js';
-import type { Hold } from './hold.js';
 import type { PublishCommand } from '../common/publish-options.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
@@ -18,8 +17,8 @@ export class OutgoingChannel {
   readonly head: CommandHead;
   /** How many of its messages wait for the answer of Redis. */
   inFlight = 0;
-  /** Set while its messages wait for the subscribers to follow a move. */
-  hold: Hold | undefined;
+  /** How many of its messages wait for subscribers to follow a slot. */
+  queued = 0;
   /** When its subscribers were last seen to have followed, by the monotonic clock, in ms. */
   settledAt = -Infinity;
   #count = -1;

@@ -40,5 +40,5 @@ export class OutgoingChannels {
 }
 
 function newGenerations(): GenerationalCache<OutgoingChannel> {
-  return new GenerationalCache(REMEMBERED, ({ inFlight, hold }) => inFlight > 0 || hold !== undefined);
+  return new GenerationalCache(REMEMBERED, ({ inFlight, queued }) => inFlight + queued > 0);
 }

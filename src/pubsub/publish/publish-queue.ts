@@ -9,23 +9,23 @@ export class PublishQueue {
   }
 
   /** Almost always at the end; one that Redis has sent back was published before some that wait. */
-  add(publication: PublishRequest): void {
+  add(request: PublishRequest): void {
     const items = this.#items;
-    if (publication.serial > (items.at(-1)?.serial ?? -1)) {
-      items.push(publication);
+    if (request.serial > (items.at(-1)?.serial ?? -1)) {
+      items.push(request);
       return;
     }
     let low = 0;
     let high = items.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((items[middle] as PublishRequest).serial < publication.serial) {
+      if ((items[middle] as PublishRequest).serial < request.serial) {
         low = middle + 1;
       } else {
         high = middle;
       }
     }
-    items.splice(low, 0, publication);
+    items.splice(low, 0, request);
   }
 
   peek(): PublishRequest | undefined {
@@ -37,7 +37,7 @@ export class PublishQueue {
   }
 
   /** Takes out the oldest one for which `condition` holds. */
-  take(condition: (publication: PublishRequest) => boolean): PublishRequest | undefined {
+  take(condition: (request: PublishRequest) => boolean): PublishRequest | undefined {
     const at = this.#items.findIndex(condition);
     return at === -1 ? undefined : this.#items.splice(at, 1)[0];
   }

@@ -12,7 +12,7 @@ import { errorMessage } from '../../util/error-message.js';
 /** Who sends messages, and judges what Redis says of them. */
 export interface PublishReplyListener {
   answered(
-    publication: PublishRequest,
+    request: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void;
@@ -75,8 +75,8 @@ export class PublishRequest implements ReplyHandler {
 
 /** Who sends what has waited, and tells what cannot be sent. */
 export interface PublishRequestListener {
-  dispatch(publication: PublishRequest): void;
-  fail(publication: PublishRequest, error: ClusterPubSubError): void;
+  dispatch(request: PublishRequest): void;
+  fail(request: PublishRequest, error: ClusterPubSubError): void;
 }
 
 /** Whether receivers bear a second copy. */
@@ -86,11 +86,11 @@ export function isRepeatable({ stamp, verifyZero }: PublishRequest): boolean {
 
 /** The error of a message that has to be given up: what became of it, and why. */
 export function publishFailure(
-  { outgoingChannel: lane, outcomeUnknown: doubtful }: PublishRequest,
+  { outgoingChannel: channel, outcomeUnknown: doubtful }: PublishRequest,
   node: NodeKey | undefined,
   cause: unknown,
 ): PublishError {
   const outcome: PublishOutcome = doubtful ? 'unknown' : 'not-delivered';
   const reason = errorMessage(cause);
-  return new PublishError(displayName(lane.channel), node, outcome, reason, { cause });
+  return new PublishError(displayName(channel.channel), node, outcome, reason, { cause });
 }

@@ -55,9 +55,9 @@ export interface PublisherLimits {
  * sent in time, it fails as `unknown`. One that never reached Redis fails as `not-delivered`.
  */
 export class Publisher implements PublishReplyListener {
-  readonly #lanes = new OutgoingChannels();
-  readonly #queues: OfflineQueues;
-  readonly #settling: MigrationGate;
+  readonly #channels = new OutgoingChannels();
+  readonly #offline: OfflineQueues;
+  readonly #gate: MigrationGate;
   readonly #retries = new Map<NodeJS.Timeout, PublishRequest>();
   #serial = 0;
 
@@ -72,16 +72,16 @@ export class Publisher implements PublishReplyListener {
     private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
     const owner = {
-      dispatch: (publication: PublishRequest): void => {
-        this.#dispatch(publication);
+      dispatch: (request: PublishRequest): void => {
+        this.#dispatch(request);
       },
-      fail: (publication: PublishRequest, error: ClusterPubSubError): void => {
-        this.#fail(publication, error);
+      fail: (request: PublishRequest, error: ClusterPubSubError): void => {
+        this.#fail(request, error);
       },
     };
     // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
-    this.#settling = new MigrationGate(topology, connections, limits, metrics, owner);
-    this.#queues = new OfflineQueues(topology, connections, limits, owner);
+    this.#gate = new MigrationGate(topology, connections, limits, metrics, owner);
+    this.#offline = new OfflineQueues(topology, connections, limits, owner);
   }
 
   publish(
@@ -93,169 +93,169 @@ export class Publisher implements PublishReplyListener {
     isProbe = false,
   ): void {
     this.#serial += 1;
-    const lane = this.#lanes.get(command, channel, via === 'patterns');
+    const outgoing = this.#channels.get(command, channel, via === 'patterns');
     this.#dispatch(
-      new PublishRequest(this, lane, data, verifyZero, sequence, this.#serial, observer, isProbe),
+      new PublishRequest(this, outgoing, data, verifyZero, sequence, this.#serial, observer, isProbe),
     );
   }
 
   /** How many messages wait to be sent. */
   get waiting(): number {
-    return this.#queues.length + this.#settling.length;
+    return this.#offline.length + this.#gate.length;
   }
 
   /** How many wait for any node, or for this one. */
   waitingForNodes(node?: NodeKey): number {
-    return node === undefined ? this.#queues.length : this.#queues.waitingFor(node);
+    return node === undefined ? this.#offline.length : this.#offline.waitingFor(node);
   }
 
   /** How many wait for their subscribers to follow a slot. */
   get waitingForSubscribers(): number {
-    return this.#settling.length;
+    return this.#gate.length;
   }
 
   /** Fails what still waits. */
   close(): void {
-    this.#settling.close();
-    this.#queues.close();
-    for (const [timer, publication] of this.#retries) {
+    this.#gate.close();
+    this.#offline.close();
+    for (const [timer, request] of this.#retries) {
       clearTimeout(timer);
-      this.#fail(publication, new ClosedError());
+      this.#fail(request, new ClosedError());
     }
   }
 
-  #dispatch(publication: PublishRequest): void {
-    if (this.#settling.tryHold(publication)) {
+  #dispatch(request: PublishRequest): void {
+    if (this.#gate.tryHold(request)) {
       return;
     }
-    const node = this.#target(publication);
+    const node = this.#target(request);
     const connection = node === undefined ? undefined : this.connections.get(node);
-    if (connection === undefined || this.#queues.has(node)) {
-      this.#queues.add(node, publication);
+    if (connection === undefined || this.#offline.has(node)) {
+      this.#offline.add(node, request);
     } else {
-      this.#send(connection, publication);
+      this.#send(connection, request);
     }
   }
 
-  #target({ outgoingChannel: lane }: PublishRequest): NodeKey | undefined {
-    return this.topology.ownerOf(lane.slot);
+  #target({ outgoingChannel: channel }: PublishRequest): NodeKey | undefined {
+    return this.topology.ownerOf(channel.slot);
   }
 
-  #send(connection: CommandConnection, publication: PublishRequest): void {
+  #send(connection: CommandConnection, request: PublishRequest): void {
     const { maxQueuedMessages } = this.limits;
-    if (connection.inFlight >= maxQueuedMessages && !publication.waited) {
-      this.#fail(publication, new QueueFullError(connection.node, maxQueuedMessages));
+    if (connection.inFlight >= maxQueuedMessages && !request.waited) {
+      this.#fail(request, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }
-    const { outgoingChannel: lane } = publication;
-    const payload = this.#stamped(publication);
-    lane.inFlight += 1;
-    publication.connection = connection;
-    connection.send(lane.head, payload, publication);
+    const { outgoingChannel: channel } = request;
+    const payload = this.#stamped(request);
+    channel.inFlight += 1;
+    request.connection = connection;
+    connection.send(channel.head, payload, request);
   }
 
-  #stamped(publication: PublishRequest): Payload {
-    const { data, sequenced } = publication;
+  #stamped(request: PublishRequest): Payload {
+    const { data, sequenced } = request;
     if (!sequenced || !this.stamps.codec.supports(data)) {
       return unstamped(data);
     }
-    if (publication.stamp === undefined) {
-      publication.stamp = publication.outgoingChannel.nextStamp();
+    if (request.stamp === undefined) {
+      request.stamp = request.outgoingChannel.nextStamp();
     } else {
       this.metrics.retransmitted += 1;
     }
-    return this.stamps.codec.encode(data, publication.stamp);
+    return this.stamps.codec.encode(data, request.stamp);
   }
 
-  /** Called by the publication that a connection has an answer for. */
+  /** Called by the request that a connection has an answer for. */
   answered(
-    publication: PublishRequest,
+    request: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void {
-    const { node } = publication.connection as CommandConnection;
-    publication.outgoingChannel.inFlight -= 1;
+    const { node } = request.connection as CommandConnection;
+    request.outgoingChannel.inFlight -= 1;
     if (error === undefined) {
-      this.#counted(node, publication, reply as number);
+      this.#counted(node, request, reply as number);
     } else if (error instanceof RedisReplyError) {
-      this.#refused(node, publication, error);
+      this.#refused(node, request, error);
     } else {
-      this.#lost(node, publication, error);
+      this.#lost(node, request, error);
     }
   }
 
-  #counted(node: NodeKey, publication: PublishRequest, count: number): void {
-    const { outgoingChannel: lane } = publication;
-    lane.note(count);
-    if (!lane.viaPatterns && count < lane.expected && publication.recounts < MAX_RECOUNTS) {
-      this.#settling.verifyLowCount(publication, node, count);
-    } else if (count === 0 && publication.verifyZero && publication.recounts < MAX_RECOUNTS) {
-      this.#doubtZero(node, publication);
+  #counted(node: NodeKey, request: PublishRequest, count: number): void {
+    const { outgoingChannel: channel } = request;
+    channel.note(count);
+    if (!channel.viaPatterns && count < channel.expected && request.recounts < MAX_RECOUNTS) {
+      this.#gate.verifyLowCount(request, node, count);
+    } else if (count === 0 && request.verifyZero && request.recounts < MAX_RECOUNTS) {
+      this.#doubtZero(node, request);
     } else {
-      publication.resolve(count);
+      request.resolve(count);
     }
   }
 
   /** Without the node's word that it owns the slot, 0 is no count. */
-  #doubtZero(node: NodeKey, publication: PublishRequest): void {
-    publication.recounts += 1;
-    const again = (): void => this.#dispatch(publication);
+  #doubtZero(node: NodeKey, request: PublishRequest): void {
+    request.recounts += 1;
+    const again = (): void => this.#dispatch(request);
     const settle = (): void => {
-      if (this.#target(publication) !== node) {
-        this.#dispatch(publication);
-      } else if (publication.outgoingChannel.viaPatterns && this.topology.changedWithin(1_000)) {
+      if (this.#target(request) !== node) {
+        this.#dispatch(request);
+      } else if (request.outgoingChannel.viaPatterns && this.topology.changedWithin(1_000)) {
         // Subscribers follow a slot to its new master as we do, and may be a few ms behind.
         const timer = setTimeout(() => {
           this.#retries.delete(timer);
-          this.#dispatch(publication);
-        }, SUBSCRIBERS_FOLLOW * publication.recounts);
-        this.#retries.set(timer, publication);
-      } else if (!this.#settling.holdUntilSubscribed(publication)) {
-        publication.resolve(0);
+          this.#dispatch(request);
+        }, SUBSCRIBERS_FOLLOW * request.recounts);
+        this.#retries.set(timer, request);
+      } else if (!this.#gate.holdUntilSubscribed(request)) {
+        request.resolve(0);
       }
     };
     this.topology.refreshFrom(node).then(settle, () => this.topology.refresh().then(again, again));
   }
 
-  #refused(node: NodeKey, publication: PublishRequest, error: RedisReplyError): void {
-    if (error.kind === 'MOVED' && publication.redirects < MAX_REDIRECTS) {
-      publication.redirects += 1;
+  #refused(node: NodeKey, request: PublishRequest, error: RedisReplyError): void {
+    if (error.kind === 'MOVED' && request.redirects < MAX_REDIRECTS) {
+      request.redirects += 1;
       this.topology.applyMovedError(error, node);
-      this.#dispatch(publication);
+      this.#dispatch(request);
     } else if (PASSING.has(error.kind)) {
-      publication.refusals += 1;
+      request.refusals += 1;
       this.topology.refreshSoon();
-      this.#queues.add(this.#target(publication), publication);
-    } else if (publication.outgoingChannel.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
-      this.#fail(publication, new ShardedUnsupportedError({ cause: error }));
+      this.#offline.add(this.#target(request), request);
+    } else if (request.outgoingChannel.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {
+      this.#fail(request, new ShardedUnsupportedError({ cause: error }));
     } else {
-      this.#fail(publication, publishFailure(publication, node, error));
+      this.#fail(request, publishFailure(request, node, error));
     }
   }
 
   /** Whether Redis took it is not known. Sent again under its stamp, it arrives once all the same. */
-  #lost(node: NodeKey, publication: PublishRequest, error: ConnectionLostError): void {
+  #lost(node: NodeKey, request: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
-    publication.outcomeUnknown = true;
-    if (isRepeatable(publication) && error.how !== 'silent') {
-      this.#dispatch(publication);
+    request.outcomeUnknown = true;
+    if (isRepeatable(request) && error.how !== 'silent') {
+      this.#dispatch(request);
     } else {
-      this.#fail(publication, publishFailure(publication, node, error));
+      this.#fail(request, publishFailure(request, node, error));
     }
   }
 
-  #fail(publication: PublishRequest, error: ClusterPubSubError): void {
-    const { outgoingChannel: lane, stamp, outcomeUnknown: doubtful } = publication;
+  #fail(request: PublishRequest, error: ClusterPubSubError): void {
+    const { outgoingChannel: channel, stamp, outcomeUnknown: doubtful } = request;
     if (stamp !== undefined && !doubtful) {
       // Its number will never come: receivers must not take that for a loss, for the caller knows.
-      lane.restart(this.#lanes.newStream());
+      channel.restart(this.#channels.newStream());
     }
     // Whatever it is given up for: where a copy may have been taken, that is what the caller must know.
     const told =
-      doubtful && !(error instanceof PublishError) ? publishFailure(publication, undefined, error) : error;
-    if (!publication.isProbe) {
-      this.onFailure(lane.command, lane.channel, told);
+      doubtful && !(error instanceof PublishError) ? publishFailure(request, undefined, error) : error;
+    if (!request.isProbe) {
+      this.onFailure(channel.command, channel.channel, told);
     }
-    publication.reject(told);
+    request.reject(told);
   }
 }
