@@ -6,7 +6,7 @@ import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { PublishCommand } from '../common/publish-options.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
-import { RedisReplyError } from '../resp/reply.js';
+import { isTransient, RedisReplyError } from '../resp/reply.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
 import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 import type { Topology } from '../topology/topology.js';
@@ -17,9 +17,6 @@ const TAGS_TRIED = 4_096;
 
 /** How long a healthy node takes at most to bring a probe, in ms. */
 const SURELY_BACK = 300;
-
-/** Answers to a subscription that pass: the slot has moved, or the node needs a moment. */
-const PASSING = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
 
 /** The slot of the probe's channel has left the node: that says nothing of the node, which is to be probed anew. */
 class SlotGoneError extends Error {
@@ -303,7 +300,7 @@ export function passes(error: unknown): boolean {
   return (
     cause instanceof SlotGoneError ||
     (cause instanceof ConnectionLostError && cause.how === 'closed') ||
-    (cause instanceof RedisReplyError && PASSING.has(cause.kind))
+    (cause instanceof RedisReplyError && isTransient(cause))
   );
 }
 

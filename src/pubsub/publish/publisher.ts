@@ -22,7 +22,7 @@ import {
 } from './publish-request.js';
 import type { PublishCommand, PublishObserver, PublishOptions } from '../common/publish-options.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { isTransient, RedisReplyError, type Reply } from '../resp/reply.js';
 import { MigrationGate } from './migration-gate.js';
 import { unstamped, type OutgoingPayload, type StampCodec } from '../ordering/sequence-stamp.js';
 import type { Topology } from '../topology/topology.js';
@@ -35,9 +35,6 @@ const SUBSCRIBERS_FOLLOW = 100;
 
 /** How often one message follows `MOVED`; two nodes may disagree for a moment while a slot moves. */
 const MAX_REDIRECTS = 16;
-
-/** Errors of Redis that pass: the command was not run, and may work in a moment. */
-const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
 
 export interface PublisherLimits {
   readonly commandTimeout: number;
@@ -222,7 +219,7 @@ export class Publisher implements PublishReplyListener {
       request.redirects += 1;
       this.topology.applyMovedError(error, node);
       this.#dispatch(request);
-    } else if (PASSING.has(error.kind)) {
+    } else if (isTransient(error)) {
       request.refusals += 1;
       this.topology.refreshSoon();
       this.#offline.add(this.#target(request), request);

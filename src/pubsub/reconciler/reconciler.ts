@@ -19,7 +19,7 @@ import { NodeErrorThrottle } from './node-error-throttle.js';
 import { OutagePoller } from '../topology/outage-poller.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
-import type { RedisReplyError } from '../resp/reply.js';
+import { isTransient, type RedisReplyError } from '../resp/reply.js';
 import { PERMANENT_BACKOFF, TRANSIENT_BACKOFF, RetryScheduler } from './retry-scheduler.js';
 import { NodeSubscribers } from './node-subscribers.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
@@ -39,9 +39,6 @@ export interface ReconcilerLimits {
   /** Whether publishers number their messages, as far as we can expect. */
   readonly numbered: boolean;
 }
-
-/** Answers to SSUBSCRIBE that pass: the node, or the cluster, needs a moment. */
-const PASSING = new Set(['CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'MOVED', 'ASK']);
 
 /**
  * Keeps what stands equal to what is wanted.
@@ -340,7 +337,7 @@ export class Reconciler {
         return; // it is on its way to the new owner
       }
     }
-    if (PASSING.has(error.kind)) {
+    if (isTransient(error)) {
       this.topology.refreshSoon();
       this.#retries.schedule(subscription, TRANSIENT_BACKOFF);
       return;

@@ -10,5 +10,12 @@ export class RedisReplyError extends Error {
   }
 }
 
+/** The slot is elsewhere, or the node or the cluster needs a moment: the command was not run and may work soon. */
+const TRANSIENT = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
+
+export function isTransient({ kind }: RedisReplyError): boolean {
+  return TRANSIENT.has(kind);
+}
+
 /** What a reply can be. Strings of all sorts stay bytes; RESP3's maps and sets come as flat arrays, as in RESP2. */
 export type Reply = number | Buffer | null | RedisReplyError | readonly Reply[];
