@@ -3,11 +3,10 @@ import type { Cluster } from 'ioredis';
 import { EventEmitter } from 'node:events';
 import { slotOf, type ChannelName, checkName } from './common/channel-name.js';
 import { Engine, type EngineInternals } from './engine/engine.js';
-import { InvalidArgumentError } from './common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health/health-types.js';
 import type { TakeSnapshot } from './health/engine-snapshot.js';
 import type { Answer, IntrospectionOptions } from './introspection/introspection.js';
-import { checkOptions } from './common/validation.js';
+import { readEnum, readObject, invalidValue } from './common/validation.js';
 import type { GetMessageOptions, GetShardedMessageOptions } from './delivery/message-dispatcher.js';
 import type {
   Encoded,
@@ -33,6 +32,8 @@ import {
   type SubscribeArguments,
 } from './subscription/subscribe-arguments.js';
 import { isSharded, SUBSCRIPTION_KINDS } from './common/subscription-kind.js';
+
+const KIND_NAMES = Object.keys(SUBSCRIPTION_KINDS);
 
 /**
  * Publish/subscribe on a Redis Cluster.
@@ -185,8 +186,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    */
   async getShardedMessage(options: GetShardedMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
-    checkOptions('The options of getShardedMessage()', options);
-    const { node, ...terms } = options;
+    const { node, ...terms } = readObject('getShardedMessage(): options', options);
     const owner = node === undefined ? undefined : readNodeReference(node);
     if (owner !== undefined) {
       await this.connect();
@@ -276,9 +276,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
    * patterns are subscribed.
    */
   nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
-    if (!Object.hasOwn(SUBSCRIPTION_KINDS, kind)) {
-      throw new InvalidArgumentError('The kind of a subscription is "channel", "pattern" or "shard".');
-    }
+    readEnum('kind', kind, KIND_NAMES);
     return this.#engine.topology.targetOf(SUBSCRIPTION_KINDS[kind], slotOf(checkName(name)));
   }
 
@@ -365,8 +363,10 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   ): Promise<number> {
     checkName(channel);
     if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
-      throw new InvalidArgumentError(
-        'What is published is a string, a Buffer or a Uint8Array. Use JSON.stringify().',
+      throw invalidValue(
+        'The published data',
+        'a string, a Buffer or a Uint8Array (use JSON.stringify())',
+        data,
       );
     }
     if (options !== undefined) {

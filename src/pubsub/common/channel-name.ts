@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import calculateSlot from 'cluster-key-slot';
-import { InvalidArgumentError } from './errors.js';
+import { invalidValue } from './validation.js';
 
 /** A channel or pattern: a string stands for its UTF-8 bytes, a `Buffer` for itself. */
 export type ChannelName = string | Buffer;
@@ -19,9 +19,7 @@ const ASCII = /^[\x00-\x7f]*$/;
 
 export function checkName(name: unknown): ChannelName {
   if (typeof name !== 'string' && !Buffer.isBuffer(name)) {
-    throw new InvalidArgumentError(
-      `A channel name is a string or a Buffer, not ${name === null ? 'null' : typeof name}.`,
-    );
+    throw invalidValue('A channel name', 'a string or a Buffer', name);
   }
   return name;
 }

@@ -1,6 +1,7 @@
 import type { Cluster, ClusterNode, ClusterOptions } from 'ioredis';
 import type { DataMessage, PubSubEncoding, PubSubMessage } from './messages.js';
 import type { NodeReference } from './node-address.js';
+import { MAX_TIMER_MS, readEnum, readNumber } from './validation.js';
 
 /**
  * Where the cluster is and how to reach it.
@@ -102,3 +103,33 @@ export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
 
 /** See `PubSubOptions.encodingErrors`. */
 export type EncodingErrors = 'replace' | 'strict';
+
+const DEFAULT_LIMITS = {
+  connectTimeout: 10_000,
+  commandTimeout: 2_000,
+  maxQueuedMessages: 10_000,
+  bufferLimit: 10_000,
+  probeInterval: 1_000,
+  probeTimeout: 1_000,
+  slotMigrationTimeout: 500,
+};
+
+/** The options that 0 turns off. */
+const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'slotMigrationTimeout'];
+
+/** The numbers of the options, with every default filled in; see {@link ClusterConnectionOptions} for units. */
+export type Limits = Readonly<typeof DEFAULT_LIMITS>;
+
+/** @throws {@link InvalidArgumentError} for a number that cannot work */
+export function readLimits(given: Partial<Record<keyof Limits, number | undefined>>): Limits {
+  const limits = { ...DEFAULT_LIMITS };
+  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Limits)[]) {
+    const min = MAY_BE_ZERO.includes(name) ? 0 : 1;
+    limits[name] = readNumber(name, given[name] ?? DEFAULT_LIMITS[name], min, MAX_TIMER_MS);
+  }
+  return limits;
+}
+
+export function readOverflowPolicy(given: OverflowPolicy = 'reject'): OverflowPolicy {
+  return readEnum('onOverflow', given, ['reject', 'drop-oldest']);
+}

@@ -1,4 +1,4 @@
-import { checkBoolean, checkOptions, readChoice } from './validation.js';
+import { readBoolean, readEnum, readObject } from './validation.js';
 
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH';
 
@@ -23,12 +23,14 @@ export interface PublishOptions {
   sequence?: boolean | undefined;
 }
 
+const VIA = ['owner', 'patterns'] as const;
+
 /** @throws {@link InvalidArgumentError} */
 export function checkPublishOptions(options: PublishOptions): void {
-  checkOptions('The options of publish() and spublish()', options);
-  checkBoolean('verifyZero', options.verifyZero);
-  checkBoolean('sequence', options.sequence);
-  readChoice('via', options.via, ['owner', 'patterns']);
+  const { verifyZero = false, sequence = false, via = 'owner' } = readObject('Publish options', options);
+  readBoolean('verifyZero', verifyZero);
+  readBoolean('sequence', sequence);
+  readEnum('via', via, VIA);
 }
 
 /**

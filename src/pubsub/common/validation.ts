@@ -1,70 +1,92 @@
 import { InvalidArgumentError } from './errors.js';
-import type { OverflowPolicy } from './options.js';
 
-const DEFAULTS = {
-  connectTimeout: 10_000,
-  commandTimeout: 2_000,
-  maxQueuedMessages: 10_000,
-  bufferLimit: 10_000,
-  probeInterval: 1_000,
-  probeTimeout: 1_000,
-  slotMigrationTimeout: 500,
-};
-
-/** Those that 0 turns off. */
-const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'slotMigrationTimeout'];
-
-/** The longest that a timer of Node can wait, in ms; a longer one would not wait at all. */
+/** The longest delay that a Node timer accepts, in ms; a longer one fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The numbers of the options, with every default filled in; see {@link ClusterConnectionOptions} for units. */
-export type Limits = Readonly<typeof DEFAULTS>;
+/** An error repeats what was given instead of one of a few words only up to this length, in characters. */
+const MAX_SHOWN_WORD_LENGTH = 20;
 
-/** @throws {@link InvalidArgumentError} for what is no such number */
-export function readLimits(given: Partial<Record<keyof Limits, number | undefined>>): Limits {
-  const limits = { ...DEFAULTS };
-  for (const name of Object.keys(DEFAULTS) as (keyof Limits)[]) {
-    const value: unknown = given[name] ?? DEFAULTS[name];
-    const lowest = MAY_BE_ZERO.includes(name) ? 0 : 1;
-    if (typeof value !== 'number' || !(value >= lowest && value <= MAX_TIMER_MS)) {
-      throw new InvalidArgumentError(
-        `${name} is a number from ${String(lowest)} to ${String(MAX_TIMER_MS)}, not ${String(value)}.`,
-      );
-    }
-    limits[name] = value;
-  }
-  return limits;
-}
+const ALTERNATIVES = new Intl.ListFormat('en', { type: 'disjunction' });
 
 /**
- * The one of `words` that was given, or the first.
+ * The one wording for a value that cannot work.
  *
- * @throws {@link InvalidArgumentError} for any other word
+ * @param given named by its type unless it is a number or the like: it may be long, or a secret
  */
-export function readChoice<T extends string>(name: string, given: unknown, words: readonly [T, ...T[]]): T {
-  const choice = given === undefined ? words[0] : words.find((word) => word === given);
-  if (choice === undefined) {
-    throw new InvalidArgumentError(`${name} is ${words.map((word) => `"${word}"`).join(' or ')}.`);
+export function invalidValue(name: string, expected: string, given: unknown): InvalidArgumentError {
+  return mismatch(name, expected, describe(given));
+}
+
+/** @throws {@link InvalidArgumentError} unless it is a number from `min` to `max`; by default any finite one from `min` */
+export function readNumber(name: string, given: unknown, min: number, max = Number.MAX_VALUE): number {
+  if (typeof given !== 'number' || !(given >= min && given <= max)) {
+    throw invalidValue(name, describeRange(min, max), given);
   }
-  return choice;
+  return given;
 }
 
-export function readOverflowPolicy(given: unknown): OverflowPolicy {
-  return readChoice('onOverflow', given, ['reject', 'drop-oldest']);
-}
-
-/** @throws {@link InvalidArgumentError} for what is neither true nor false, where it was given */
-export function checkBoolean(name: string, given: unknown): void {
-  if (given !== undefined && typeof given !== 'boolean') {
-    throw new InvalidArgumentError(
-      `${name} is true or false, not ${given === null ? 'null' : `a ${typeof given}`}.`,
-    );
+/** @throws {@link InvalidArgumentError} unless it is one of `words` */
+export function readEnum<T extends string>(name: string, given: unknown, words: readonly T[]): T {
+  const word = words.find((one) => one === given);
+  if (word === undefined) {
+    const isShown = typeof given === 'string' && given.length <= MAX_SHOWN_WORD_LENGTH;
+    const expected = ALTERNATIVES.format(words.map((one) => `"${one}"`));
+    throw mismatch(name, expected, isShown ? JSON.stringify(given) : describe(given));
   }
+  return word;
 }
 
-/** @throws {@link InvalidArgumentError} for what has no properties to read */
-export function checkOptions(what: string, given: unknown): void {
+/** @throws {@link InvalidArgumentError} unless it is true or false */
+export function readBoolean(name: string, given: unknown): boolean {
+  if (typeof given !== 'boolean') {
+    throw invalidValue(name, 'true or false', given);
+  }
+  return given;
+}
+
+/** @throws {@link InvalidArgumentError} unless it is a function or undefined */
+export function readFunction<F>(name: string, given: F): F {
+  if (given !== undefined && typeof given !== 'function') {
+    throw invalidValue(name, 'a function', given);
+  }
+  return given;
+}
+
+/** @throws {@link InvalidArgumentError} unless it has properties to read */
+export function readObject<T>(name: string, given: T): T {
   if (typeof given !== 'object' || given === null) {
-    throw new InvalidArgumentError(`${what} are an object, not ${given === null ? 'null' : typeof given}.`);
+    throw invalidValue(name, 'an object', given);
+  }
+  return given;
+}
+
+function mismatch(name: string, expected: string, received: string): InvalidArgumentError {
+  return new InvalidArgumentError(`${name} must be ${expected}, received ${received}.`);
+}
+
+function describeRange(min: number, max: number): string {
+  switch (max) {
+    case Infinity:
+      return `a number of at least ${String(min)}`;
+    case Number.MAX_VALUE:
+      return `a finite number of at least ${String(min)}`;
+    default:
+      return `a number between ${String(min)} and ${String(max)}`;
+  }
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'object':
+      if (value === null) {
+        return 'null';
+      }
+      return Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return `a ${typeof value}`;
   }
 }

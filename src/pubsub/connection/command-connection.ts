@@ -1,5 +1,5 @@
 import type { OpenSocket } from './connection-factory.js';
-import { InvalidArgumentError } from '../common/errors.js';
+import { invalidValue } from '../common/validation.js';
 import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/messages.js';
@@ -128,7 +128,7 @@ export class CommandConnection {
 function assertPayloads(args: readonly unknown[]): void {
   for (const arg of args) {
     if (typeof arg !== 'string' && !(arg instanceof Uint8Array)) {
-      throw new InvalidArgumentError(`An argument of a command is a string or bytes, not ${typeof arg}.`);
+      throw invalidValue('A command argument', 'a string or bytes', arg);
     }
   }
 }

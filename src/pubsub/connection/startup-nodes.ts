@@ -4,6 +4,7 @@ import type { SrvRecord } from 'node:dns';
 import { ClusterUnreachableError, InvalidArgumentError } from '../common/errors.js';
 import { nodeKey, parseNodeKey, type NodeKey } from '../common/node-address.js';
 import type { ClusterConnectionOptions } from '../common/options.js';
+import { invalidValue } from '../common/validation.js';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
@@ -26,7 +27,7 @@ interface StartupNode extends Pick<RedisOptions, 'username' | 'password' | 'tls'
 export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes {
   const { cluster } = source;
   if (source.nodes !== undefined && !Array.isArray(source.nodes)) {
-    throw new InvalidArgumentError('`nodes` is a list: [{ host, port }, …].');
+    throw invalidValue('nodes', 'an array ([{ host, port }, …])', source.nodes);
   }
   const clusterOptions = source.clusterOptions ?? cluster?.options ?? {};
   const nodes = (cluster === undefined ? (source.nodes ?? []) : startupNodesOf(cluster)).map(

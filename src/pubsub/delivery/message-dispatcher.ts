@@ -1,12 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import {
-  EncodingError,
-  HandlerError,
-  InvalidArgumentError,
-  type ClusterPubSubError,
-} from '../common/errors.js';
+import { EncodingError, HandlerError, type ClusterPubSubError } from '../common/errors.js';
 import { displayName, type ChannelName } from '../common/channel-name.js';
-import { checkOptions, checkBoolean, readChoice } from '../common/validation.js';
+import { readBoolean, readEnum, readFunction, readNumber, readObject } from '../common/validation.js';
 import { MessageIterator } from './message-iterator.js';
 import type { ConfirmationMessage, DataMessage, PubSubMessage, PubSubEncoding } from '../common/messages.js';
 import type { Gap } from '../common/events.js';
@@ -54,30 +49,23 @@ export class MessageDispatcher<E extends PubSubEncoding> {
 
   /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
   constructor(
-    options: {
-      encoding: unknown;
-      ignoreSubscribeMessages: boolean;
-      bufferLimit: number;
-      bufferPolicy: unknown;
-      encodingErrors?: unknown;
-      onHandlerError?: PubSubOptions<E>['onHandlerError'];
-      pushHandler?: PubSubOptions<E>['pushHandler'];
-    },
+    options: PubSubOptions<E> & { readonly bufferLimit: number },
     private readonly metrics: Metrics,
     private readonly events: MessageDispatcherListener,
   ) {
-    this.#encoding = readEncoding(options.encoding);
-    checkBoolean('ignoreSubscribeMessages', options.ignoreSubscribeMessages);
-    this.#ignoreSubscribeMessages = options.ignoreSubscribeMessages;
-    const encodingErrors = readChoice('encodingErrors', options.encodingErrors, ['replace', 'strict']);
-    this.#strict = encodingErrors === 'strict' && this.#encoding === 'utf8';
-    this.#onHandlerError = readFunction('onHandlerError', options.onHandlerError);
-    this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', options.pushHandler);
+    const { encoding = 'utf8', ignoreSubscribeMessages = false, encodingErrors = 'replace' } = options;
+    const { bufferLimit, bufferPolicy = 'drop-oldest', onHandlerError, pushHandler } = options;
+    this.#encoding = readEnum('encoding', encoding, ['utf8', 'buffer']);
+    this.#ignoreSubscribeMessages = readBoolean('ignoreSubscribeMessages', ignoreSubscribeMessages);
+    readEnum('encodingErrors', encodingErrors, ['replace', 'strict']);
+    this.#strict = encodingErrors === 'strict' && encoding === 'utf8';
+    this.#onHandlerError = readFunction('onHandlerError', onHandlerError);
+    this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', pushHandler);
     this.#overflow = new OverflowReport((gap) => {
       events.gap(gap);
     });
-    const policy = readChoice('bufferPolicy', options.bufferPolicy, ['drop-oldest', 'drop-newest']);
-    this.#queue = new MessageBuffer(options.bufferLimit, policy, (message) => {
+    readEnum('bufferPolicy', bufferPolicy, ['drop-oldest', 'drop-newest']);
+    this.#queue = new MessageBuffer(bufferLimit, bufferPolicy, (message) => {
       this.#overflow.dropped(message);
     });
   }
@@ -130,8 +118,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
   }
 
   async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {
-    checkOptions('The options of getMessage()', options);
-    const { ms, wants } = this.#terms(options);
+    const { ms, wants } = this.#terms(readObject('getMessage(): options', options));
     return (await this.#queue.read('single', wants, ms)) ?? null;
   }
 
@@ -172,11 +159,8 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     readonly wants: (message: PubSubMessage<E>) => boolean;
   } {
     const { timeout = 0, ignoreSubscribeMessages = false } = options;
-    checkBoolean('ignoreSubscribeMessages', ignoreSubscribeMessages);
-    const ms = timeout ?? Infinity;
-    if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-      throw new InvalidArgumentError('timeout is a number of ms from 0 up, or null to wait for ever.');
-    }
+    readBoolean('ignoreSubscribeMessages', ignoreSubscribeMessages);
+    const ms = readNumber('timeout', timeout ?? Infinity, 0, Infinity);
     return { ms, wants: (message) => !ignoreSubscribeMessages || !isConfirmation(message) };
   }
 
@@ -205,18 +189,4 @@ function attempt<A, B>(call: (a: A, b: B) => unknown, a: A, b: B, failed: (cause
   } catch (cause) {
     failed(cause);
   }
-}
-
-function readFunction<F>(name: string, given: F): F {
-  if (given !== undefined && typeof given !== 'function') {
-    throw new InvalidArgumentError(`${name} is a function.`);
-  }
-  return given;
-}
-
-function readEncoding(encoding: unknown): PubSubEncoding {
-  if (encoding === undefined || encoding === 'utf8' || encoding === 'buffer') {
-    return encoding ?? 'utf8';
-  }
-  throw new InvalidArgumentError('encoding is "utf8" or "buffer".');
 }

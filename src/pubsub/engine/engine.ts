@@ -10,7 +10,8 @@ import { ProbeRunner } from '../health/probe-runner.js';
 import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
 import { Introspection } from '../introspection/introspection.js';
 import { Lifecycle } from './lifecycle.js';
-import { checkOptions, checkBoolean, readLimits, readOverflowPolicy } from '../common/validation.js';
+import { readBoolean, readObject } from '../common/validation.js';
+import { readLimits, readOverflowPolicy } from '../common/options.js';
 import { MessageDispatcher } from '../delivery/message-dispatcher.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
@@ -76,15 +77,15 @@ export class Engine<E extends PubSubEncoding> {
     options: PubSubOptions<E>,
     { stamps = PREFIX_CODEC, prefix = '' }: EngineInternals,
   ) {
-    checkOptions('The nodes and options of a cluster, or an ioredis Cluster,', source);
-    checkOptions('The options of a ClusterPubSub', options);
-    checkBoolean('sequence', options.sequence);
+    readObject('ClusterPubSub: connection options (or an ioredis Cluster)', source);
+    readObject('ClusterPubSub: options', options);
     const metrics = this.#metrics;
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
     const onOverflow = readOverflowPolicy(connection.onOverflow);
     const seeds = readStartupNodes(connection);
-    const { ignoreSubscribeMessages = false, bufferPolicy, sequence: numbered = false } = options;
+    const { sequence: numbered = false } = options;
+    readBoolean('sequence', numbered);
     const { bufferLimit, commandTimeout, connectTimeout } = limits;
     const announcer = new EventNotifier(emitter, metrics);
     const factory = new ConnectionFactory(
@@ -138,17 +139,13 @@ export class Engine<E extends PubSubEncoding> {
     );
     this.connectQueue = new ConnectQueue(this.#publisher, this.lifecycle, announcer, metrics);
 
-    this.dispatcher = new MessageDispatcher(
-      { ...options, encoding: options.encoding, ignoreSubscribeMessages, bufferLimit, bufferPolicy },
-      metrics,
-      announcer,
-    );
+    this.dispatcher = new MessageDispatcher({ ...options, bufferLimit }, metrics, announcer);
     this.#incoming = new IncomingPipeline(
       this.#table,
       stamps,
       topology,
       metrics,
-      this.dispatcher as MessageDispatcher<PubSubEncoding>,
+      this.dispatcher,
       announcer,
     );
     const probes = {

@@ -1,7 +1,5 @@
-import { InvalidArgumentError } from '../common/errors.js';
-import { MAX_TIMER_MS } from '../common/validation.js';
+import { invalidValue, MAX_TIMER_MS, readNumber } from '../common/validation.js';
 import { type ChannelName, checkName } from '../common/channel-name.js';
-import { errorMessage } from '../../util/error-message.js';
 import type { PubSubHealthOptions } from './health-types.js';
 
 export const HEALTH_DEFAULTS = {
@@ -22,14 +20,8 @@ export type HealthLimits = Readonly<typeof HEALTH_DEFAULTS> & { readonly probe: 
 export function readHealthLimits(given: PubSubHealthOptions): HealthLimits {
   const limits = { ...HEALTH_DEFAULTS, probe: given.probe ?? false };
   for (const name of NUMBERS) {
-    const value: unknown = given[name] ?? HEALTH_DEFAULTS[name];
-    const lowest = name === 'timeout' ? 1 : 0;
-    if (typeof value !== 'number' || !(value >= lowest && value <= MAX_TIMER_MS)) {
-      throw new InvalidArgumentError(
-        `${name} of health() must be a number from ${String(lowest)} to ${String(MAX_TIMER_MS)}, received ${errorMessage(value)}.`,
-      );
-    }
-    limits[name] = value;
+    const min = name === 'timeout' ? 1 : 0;
+    limits[name] = readNumber(`health(): ${name}`, given[name] ?? HEALTH_DEFAULTS[name], min, MAX_TIMER_MS);
   }
   return limits;
 }
@@ -43,7 +35,7 @@ export function readWatchedChannels(
   given: readonly ChannelName[] | undefined,
 ): readonly ChannelName[] | undefined {
   if (given !== undefined && !Array.isArray(given)) {
-    throw new InvalidArgumentError('channels of health() must be a list of names.');
+    throw invalidValue('health(): channels', 'an array of names', given);
   }
   return given?.map((name) => (typeof name === 'string' ? name : Buffer.from(checkName(name))));
 }

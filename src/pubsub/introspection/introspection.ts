@@ -1,6 +1,6 @@
 import { bytesOfKey, checkName, type ChannelKey, type ChannelName } from '../common/channel-name.js';
 import { InvalidArgumentError } from '../common/errors.js';
-import { checkOptions, checkBoolean } from '../common/validation.js';
+import { readBoolean, readObject } from '../common/validation.js';
 import type { Encoded, PubSubEncoding } from '../common/messages.js';
 import type { ClusterQuery, NodeSelection } from './cluster-query.js';
 import type { CommandConnection } from '../connection/command-connection.js';
@@ -72,14 +72,13 @@ export class Introspection<E extends PubSubEncoding> {
     options: IntrospectionOptions<A> = {},
     result: { perNode(reply: R): T; aggregate(replies: readonly R[]): T },
   ): Promise<Answer<A, T>> {
-    checkOptions('The options ({ aggregate, nodes })', options);
-    checkBoolean('aggregate', options.aggregate);
+    const { aggregate: isAggregated = true, nodes } = readObject('Options ({ aggregate, nodes })', options);
+    readBoolean('aggregate', isAggregated);
     await this.connect();
-    const replies = await this.query.run(options.nodes, `PUBSUB ${subcommand}`, command);
-    const answer =
-      options.aggregate === false
-        ? new Map([...replies].map(([node, reply]) => [node, result.perNode(reply)]))
-        : result.aggregate([...replies.values()]);
+    const replies = await this.query.run(nodes, `PUBSUB ${subcommand}`, command);
+    const answer = isAggregated
+      ? result.aggregate([...replies.values()])
+      : new Map([...replies].map(([node, reply]) => [node, result.perNode(reply)]));
     return answer as Answer<A, T>;
   }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../common/errors.js';
+import { readFunction } from '../common/validation.js';
 import type { MessageHandler, PubSubEncoding } from '../common/messages.js';
 import { readNodeReference, type NodeReference } from '../common/node-address.js';
 import { checkName, type ChannelName } from '../common/channel-name.js';
@@ -68,9 +69,7 @@ function readNames<E extends PubSubEncoding>(
       throw new InvalidArgumentError('The options ({ nodes }) come last, after the names.');
     }
     return entriesOf(arg).map(([name, handler]) => {
-      if (handler !== undefined && typeof handler !== 'function') {
-        throw new InvalidArgumentError(`The handler of "${String(name)}" is not a function.`);
-      }
+      readFunction(`The handler of "${String(name)}"`, handler);
       return { name: checkName(name), handler: handler as MessageHandler<E> | undefined };
     });
   });

@@ -1,5 +1,9 @@
-import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
-import type { ClusterConnectionOptions, OverflowPolicy } from '../../pubsub/common/options.js';
+import {
+  readLimits,
+  readOverflowPolicy,
+  type ClusterConnectionOptions,
+  type OverflowPolicy,
+} from '../../pubsub/common/options.js';
 import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
 import type { PendingRequest } from './pending-request.js';
 

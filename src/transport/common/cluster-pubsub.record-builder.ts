@@ -1,6 +1,5 @@
-import { inspect } from 'node:util';
-import { InvalidArgumentError } from '../../pubsub/common/errors.js';
-import type { PubSubMode } from './options.js';
+import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
+import { PUBSUB_MODES, type PubSubMode } from './options.js';
 
 /** Known across the ESM and the CommonJS build, whose classes are not the same objects. */
 const BRAND = Symbol.for('nestjs-cluster-pubsub.record');
@@ -55,7 +54,7 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
   setHeaders(headers: Readonly<Record<string, string>>): this {
     for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
       if (typeof value !== 'string') {
-        throw new InvalidArgumentError(`The header "${name}" must be a string, not ${typeof value}.`);
+        throw invalidValue(`The header "${name}"`, 'a string', value);
       }
     }
     this.headers = { ...headers };
@@ -68,10 +67,7 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
    * @throws {InvalidArgumentError} when it is neither `classic` nor `sharded`.
    */
   setMode(mode: PubSubMode): this {
-    if (!['classic', 'sharded'].includes(mode)) {
-      throw new InvalidArgumentError(`The mode of a record is "classic" or "sharded", not ${inspect(mode)}.`);
-    }
-    this.mode = mode;
+    this.mode = readEnum('setMode(): mode', mode, PUBSUB_MODES);
     return this;
   }
 
@@ -82,10 +78,7 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
    * @throws {InvalidArgumentError} when it is negative or not a number.
    */
   setTimeout(ms: number): this {
-    if (!Number.isFinite(ms) || ms < 0) {
-      throw new InvalidArgumentError(`The timeout of a record is a number of ms from 0, not ${inspect(ms)}.`);
-    }
-    this.timeout = ms;
+    this.timeout = readNumber('setTimeout(): ms', ms, 0);
     return this;
   }
 

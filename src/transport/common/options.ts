@@ -1,12 +1,18 @@
-import { inspect } from 'node:util';
 import type { Deserializer, Serializer } from '@nestjs/microservices';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
-import { readLimits, readOverflowPolicy } from '../../pubsub/common/validation.js';
-import type { ClusterConnectionOptions } from '../../pubsub/common/options.js';
+import {
+  readLimits,
+  readOverflowPolicy,
+  type ClusterConnectionOptions,
+} from '../../pubsub/common/options.js';
+import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
 import { readStartupNodes } from '../../pubsub/connection/startup-nodes.js';
 
 /** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
 export type PubSubMode = 'classic' | 'sharded';
+
+/** @internal */
+export const PUBSUB_MODES: readonly PubSubMode[] = ['classic', 'sharded'];
 
 /**
  * One set of options for the module, the server and the client; each takes what concerns it.
@@ -73,6 +79,7 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
       'No cluster to connect to: give `nodes: [{ host, port }]`, or `cluster`, an ioredis Cluster of yours.',
     );
   }
+  const { requestTimeout = 30_000, maxPayload = 1_048_576, shutdownGracePeriod = 5_000 } = given;
   const connection = connectionOf(given);
   // The engine reads them anew when it is made, which is too late to tell of a mistake.
   readLimits(connection);
@@ -80,12 +87,12 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   readStartupNodes(connection);
   const resolved: ResolvedOptions = {
     connection,
-    mode: modeOf(given.mode ?? 'classic'),
+    mode: readEnum('mode', given.mode ?? 'classic', PUBSUB_MODES),
     prefix: prefixOf(given.prefix ?? ''),
-    requestTimeout: atLeast('requestTimeout', given.requestTimeout, 0) ?? 30_000,
-    maxPayload: atLeast('maxPayload', given.maxPayload, 1) ?? 1_048_576,
+    requestTimeout: readNumber('requestTimeout', requestTimeout, 0),
+    maxPayload: readNumber('maxPayload', maxPayload, 1),
     sequence: given.sequence ?? true,
-    shutdownGracePeriod: atLeast('shutdownGracePeriod', given.shutdownGracePeriod, 0) ?? 5_000,
+    shutdownGracePeriod: readNumber('shutdownGracePeriod', shutdownGracePeriod, 0),
     wildcards: given.wildcards ?? true,
   };
   // It holds credentials: they shall not be printed with the server or client that a diagnostics message names.
@@ -108,26 +115,9 @@ function connectionOf(options: ClusterPubSubOptions): ClusterConnectionOptions {
   };
 }
 
-function atLeast(name: string, value: unknown, minimum: number): number | undefined {
-  if (value === undefined) {
-    return undefined;
-  }
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < minimum) {
-    throw new InvalidArgumentError(`${name} must be a number from ${minimum} up, not ${inspect(value)}.`);
-  }
-  return value;
-}
-
-function modeOf(mode: PubSubMode): PubSubMode {
-  if (!['classic', 'sharded'].includes(mode)) {
-    throw new InvalidArgumentError(`mode must be "classic" or "sharded", not ${inspect(mode)}.`);
-  }
-  return mode;
-}
-
 function prefixOf(prefix: string): string {
   if (typeof (prefix as unknown) !== 'string') {
-    throw new InvalidArgumentError(`prefix must be a string, not ${typeof prefix}.`);
+    throw invalidValue('prefix', 'a string', prefix);
   }
   if (/[{}]/.test(prefix)) {
     throw new InvalidArgumentError(

@@ -10,6 +10,7 @@ import {
 import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { readEnum } from '../../pubsub/common/validation.js';
 import { errorMessage, errorStack, errorLogText } from '../../util/error-message.js';
 import { InFlightHandlers } from './in-flight-handlers.js';
 import { ChannelNames, isReserved } from '../wire/channel-names.js';
@@ -30,6 +31,7 @@ import type { ClusterPubSubServerMetrics } from '../telemetry/metrics.js';
 import { createEngine } from '../connection/create-engine.js';
 import {
   type ClusterPubSubOptions,
+  PUBSUB_MODES,
   type PubSubMode,
   type ResolvedOptions,
   resolveOptions,
@@ -359,12 +361,7 @@ function failedToListen(error: unknown): string {
 }
 
 function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | undefined {
-  if (mode !== undefined && mode !== 'classic' && mode !== 'sharded') {
-    throw new InvalidArgumentError(
-      `The mode of the event handler of "${route}" must be "classic" or "sharded", not ${JSON.stringify(mode)}.`,
-    );
-  }
-  return mode;
+  return mode === undefined ? undefined : readEnum(`@EventPattern("${route}"): mode`, mode, PUBSUB_MODES);
 }
 
 function nodesOf(route: string, { nodes, mode }: Record<string, unknown>): 'all-masters' | undefined {

@@ -13,28 +13,28 @@ describe('what cannot work is refused before the cluster is asked', () => {
   afterEach(() => expect(pubsub.status).toBe('idle'));
 
   it.each<[string, unknown[], string]>([
-    ['no source', [null], 'an ioredis Cluster, are an object, not null'],
-    ['a source that is a text', ['127.0.0.1:7000'], 'are an object, not string'],
-    ['no options', [SOURCE, null], 'The options of a ClusterPubSub are an object, not null'],
+    ['no source', [null], '(or an ioredis Cluster) must be an object, received null'],
+    ['a source that is a text', ['127.0.0.1:7000'], 'must be an object, received a string'],
+    ['no options', [SOURCE, null], 'ClusterPubSub: options must be an object, received null'],
     [
       'ignoreSubscribeMessages',
       [SOURCE, { ignoreSubscribeMessages: 'no' }],
-      'ignoreSubscribeMessages is true',
+      'ignoreSubscribeMessages must be true or false, received a string',
     ],
-    ['sequence', [SOURCE, { sequence: 1 }], 'sequence is true or false, not a number'],
+    ['sequence', [SOURCE, { sequence: 1 }], 'sequence must be true or false, received 1'],
   ])('by the constructor: %s', (_what, args, message) => {
     const Class = ClusterPubSub as unknown as new (...args: unknown[]) => unknown;
     expect(() => new Class(...args)).toThrow(refused(message));
   });
 
   it.each<[keyof ClusterPubSub, unknown[], string]>([
-    ['getMessage', [null], 'The options of getMessage() are an object'],
-    ['getMessage', [{ ignoreSubscribeMessages: 1 }], 'ignoreSubscribeMessages is true or false'],
-    ['getShardedMessage', [null], 'The options of getShardedMessage() are an object'],
-    ['publish', ['a', 'b', null], 'The options of publish() and spublish() are an object'],
-    ['publish', ['a', 'b', { via: 'nonsense' }], 'via is "owner" or "patterns"'],
-    ['publish', ['a', 'b', { sequence: 'no' }], 'sequence is true or false'],
-    ['spublish', ['a', 'b', { verifyZero: 1 }], 'verifyZero is true or false'],
+    ['getMessage', [null], 'getMessage(): options must be an object'],
+    ['getMessage', [{ ignoreSubscribeMessages: 1 }], 'ignoreSubscribeMessages must be true or false'],
+    ['getShardedMessage', [null], 'getShardedMessage(): options must be an object'],
+    ['publish', ['a', 'b', null], 'Publish options must be an object'],
+    ['publish', ['a', 'b', { via: 'nonsense' }], 'via must be "owner" or "patterns"'],
+    ['publish', ['a', 'b', { sequence: 'no' }], 'sequence must be true or false'],
+    ['spublish', ['a', 'b', { verifyZero: 1 }], 'verifyZero must be true or false'],
     ['subscribe', [new Set(['x'])], 'Names come one by one or in an array'],
     ['subscribe', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) come last'],
   ])('by %s: %j', async (method, args, message) => {
@@ -43,9 +43,9 @@ describe('what cannot work is refused before the cluster is asked', () => {
   });
 
   it.each<[unknown[], string]>([
-    [[5], 'A channel name is a string or a Buffer, not number'],
-    [['a', 'junk'], 'The kind of a subscription is "channel", "pattern" or "shard"'],
-    [['a', 'toString'], 'The kind of a subscription'],
+    [[5], 'A channel name must be a string or a Buffer, received 5'],
+    [['a', 'junk'], 'kind must be "channel", "pattern", or "shard", received "junk"'],
+    [['a', 'toString'], 'kind must be'],
   ])('by nodeOf: %j', (args, message) => {
     expect(() => (pubsub.nodeOf as (...args: unknown[]) => unknown).apply(pubsub, args)).toThrow(
       refused(message),

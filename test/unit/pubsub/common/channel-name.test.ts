@@ -52,7 +52,7 @@ describe('slotOf', () => {
 
 describe('checkName', () => {
   it('says what it was given instead of a name', () => {
-    expect(() => checkName(null)).toThrow('not null');
-    expect(() => checkName(Symbol('x'))).toThrow('not symbol');
+    expect(() => checkName(null)).toThrow('received null');
+    expect(() => checkName(Symbol('x'))).toThrow('received a symbol');
   });
 });
