@@ -9,11 +9,11 @@ import { ClusterPubSub } from '../../src/pubsub/index.js';
 import { ClusterPubSubHealthIndicator } from '../../src/terminus/index.js';
 import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { type ClusterPubSubOptions, ClusterPubSubRecordBuilder } from '../../src/transport/index.js';
-import { blockAfter } from '../support/readme.js';
+import { blockAfter } from '../support/documents.js';
 import { type Handlers, Harness, logged, outcome, Signal } from './transport/harness.js';
 
-/** The arguments of the ACL SETUSER that the README shows, without the name of the user. */
-const rules = blockAfter('acl')
+/** The arguments of the ACL SETUSER in docs/acl.md, without the name of the user. */
+const rules = blockAfter('docs/acl.md', 'acl')
   .trim()
   .replace(/^ACL SETUSER shop /, '')
   .split(/\s+/);
@@ -37,8 +37,8 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-describe("the user of the README's ACL", () => {
-  it('can serve and ask, emit and hear, on both lanes, and unsubscribe', async () => {
+describe('the user of docs/acl.md', () => {
+  it('can serve and call, emit and receive, classic and sharded, and unsubscribe', async () => {
     const user = await newUser(rules);
     const heard = { exact: new Signal(), wildcard: new Signal(), sharded: new Signal() };
     const server = await harness.server(

@@ -1,4 +1,4 @@
-// README, "Why": how many got a message (in a cluster).
+// README, "Compared with Transport.REDIS": receivers of a message (in a cluster).
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import { sharedCluster } from '../../support/shared-cluster.js';

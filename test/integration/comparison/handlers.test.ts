@@ -1,5 +1,5 @@
-// README, "Why": a message and an event handler on one pattern · a wildcard request handler · a stream that the asker
-// leaves · a Buffer · messages that are none for a handler.
+// README, "Compared with Transport.REDIS": a message and an event handler on one pattern · a wildcard request handler · unsubscribing from
+// a streamed response · a Buffer · messages without a handler.
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
@@ -119,7 +119,7 @@ describe('a wildcard request handler', () => {
   });
 });
 
-describe('a stream that the asker leaves', () => {
+describe('unsubscribing from a leaves', () => {
   const pattern = unique('ticks');
   const over = new Subject<void>();
   let produced = 0;

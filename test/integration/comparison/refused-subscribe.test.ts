@@ -1,4 +1,4 @@
-// README, "Why": SUBSCRIBE is refused (ACL).
+// README, "Compared with Transport.REDIS": SUBSCRIBE is refused (ACL).
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

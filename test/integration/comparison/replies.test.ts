@@ -1,4 +1,4 @@
-// README, "Why": a reply · nobody serves the pattern · no answer comes.
+// README, "Compared with Transport.REDIS": a reply · no server has the pattern · no answer arrives.
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { IncomingResponseDeserializer, MessagePattern, Payload } from '@nestjs/microservices';

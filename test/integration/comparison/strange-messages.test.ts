@@ -1,4 +1,4 @@
-// README, "Why": a message that cannot be read · a foreign message where requests come.
+// README, "Compared with Transport.REDIS": an unreadable message · a foreign message on a message handler's channel.
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, IncomingRequestDeserializer, MessagePattern, Payload } from '@nestjs/microservices';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from '@jest/globals';
-import { guides } from '../../support/readme.js';
+import { guides } from '../../support/documents.js';
 
 const root = process.cwd();
 
@@ -52,7 +52,7 @@ function isOfClass(part: string): boolean {
   return /^\n?(@(?!Controller|Module|Catch)|constructor)/.test(part);
 }
 
-/** What the blocks take for granted. */
+/** The names that the blocks assume. */
 const globals = `
 import type * as jest from '@jest/globals';
 import type * as common from '@nestjs/common';

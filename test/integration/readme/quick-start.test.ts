@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
-import { blockAfter } from '../../support/readme.js';
+import { blockAfter } from '../../support/documents.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { UserProgram } from '../../support/user-program.js';
 
@@ -9,7 +9,7 @@ let program: UserProgram | undefined;
 afterEach(() => program?.remove());
 
 describe("the README's quick start", () => {
-  it('serves, asks, hears the event, and ends when it is asked to', async () => {
+  it('serves, calls, receives the event, and ends on SIGTERM', async () => {
     const port = await freePort();
     program = new UserProgram(quickStart(port));
     await program.printed('Nest application successfully started');
@@ -30,7 +30,7 @@ describe("the README's quick start", () => {
   });
 });
 
-/** The block as it stands, but for the two ports and a prefix of our own. */
+/** The block with two ports and a prefix of our own. */
 function quickStart(httpPort: number): string {
   const [node] = sharedCluster() as [{ port: number }];
   const edits = [
@@ -38,7 +38,7 @@ function quickStart(httpPort: number): string {
     ["'quickstart:'", `'quickstart-${httpPort}:'`],
     ['app.listen(3000)', `app.listen(${httpPort})`],
   ] as const;
-  let code = blockAfter('quick-start');
+  let code = blockAfter('README.md', 'quick-start');
   for (const [from, to] of edits) {
     expect(code.split(from)).toHaveLength(2);
     code = code.replace(from, to);
