@@ -1,11 +1,11 @@
-/** Where the processes of an arm meet. */
+/** The addresses at which the processes of an arm meet. */
 export interface Place {
   /** All nodes of the cluster. */
   readonly nodes: readonly Address[];
-  /** The one node of it that what knows no cluster connects to. */
+  /** The one node that transports without cluster support connect to. */
   readonly node: Address;
   readonly nats: string;
-  /** A free port, for what needs no broker. */
+  /** A free port, for transports without a broker. */
   readonly port: number;
 }
 
@@ -14,7 +14,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** What a server handles. */
+/** The patterns that a server handles. */
 export interface Service {
   readonly requests: readonly string[];
   readonly events: readonly string[];
@@ -24,18 +24,17 @@ export interface Service {
 }
 
 export interface ArmClient {
-  /** `done` is called once: when the answer is complete, or with what went wrong. */
+  /** `done` is called once: when the answer is complete, or with the error. */
   request(pattern: string, data: unknown, done: (error?: unknown, answer?: unknown) => void): void;
-  /** Fire and forget: who counts the arrivals knows what was lost. */
+  /** Fire and forget: losses show in the count of arrivals. */
   emit(pattern: string, data: unknown): void;
-  /** How many messages have reached this client, its own and those of others; where that can be told. */
+  /** Messages that reached this client, its own and those of others; undefined where that cannot be counted. */
   arrivals?(): number;
   close(): Promise<void>;
 }
 
 /**
- * One way to send requests and events. The two ends live in processes of their own, so both start from nothing but a
- * {@link Place}.
+ * One way to send requests and events. Each end runs in a process of its own and starts from a {@link Place} only.
  */
 export interface Arm {
   /** Resolves when everything is subscribed. */

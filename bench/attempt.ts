@@ -2,8 +2,7 @@ import type { ArmName } from './arms/index.js';
 import type { Sample } from './sample.js';
 
 /**
- * One arm that fails once is not to cost the half hour of the others. Its round has no ratio then, and the run ends
- * with 1.
+ * Runs one arm, and lets the others continue when it fails. Its round has no ratio then, and the run ends with exit code 1.
  */
 export async function attempt(
   arm: ArmName,

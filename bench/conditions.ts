@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import type { Options } from './options.js';
 
-/** What numbers depend on besides what they measure. */
+/** The conditions of a run that its numbers depend on. */
 export interface Conditions {
   readonly day: string;
   readonly cores: number;
-  /** Of the last minute before the run: what others were doing on the machine. */
+  /** Load average of the last minute before the run. */
   readonly loadBefore: number;
   readonly versions: Readonly<Record<string, string>>;
   readonly rounds: number;
@@ -21,7 +21,7 @@ export function conditionsOf({ rounds, seed, pace }: Options): Conditions {
   const cores = availableParallelism();
   if (loadBefore > cores / 2) {
     console.error(
-      `The machine is busy (load average ${loadBefore.toFixed(1)}): trust the ratios little, and the rates not at all.`,
+      `The machine is busy (load average ${loadBefore.toFixed(1)}): ratios are less reliable, and rates are not reliable.`,
     );
   }
   return {

@@ -1,6 +1,6 @@
 import type { Load } from './members/protocol.js';
 
-/** The patterns that a server of an ordinary session handles. */
+/** The patterns that a server handles in an ordinary session. */
 export const service = { requests: ['bench.ask'], events: ['bench.event'] } as const;
 
 export interface NamedLoad {
@@ -42,7 +42,7 @@ export const sizes = [
   { words: '64 KiB', bytes: 65_536 },
 ] as const;
 
-/** Few of them in flight at 64 KiB: Redis cuts off a subscriber that leaves 32 MB unread. */
+/** Fewer in flight at 64 KiB: Redis disconnects a subscriber that leaves 32 MB unread. */
 export const largeRequestLoads: readonly NamedLoad[] = sizes.map(({ words, bytes }) => ({
   name: `requests, ${words}`,
   load: requestsAt(bytes > 10_000 ? 32 : 256, bytes),

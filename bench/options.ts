@@ -3,19 +3,19 @@ import { type ArmName, armNames } from './arms/index.js';
 import type { Pace } from './session.js';
 
 export const sections = ['requests', 'events', 'latency', 'scaling', 'profile'] as const;
-/** Of `--quick`, unless it is told which. */
+/** The sections of `--quick` without `--only`. */
 const inAHurry: readonly Section[] = ['requests', 'events', 'latency'];
 export type Section = (typeof sections)[number];
 
 export interface Options {
-  /** Short windows, one round and few loads: for whoever changes something, not for the documents. */
+  /** Short windows, one round and few loads: for development, not for the documents. */
   readonly quick: boolean;
   readonly sections: readonly Section[];
   readonly arms: readonly ArmName[];
   readonly rounds: number;
   readonly seed: number;
   readonly pace: Pace;
-  /** Whether the results and the documents are written anew: not by what is quick or leaves arms out. */
+  /** Whether results and documents are rewritten: not by a quick run, nor by one without all arms. */
   readonly writes: boolean;
   /** Where to write the samples of this run. */
   readonly json: string | undefined;
@@ -62,7 +62,7 @@ function listOf<T extends string>(
   return all.filter((word) => words.includes(word));
 }
 
-/** Half as long to warm up as to measure. */
+/** Warms up half as long as it measures. */
 function paceOf(quick: boolean, given: string | undefined): Pace {
   const window = given === undefined ? (quick ? 600 : 2_000) : wholeNumber('--window', given);
   return { window, warmUp: window / 2 };

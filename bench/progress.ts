@@ -1,6 +1,6 @@
 import type { Sample } from './sample.js';
 
-/** For whoever watches. */
+/** Progress lines on stderr. */
 export function tellProgress({ round, arm, load, x, rate, lost, firstError }: Sample): void {
   const where = x === undefined ? load : `${load} ${x}`;
   const failed = lost > 0 ? `  ${lost} LOST${firstError === undefined ? '' : `: ${firstError}`}` : '';

@@ -1,4 +1,4 @@
-// npm run bench: peers side by side, and whether this package is what it promises to be. See bench/README.md.
+// npm run bench: compares the arms, and checks the targets of this package. See bench/README.md.
 import { Brokers } from './brokers/brokers.js';
 import { brokerCeiling } from './brokers/redis-benchmark.js';
 import { conditionsOf } from './conditions.js';
@@ -18,7 +18,7 @@ printReport(results, options.arms);
 async function measure(asked: Options): Promise<Results> {
   const conditions = conditionsOf(asked);
   let results: Results = { conditions, samples: [] };
-  // After each part: who breaks off a long run keeps what it has measured.
+  // After each part, so that an interrupted run keeps its measurements.
   const add = async (more: Omit<Results, 'conditions'>): Promise<void> => {
     results = { ...results, ...more, samples: [...results.samples, ...more.samples] };
     if (asked.json !== undefined) writeJson(asked.json, results);
@@ -30,7 +30,7 @@ async function measure(asked: Options): Promise<Results> {
     const options = brokers.hasNats ? asked : withoutNats(asked);
     if (runs('requests') || runs('events')) {
       const samples = await throughput(brokers, options);
-      // Beside the other ceiling, or not at all.
+      // Only together with the other ceiling.
       const withCeiling = runs('events') && options.arms.includes('hand-written');
       const ceiling = withCeiling ? await brokerCeiling(brokers) : undefined;
       await add({ samples, ...(ceiling === undefined ? {} : { ceiling }) });
@@ -46,7 +46,7 @@ async function measure(asked: Options): Promise<Results> {
 
 function withoutNats(options: Options): Options {
   if (options.arms.includes('nest-nats')) {
-    console.error('There is no nats-server here, and none could be installed: Nest NATS is left out.');
+    console.error('nats-server was not found and could not be installed: skipping Nest NATS.');
   }
   return { ...options, arms: options.arms.filter((arm) => arm !== 'nest-nats') };
 }

@@ -5,12 +5,12 @@ import type { Measurement, ProfileOfBoth } from './session.js';
 /** One measurement of one arm in one round. */
 export interface Sample extends Measurement {
   readonly section: Section;
-  /** Names what was done, the same for all arms. */
+  /** The name of the load, the same for all arms. */
   readonly load: string;
-  /** Where on a curve it stands. */
+  /** Its position on the x axis of a curve. */
   readonly x?: number;
   readonly arm: ArmName;
   readonly round: number;
-  /** In the section of that name. */
+  /** Set in the section of that name. */
   readonly profile?: ProfileOfBoth;
 }

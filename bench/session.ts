@@ -23,30 +23,30 @@ export interface Pace {
   readonly window: number;
 }
 
-/** What one load has shown, over its window. */
+/** The measurements of one load over its window. */
 export interface Measurement {
-  /** Requests answered to all clients, or events handled by all servers, a second. */
+  /** Requests answered to all clients, or events handled by all servers, per second. */
   readonly rate: number;
-  /** μs of CPU time of all clients, all servers and the whole broker, for each of those. */
+  /** CPU time in μs of all clients, all servers and the whole broker, per message. */
   readonly clientCpu: number;
   readonly serverCpu: number;
   readonly brokerCpu: number | undefined;
-  /** Bytes on the clients' connections, both ways, for each of those. */
+  /** Bytes on the clients' connections, both ways, per message. */
   readonly clientBytes: number;
-  /** Messages that have reached one client, for each answer of its own. */
+  /** Messages that reached one client per answer of its own. */
   readonly arrivals: number | undefined;
-  /** Bytes between Redis and its clients, and from node to node, for each of those. */
+  /** Bytes between Redis and its clients, and from node to node, per message. */
   readonly brokerBytes: number | undefined;
   readonly busBytes: number | undefined;
   /** The largest of the clients, and of the servers, at the end. */
   readonly clientRss: number;
   readonly serverRss: number;
-  /** 99th percentile of how late the event loop was, in ms, at the worst of them. */
+  /** 99th percentile of the event loop delay in ms, of the slowest process. */
   readonly clientLoopDelay: number;
   readonly serverLoopDelay: number;
-  /** At a fixed rate alone. */
+  /** Set at a fixed rate only. */
   readonly latency: Latency | undefined;
-  /** What was sent and did not arrive, or failed, from the first to the last. */
+  /** Messages that did not arrive, or failed, from the first to the last. */
   readonly lost: number;
   readonly firstError?: string;
 }
@@ -59,7 +59,7 @@ export interface ProfileOfBoth {
 
 let sessions = 0;
 
-/** The clients and servers of one arm, in processes of their own that nobody has used before. */
+/** The clients and servers of one arm, in fresh processes. */
 export class Session {
   private constructor(
     private readonly clients: readonly Member[],
@@ -76,7 +76,7 @@ export class Session {
     // Only one client emits where there are several.
     const receipts = events.length === 0 ? [] : [join(tmpdir(), `bench-${process.pid}-${sessions++}.sock`)];
     const [receiptsOf] = receipts;
-    const hears = receiptsOf === undefined ? {} : { receipts: receiptsOf };
+    const reporting = receiptsOf === undefined ? {} : { receipts: receiptsOf };
     const broker = {
       pids: brokers.pidsOf(brokerOf(arm)),
       traffic: async () => (brokerOf(arm) === 'cluster' ? brokers.traffic() : undefined),
@@ -84,9 +84,9 @@ export class Session {
     const session = new Session(clients, servers, broker, receipts);
     try {
       const serve = (server: Member): Promise<void> =>
-        server.order('serve', { arm, place, requests, events, ...hears });
+        server.order('serve', { arm, place, requests, events, ...reporting });
       const connect = (client: Member, index: number): Promise<void> =>
-        client.order('connect', { arm, place, ...(index === 0 ? hears : {}) });
+        client.order('connect', { arm, place, ...(index === 0 ? reporting : {}) });
       await Promise.all(servers.map(serve));
       await Promise.all(clients.map(connect));
       return session;
@@ -107,14 +107,14 @@ export class Session {
     return measurementOf(load, before, after, outcomes);
   }
 
-  /** A load that nobody measures: whatever is compiled or allocated at the first time has been so after it. */
+  /** Runs a load without measuring it, so that code is compiled and buffers are allocated. */
   async warmUp(load: Load, ms: number): Promise<void> {
     await Promise.all(this.clients.map((client) => client.order('begin', load)));
     await pause(ms);
     await Promise.all(this.clients.map((client) => client.order('stop')));
   }
 
-  /** As {@link measure}, and where one client and one server spend their time meanwhile. */
+  /** Measures, and profiles one client and one server meanwhile. */
   async profile(
     load: Load,
     { warmUp, window }: Pace,

@@ -1,7 +1,7 @@
 import { Cluster, Command, Redis } from 'ioredis';
 import type { Address, Arm, Place } from '../arm.js';
 
-/** One slot for everything, so that one connection a direction will do: what is hand-written knows its cluster. */
+/** One slot for everything, so that one connection per direction is enough: hand-written code knows its cluster. */
 const tag = '{bench}';
 
 interface Request {
@@ -74,7 +74,7 @@ function corked(redis: Redis): (channel: string, message: string) => void {
       setImmediate(uncork);
     }
     const command = new Command('spublish', [channel, message], {}, ignore);
-    // Of its promise, which there is in any case, nobody wants to hear.
+    // ioredis creates a promise in any case; nobody awaits it.
     void redis.sendCommand(command);
   };
 }

@@ -1,6 +1,6 @@
 import type { Arm } from '../arm.js';
 
-/** What carries the messages, and so whose CPU time is part of the price. */
+/** The broker of an arm, whose CPU time is part of its cost. */
 export type Broker = 'cluster' | 'nats' | 'none';
 
 interface Entry {
@@ -9,7 +9,7 @@ interface Entry {
   readonly load: () => Promise<Arm>;
 }
 
-/** Loaded on demand: a process is not to carry what it does not measure. */
+/** Loaded on demand, so that a process loads only the transport it measures. */
 const entries = {
   'nest-redis': {
     title: 'Nest Redis',

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/microservices';
 import type { ArmClient, Service } from '../arm.js';
 
-/** A server as users have one: a Nest application with a controller, not the bare strategy. */
+/** A server as users write it: a Nest application with a controller, not the bare strategy. */
 export async function serveNest(
   options: MicroserviceOptions,
   service: Service,
@@ -24,12 +24,12 @@ export async function serveNest(
   return { close: () => app.close() };
 }
 
-/** Their proxies differ in the types of their events, which matter to nobody here. */
+/** The proxies differ only in the types of their events, which are not used here. */
 type NestClient = Pick<ClientProxy<never, never>, 'connect' | 'send' | 'emit' | 'close'>;
 
-/** What all clients of Nest have in common. */
+/** Creates a client of the bench from any Nest client. */
 export async function connectNest(client: NestClient): Promise<ArmClient> {
-  // What stock clients have to tell while they connect is not for here.
+  // Log lines of stock clients that connect are not part of the output.
   Logger.overrideLogger(['warn', 'error', 'fatal']);
   await client.connect();
   return {
@@ -48,15 +48,15 @@ export async function connectNest(client: NestClient): Promise<ArmClient> {
   };
 }
 
-/** Nest 12's own types know the methods of the class, and these are made as we go. */
+/** Nest 12 types decorators by the methods of the class, and these methods are generated. */
 type Decorator = (target: object, name: string, descriptor: PropertyDescriptor) => unknown;
 
-/** With a handler for each pattern of the service. */
+/** Creates a controller with a handler for each pattern of the service. */
 export function controllerOf({ requests, events, onRequest, onEvent }: Service): Type {
   @Controller()
   class BenchController {}
   const add = (name: string, handler: (data: unknown) => unknown, decorator: Decorator): void => {
-    // A function of its own each: Nest keeps the pattern as metadata of the function.
+    // A function for each pattern: Nest keeps the pattern as metadata of the function.
     const descriptor = { value: (data: unknown) => handler(data), configurable: true, writable: true };
     Object.defineProperty(BenchController.prototype, name, descriptor);
     decorator(BenchController.prototype, name, descriptor);

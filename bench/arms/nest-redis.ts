@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Arm } from '../arm.js';
 import { connectNest, serveNest } from './nest-app.js';
 
-/** Nest's Redis transport knows no cluster: both ends connect to the same node of it. */
+/** Nest's Redis transport does not support clusters: both ends connect to the same node. */
 export const nestRedis: Arm = {
   serve: ({ node }, service) => serveNest({ transport: Transport.REDIS, options: { ...node } }, service),
   async connect({ node }) {

@@ -4,7 +4,7 @@ import { connectNest, serveNest } from './nest-app.js';
 
 const host = '127.0.0.1';
 
-/** Point to point: no broker stands between the two, and none can be shared. */
+/** Point to point: no broker between client and server. */
 export const nestTcp: Arm = {
   serve: ({ port }, service) => serveNest({ transport: Transport.TCP, options: { host, port } }, service),
   connect: ({ port }) => connectNest(new ClientTCP({ host, port })),

@@ -2,7 +2,7 @@ import type * as Package from 'nestjs-cluster-pubsub';
 import type { Arm, Place } from '../arm.js';
 import { connectNest, serveNest } from './nest-app.js';
 
-/** By its path: its name is an alias of src for whoever runs under tsx, and what is built is what users run. */
+/** By path, so that the built package is measured: under tsx its name is an alias of src. */
 const built = new URL('../../dist/esm/index.js', import.meta.url).href;
 
 /** This package with its defaults, and the given mode for events. */

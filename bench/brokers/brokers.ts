@@ -6,13 +6,13 @@ import type { Broker } from '../arms/index.js';
 import { findNatsServer, freePort, NatsServer } from './nats-server.js';
 import { bytesWrittenBy } from './process-stats.js';
 
-/** By its path: its name is an alias of src for whoever runs under tsx. */
+/** By path: under tsx the package's name is an alias of src. */
 const built = new URL('../../dist/esm/testing/index.js', import.meta.url).href;
 
-/** Three masters with a replica each, as people have them. */
+/** Three masters with a replica each, the usual smallest cluster. */
 const usual: Testing.LocalClusterOptions = { masters: 3, replicas: 1 };
 
-/** Bytes since a node began, of all nodes. */
+/** Bytes since the nodes started, summed over all nodes. */
 export interface Traffic {
   /** Between nodes and clients, both ways. */
   readonly clients: number;
@@ -20,7 +20,7 @@ export interface Traffic {
   readonly bus: number | undefined;
 }
 
-/** What stands between the clients and the servers, for all arms of a run. */
+/** The brokers of all arms of a run. */
 export class Brokers {
   readonly #control = new Map<number, Redis>();
 
@@ -30,7 +30,7 @@ export class Brokers {
     private readonly node: Address,
   ) {}
 
-  /** Without `nats` in the arms, or where it cannot be had, there is none. */
+  /** Undefined without `nats` in the arms, or where it cannot be installed. */
   static async start(options: Testing.LocalClusterOptions = usual, withNats = false): Promise<Brokers> {
     const { startLocalCluster } = (await import(built)) as typeof Testing;
     const cluster = await startLocalCluster(options);
@@ -55,7 +55,7 @@ export class Brokers {
     return { nodes: cluster.nodes, node, nats: nats?.url ?? '', port: await freePort() };
   }
 
-  /** The processes whose CPU time is a part of the price. */
+  /** The processes whose CPU time is part of the cost. */
   pidsOf(broker: Broker): number[] {
     if (broker === 'none') return [];
     if (broker === 'nats') return this.nats === undefined ? [] : [this.nats.pid];
@@ -81,8 +81,8 @@ export class Brokers {
   }
 
   /**
-   * Redis counts its messages on the bus, but not their bytes. A node without persistence writes to its clients, which
-   * it counts, and to the bus: so what the kernel has seen it write less the one is the other.
+   * Redis counts its messages on the bus, but not their bytes. A node without persistence writes only to its clients,
+   * which it counts, and to the bus: the bytes that the kernel counts, less the former, are the latter.
    */
   async #trafficOf(node: Address): Promise<Traffic> {
     const info = await this.#controlOf(node).info('stats');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Debian has it as a package; whoever is not root has to install it himself. */
+/** Debian has a package; without root it must be installed by hand. */
 export function findNatsServer(): string | undefined {
   if (works()) return 'nats-server';
   if (process.platform === 'linux' && process.getuid?.() === 0) {
@@ -13,8 +13,8 @@ export function findNatsServer(): string | undefined {
 }
 
 /**
- * Ends with whoever started it, however that ends: the shell waits for the end of its input. Ctrl-C reaches the whole
- * group, but must not reach the shell, which has still to end the server.
+ * Ends the server with its parent, however that ends: the shell waits for the end of its input. Ctrl-C reaches the whole
+ * group, but must not reach the shell, which still has to end the server.
  */
 const script = 'trap "" INT; "$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait';
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-/** Of USER_HZ, which Linux has fixed at 100 for all that user space sees. */
+/** A tick of USER_HZ, which Linux fixes at 100 for user space. */
 const tick = 10_000;
 
-/** μs of CPU time that processes have taken, to 10 ms; undefined where there is no /proc. */
+/** CPU time of processes in μs, accurate to 10 ms; undefined without /proc. */
 export function cpuOf(pids: readonly number[]): number | undefined {
   try {
     return pids.reduce((sum, pid) => {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The name of the program, in brackets, may hold anything.
+      // The program's name, in brackets, may contain any character.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return sum + (Number(fields[11]) + Number(fields[12])) * tick;
     }, 0);
@@ -17,7 +17,7 @@ export function cpuOf(pids: readonly number[]): number | undefined {
   }
 }
 
-/** All bytes that a process has written by system calls, to sockets and files alike; undefined without /proc. */
+/** Bytes that a process wrote by system calls, to sockets and files; undefined without /proc. */
 export function bytesWrittenBy(pid: number): number | undefined {
   try {
     const line = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'));

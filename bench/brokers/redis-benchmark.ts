@@ -6,7 +6,7 @@ const run = promisify(execFile);
 const messages = 300_000;
 const channel = 'bench.event';
 
-/** Publishes a second that one node takes from redis-benchmark, of 32 bytes and with nobody subscribed. */
+/** Publishes per second of redis-benchmark to one node, 32 bytes each, without subscribers. */
 export interface BrokerCeiling {
   readonly publish: number;
   readonly spublish: number;

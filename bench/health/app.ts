@@ -7,10 +7,10 @@ import type * as Ours from 'nestjs-cluster-pubsub';
 import type * as OursTerminus from 'nestjs-cluster-pubsub/terminus';
 import { controllerOf } from '../arms/nest-app.js';
 
-/** What is built, by its path: its name is an alias of src for whoever runs under tsx. */
+/** The built package, by path: under tsx its name is an alias of src. */
 const built = (entry: string): string => new URL(`../../dist/esm/${entry}index.js`, import.meta.url).href;
 
-/** In ms; calls are made some at once: a timer of 5 ms is late as often as not. */
+/** Interval in ms between bursts of calls: single calls would need a timer of 5 ms, which is often late. */
 const tick = 50;
 
 /** Sent by the parent. */
@@ -19,16 +19,16 @@ export interface Orders {
   readonly handlers: number;
 }
 
-/** What is to be measured. */
+/** One window to measure. */
 export interface Window {
   readonly ms: number;
-  /** Calls a second. */
+  /** Calls per second. */
   readonly rate: number;
 }
 
-/** The answer. */
+/** The result of a {@link Window}. */
 export interface WindowCost {
-  /** Of a core, 0 to 1. */
+  /** CPU time as a share of one core, 0 to 1. */
   readonly cpu: number;
   readonly calls: number;
   readonly notUp: number;
@@ -38,7 +38,7 @@ process.once('message', (orders: Orders) => {
   void serve(orders);
 });
 
-/** A Nest service with handlers and a health indicator, as its load balancer knows it. */
+/** A Nest service with handlers and a health indicator. */
 async function serve({ nodes, handlers }: Orders): Promise<void> {
   const { ClusterPubSubModule, ClusterPubSubServer } = (await import(built(''))) as typeof Ours;
   const { ClusterPubSubHealthIndicator } = (await import(built('terminus/'))) as typeof OursTerminus;

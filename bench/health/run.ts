@@ -1,4 +1,4 @@
-// npm run bench:health: what a load balancer that asks for health 200 times a second costs. See docs/health.md.
+// npm run bench:health: the cost of 200 health checks per second, as by a busy load balancer. See docs/health.md.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -9,16 +9,16 @@ import { cpuOf } from '../brokers/process-stats.js';
 import { median } from '../report/statistics.js';
 import type { Orders, Window, WindowCost } from './app.js';
 
-/** Calls a second. */
+/** Calls per second. */
 const rate = 200;
 
-/** Of a core, by our own word in docs/health.md. */
+/** The promise of docs/health.md, as a share of one core. */
 const promised = 0.02;
 
-/** How many channels there are in the cluster: a service's own, or those of a large shop. */
+/** Channels in the cluster: those of one service, and those of a large system. */
 const sizes = [100, 10_000];
 
-/** How many of them the service itself handles. */
+/** Channels that the service itself handles. */
 const handlers = 100;
 
 const { values } = parseArgs({
@@ -46,7 +46,7 @@ try {
   await brokers.stop();
 }
 
-/** Windows with and without calls take turns, so that what else the machine does is in both. */
+/** Alternates windows with and without calls, so that other load of the machine is in both. */
 async function measure(nodes: Orders['nodes'], channels: number): Promise<boolean> {
   const app = fork(fileURLToPath(new URL('app.ts', import.meta.url)), {
     execArgv: ['--import', 'tsx'],
@@ -55,20 +55,20 @@ async function measure(nodes: Orders['nodes'], channels: number): Promise<boolea
   try {
     app.send({ nodes, handlers } satisfies Orders);
     await once(app, 'message');
-    // As many calls as a load balancer makes in a minute: what is worth compiling has been compiled then.
+    // As many calls as a load balancer makes in a minute, so that hot code is compiled.
     await costOf(app, { ms: 6_000, rate: 2_000 });
     const costs: number[] = [];
     const brokerCosts: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       const idle = await costOf(app, { ms: window, rate: 0 });
       const busy = await costOf(app, { ms: window, rate });
-      if (busy.notUp > 0) throw new Error(`${busy.notUp} of ${busy.calls} calls did not say "up".`);
+      if (busy.notUp > 0) throw new Error(`${busy.notUp} of ${busy.calls} calls did not return "up".`);
       costs.push(busy.cpu - idle.cpu);
       brokerCosts.push(busy.broker - idle.broker);
     }
     const cost = median(costs);
     const words = [
-      `${channels} channels: ${rate} calls a second cost ${percent(cost)} of a core`,
+      `${channels} channels: ${rate} calls per second cost ${percent(cost)} of a core`,
       `(${percent(Math.min(...costs))}–${percent(Math.max(...costs))}, ${rounds} rounds of ${window} ms),`,
       `and all six nodes together ${percent(median(brokerCosts))};`,
       `promised: under ${percent(promised)}: ${cost < promised ? 'kept' : 'NOT KEPT'}`,

@@ -5,7 +5,7 @@ import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
 
 type Requests = Extract<Load, { kind: 'requests' }>;
 
-/** Keeps so many requests under way: with each answer goes the next question. */
+/** Keeps a fixed number of requests in flight: each answer sends the next request. */
 export class ClosedLoop implements RunningLoad {
   readonly #data: string;
   #next = 0;
@@ -63,7 +63,7 @@ export class ClosedLoop implements RunningLoad {
     } else {
       this.#failed += 1;
       this.#firstError ??= wordsOf(error);
-      // Not at once: what fails at once would do so for ever.
+      // Not immediately: a request that fails at once would fail in an endless loop.
       if (!this.#stopped) setTimeout(() => this.#stopped || this.#ask(), 10);
     }
     if (this.#stopped && this.#underWay === 0) this.#idle();

@@ -6,14 +6,14 @@ import { graceToArrive, type RunningLoad } from './running-load.js';
 type Events = Extract<Load, { kind: 'events' }>;
 
 /**
- * How many events may be on their way. The same for all, for the arms differ in whether they hold their callers back
- * at all, and a queue that grows without end is not a rate.
+ * Events in flight at most. The same for all arms, because some do not slow their callers down, and a queue
+ * that grows without bound is not a rate.
  */
 const mostEvents = 4_096;
-/** Nor may they be more than half of what Redis lets a subscriber leave unread before it is cut off. */
+/** Half of the unread bytes at which Redis disconnects a subscriber. */
 const mostBytes = 16 * 2 ** 20;
 
-/** How many are emitted in one go, before the event loop has its turn. */
+/** Events emitted in one turn of the event loop. */
 const burst = 64;
 
 const patience = 10_000;
@@ -55,10 +55,10 @@ export class EventStream implements RunningLoad {
     return this.receipts.lowest;
   }
 
-  /** Listeners of stock Nest call back before all their subscriptions stand, so the first events may be lost. */
+  /** Stock Nest's `listen()` calls back before all subscriptions are confirmed, so the first events may be lost. */
   async #knowToArrive(): Promise<void> {
     this.receipts.reset();
-    // They subscribe in order, so the last to stand is the last of them.
+    // Subscriptions are confirmed in order, so the last one is enough.
     const last = this.load.patterns.at(-1)!;
     let tried = 0;
     const attempt = (): void => {
@@ -71,7 +71,7 @@ export class EventStream implements RunningLoad {
     await this.#until(() => this.receipts.size === receivers && this.receipts.lowest > 0).finally(() => {
       clearInterval(retry);
     });
-    // What was emitted more than once may still be on its way.
+    // Events that were emitted more than once may still be in flight.
     if (tried > 1) await new Promise((resolve) => setTimeout(resolve, 500));
     this.receipts.reset();
   }
@@ -91,7 +91,7 @@ export class EventStream implements RunningLoad {
       this.client.emit(patterns[this.#emitted % patterns.length]!, this.#data);
       this.#emitted += 1;
     }
-    // Without room the next receipt goes on.
+    // Without room, the next receipt continues.
     if (room === burst) this.#schedule();
   };
 

@@ -7,9 +7,9 @@ import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
 type Rate = Extract<Load, { kind: 'rate' }>;
 
 /**
- * Asks at a fixed rate, whether or not answers come: who waits for them before he asks again does not see the worst.
- * Each request is due at its own moment, and its latency counts from then, however late it was sent. What has come
- * due is sent once a millisecond: a loop that spins would take the core that it measures.
+ * Sends requests at a fixed rate, independent of the answers: waiting for them would hide the worst latencies.
+ * Each request has a due time, and its latency counts from then, however late it was sent. Due requests are
+ * sent once a millisecond: a busy loop would use the core that it measures.
  */
 export class FixedRate implements RunningLoad {
   readonly #data: string;

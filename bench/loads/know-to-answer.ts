@@ -5,8 +5,8 @@ const patience = 10_000;
 const together = 100;
 
 /**
- * Resolves when every pattern has answered with what it was sent; a listener of stock Nest calls back before all its
- * subscriptions stand, and the first request makes the client's own.
+ * Resolves when every pattern has echoed a request: stock Nest's `listen()` calls back before all subscriptions are
+ * confirmed, and the first request makes the client's own subscription.
  */
 export async function knowToAnswer(client: ArmClient, patterns: readonly string[]): Promise<void> {
   for (let from = 0; from < patterns.length; from += together) {

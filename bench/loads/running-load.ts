@@ -1,21 +1,21 @@
 import { inspect } from 'node:util';
 import type { Latency, Outcome } from '../members/protocol.js';
 
-/** A load from its beginning to its end. */
+/** A load that is running. */
 export interface RunningLoad {
-  /** Resolves when what it needs is known to work: the first message has arrived. */
+  /** Resolves when the first message has arrived. */
   begin(): Promise<void>;
-  /** Grows with every answer, or every event emitted. */
+  /** Number of answers, or of events emitted. */
   readonly done: number;
-  /** Since the last call. */
+  /** Latencies since the last call. */
   latency?(): Latency | undefined;
   stop(): Promise<Outcome>;
 }
 
-/** Nest hands on what a transport fails with, be it an Error or not. */
+/** Nest passes on the failure of a transport, which may not be an Error. */
 export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : inspect(error);
 }
 
-/** How long what is under way may still take once a load ends, in ms. */
+/** Time in ms for requests in flight to finish once a load ends. */
 export const graceToArrive = 3_000;

@@ -8,7 +8,7 @@ import type { ClientSetup, Load, Mark, Outcome } from './protocol.js';
 import { ReceiptsReader } from './receipts.js';
 import { selfMark } from './self.js';
 
-/** Asks and emits, one load after another. */
+/** Sends requests and events, one load after another. */
 export class ClientMember {
   readonly #receipts: ReceiptsReader | undefined;
   #client: ArmClient | undefined;

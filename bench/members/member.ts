@@ -5,7 +5,7 @@ import type { FromMember, Order, OrderName, Orders } from './protocol.js';
 
 const program = fileURLToPath(new URL('program.ts', import.meta.url));
 
-/** For one order, in ms: tens of processes may start at once. */
+/** Time limit for one order, in ms: tens of processes may start at once. */
 const patience = 90_000;
 
 /** The parent's end of a client or server process. */
@@ -18,7 +18,7 @@ export class Member {
 
   constructor(private readonly name: string) {
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'production' };
-    // Jest's own.
+    // Jest's own options are not passed on.
     delete env.NODE_OPTIONS;
     this.#child = fork(program, [], { execArgv: ['--import', 'tsx'], env });
     this.#exited = once(this.#child, 'exit').then(() => this.#ended());
@@ -27,7 +27,7 @@ export class Member {
     });
   }
 
-  /** @throws Error when the member cannot do it, or ends meanwhile */
+  /** @throws Error when the member fails, or ends meanwhile */
   async order<Name extends OrderName>(
     order: Name,
     ...[argument]: Parameters<Orders[Name]>
@@ -49,7 +49,7 @@ export class Member {
     return result as ReturnType<Orders[Name]>;
   }
 
-  /** What it leaves open ends with it: nobody measures that here. */
+  /** Ends the process, and all it has open. */
   async end(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL');
     await this.#exited;

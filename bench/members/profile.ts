@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises';
 
-/** Where a process spends its time. */
+/** The parts that CPU time is attributed to. */
 export const parts = [
   'engine',
   'transport',
@@ -16,13 +16,13 @@ export const parts = [
 
 export type Part = (typeof parts)[number];
 
-/** Of the time in which the process was not idle; they add up to 1. */
+/** Shares of the time in which the process was not idle; they add up to 1. */
 export type Shares = Readonly<Record<Part, number>>;
 
-/** In μs: often enough for a second of it to say something, and not so often that it counts itself. */
+/** Sampling interval in μs: short enough for a second to be meaningful, long enough not to measure itself. */
 const interval = 500;
 
-/** A sampling profiler of this very process. */
+/** A sampling profiler of this process. */
 export class Profile {
   readonly #session = new Session();
 
@@ -48,7 +48,7 @@ export class Profile {
   }
 }
 
-/** By the function that was running, not by who had called it; JSON counts as whoever reads or writes it. */
+/** By the function that was running, not by its caller; JSON counts as the code that reads or writes it. */
 function partOf(name: string, url: string): Part | undefined {
   if (name === '(idle)' || name === '(root)') return undefined;
   if (name === '(garbage collector)') return 'garbage collection';

@@ -1,4 +1,4 @@
-// A client or a server, in a process of its own. Does what its parent orders, and ends with it.
+// A client or a server in its own process. It executes the orders of its parent, and ends with it.
 import { watchSockets } from './socket-bytes.js';
 import type { ClientMember } from './client-member.js';
 import type { Profile } from './profile.js';
@@ -35,7 +35,7 @@ const orders: Record<OrderName, (argument?: Argument) => unknown> = {
 };
 
 function the(_role: 'client'): ClientMember {
-  if (member === undefined || !('begin' in member)) throw new Error('this is no client');
+  if (member === undefined || !('begin' in member)) throw new Error('this member is not a client');
   return member;
 }
 
@@ -51,7 +51,7 @@ async function obey({ id, order, argument }: Order): Promise<void> {
   }
 }
 
-// Ctrl-C reaches the whole group; the parent says when it is time.
+// Ctrl-C reaches the whole group; the parent decides when to end.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (order: Order) => void obey(order));

@@ -2,13 +2,13 @@ import type { Place } from '../arm.js';
 import type { ArmName } from '../arms/index.js';
 import type { Shares } from './profile.js';
 
-/** What a server is to handle; an event pattern may have many servers. */
+/** The arm and the patterns of a server; an event pattern may have many servers. */
 export interface ServerSetup {
   readonly arm: ArmName;
   readonly place: Place;
   readonly requests: readonly string[];
   readonly events: readonly string[];
-  /** Socket of the client that wants to hear how many events have been handled. */
+  /** Socket of the client that receives the counts of handled events. */
   readonly receipts?: string;
 }
 
@@ -20,21 +20,21 @@ export interface ClientSetup {
 }
 
 export type Load =
-  /** As many requests as can be answered with so many under way. */
+  /** A closed loop with a fixed number of requests in flight. */
   | {
       readonly kind: 'requests';
       readonly patterns: readonly string[];
       readonly inFlight: number;
       readonly payload: number;
     }
-  /** As many events as can be received. */
+  /** Events as fast as they are received. */
   | {
       readonly kind: 'events';
       readonly patterns: readonly string[];
       readonly payload: number;
       readonly receivers: number;
     }
-  /** So many requests a second, whether or not the answers keep up. */
+  /** A fixed rate of requests, whether or not the answers keep up. */
   | {
       readonly kind: 'rate';
       readonly patterns: readonly string[];
@@ -42,15 +42,15 @@ export type Load =
       readonly payload: number;
     };
 
-/** What a process says of itself at one moment. Counters only grow; two marks make a window. */
+/** The counters of a process at one moment. They only grow; two marks make a window. */
 export interface Mark {
-  /** ms, of this process's own clock. */
+  /** In ms, by the clock of this process. */
   readonly at: number;
   /** A client: requests answered, events emitted. A server: requests and events handled. */
   readonly done: number;
   /** μs of user and system time. */
   readonly cpu: number;
-  /** Read and written by the sockets it has connected. */
+  /** Bytes read and written by the sockets it has connected. */
   readonly bytes: number;
   readonly rss: number;
   readonly arrivals: number | undefined;
@@ -65,7 +65,7 @@ export interface Latency {
   readonly p999: number;
 }
 
-/** What became of a load, from its beginning. */
+/** Totals of a load since its start. */
 export interface Outcome {
   readonly sent: number;
   readonly arrived: number;
@@ -79,9 +79,9 @@ export interface Orders {
   connect(setup: ClientSetup): void;
   begin(load: Load): void;
   mark(): Mark;
-  /** Ends the load; resolves when nothing is under way any more, or nothing more can be hoped for. */
+  /** Ends the load; resolves when nothing is in flight, or the time for that is over. */
   stop(): Outcome;
-  /** From now on it notes where it spends its time. */
+  /** Starts the profiler. */
   startProfile(): void;
   stopProfile(): Shares;
   close(): void;

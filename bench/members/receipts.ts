@@ -1,16 +1,16 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
 
-/** A server tells of every so many events, and of the rest after so many ms. */
+/** A server reports after this many events, and the rest after this many ms. */
 const every = 128;
 const interval = 5;
 
 /**
- * How an emitter hears what has been received, of any arm: a count over a local socket. It is what bounds the emitter,
- * and what shows a loss; the transport itself would say neither.
+ * Receives the counts of handled events over a local socket, for any arm. They bound the emitter and show losses,
+ * neither of which the transport itself would do.
  */
 export class ReceiptsReader {
   readonly #server: Server;
-  readonly #counts = new Map<Socket, { told: number; before: number }>();
+  readonly #counts = new Map<Socket, { reported: number; before: number }>();
   #onChange: () => void = () => undefined;
 
   constructor(path: string) {
@@ -26,16 +26,16 @@ export class ReceiptsReader {
     return this.#counts.size;
   }
 
-  /** Of the server that has received the fewest. */
+  /** The count of the server that has received the fewest. */
   get lowest(): number {
     let lowest = Infinity;
-    for (const { told, before } of this.#counts.values()) lowest = Math.min(lowest, told - before);
+    for (const { reported, before } of this.#counts.values()) lowest = Math.min(lowest, reported - before);
     return lowest;
   }
 
-  /** Counts anew from now on. */
+  /** Restarts the counts at 0. */
   reset(): void {
-    for (const count of this.#counts.values()) count.before = count.told;
+    for (const count of this.#counts.values()) count.before = count.reported;
   }
 
   close(): void {
@@ -44,7 +44,7 @@ export class ReceiptsReader {
   }
 
   #read(socket: Socket): void {
-    const count = { told: 0, before: 0 };
+    const count = { reported: 0, before: 0 };
     this.#counts.set(socket, count);
     let rest: Buffer = Buffer.alloc(0);
     socket.on('error', () => undefined);
@@ -53,26 +53,26 @@ export class ReceiptsReader {
       const whole = bytes.length - (bytes.length % 8);
       rest = bytes.subarray(whole);
       if (whole === 0) return;
-      count.told = bytes.readDoubleLE(whole - 8);
+      count.reported = bytes.readDoubleLE(whole - 8);
       this.#onChange();
     });
   }
 }
 
-/** The other end: counts what is handled. Connects with the first event, for servers start before their clients. */
+/** The server's end: counts handled events. Connects with the first event, because servers start before their clients. */
 export class ReceiptsWriter {
   #socket: Socket | undefined;
   readonly #timer: NodeJS.Timeout;
-  #told = 0;
+  #reported = 0;
   #count = 0;
 
   constructor(private readonly path: string) {
-    this.#timer = setInterval(() => this.#tell(), interval);
+    this.#timer = setInterval(() => this.#report(), interval);
   }
 
   add(): void {
     this.#count += 1;
-    if (this.#count - this.#told >= every) this.#tell();
+    if (this.#count - this.#reported >= every) this.#report();
   }
 
   close(): void {
@@ -80,9 +80,9 @@ export class ReceiptsWriter {
     this.#socket?.destroy();
   }
 
-  #tell(): void {
-    if (this.#count === this.#told) return;
-    this.#told = this.#count;
+  #report(): void {
+    if (this.#count === this.#reported) return;
+    this.#reported = this.#count;
     this.#socket ??= connect(this.path).on('error', () => undefined);
     const bytes = Buffer.allocUnsafe(8);
     bytes.writeDoubleLE(this.#count);

@@ -6,7 +6,7 @@ const resolution = 10;
 const loop = monitorEventLoopDelay({ resolution });
 loop.enable();
 
-/** What a process knows of itself, whatever its role. */
+/** CPU, memory, sockets and event loop delay of this process. */
 export function selfMark(): Pick<Mark, 'at' | 'cpu' | 'bytes' | 'rss' | 'loopDelay'> {
   const { user, system } = process.cpuUsage();
   // The histogram holds the time between two ticks of its timer, so the timer's own interval is in it.

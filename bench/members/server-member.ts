@@ -3,7 +3,7 @@ import type { Mark, ServerSetup } from './protocol.js';
 import { ReceiptsWriter } from './receipts.js';
 import { selfMark } from './self.js';
 
-/** Answers every request with what it was sent, and counts the events. */
+/** Echoes every request, and counts the events. */
 export class ServerMember {
   readonly #receipts: ReceiptsWriter | undefined;
   #handled = 0;

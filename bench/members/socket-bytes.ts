@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 const sockets = new Set<Socket>();
 let ofClosed = 0;
 
-/** From now on counts what goes over the TCP connections that this process opens, whoever opens them. */
+/** Starts counting the bytes of all TCP connections that this process opens. */
 export function watchSockets(): void {
   const connect = Socket.prototype.connect as (this: Socket, ...args: unknown[]) => Socket;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]): Socket {
@@ -12,7 +12,7 @@ export function watchSockets(): void {
   };
 }
 
-/** Read and written since then. */
+/** Bytes read and written since then. */
 export function socketBytes(): number {
   let sum = ofClosed;
   for (const { bytesRead, bytesWritten } of sockets) sum += bytesRead + bytesWritten;
@@ -28,7 +28,7 @@ function watch(socket: Socket): void {
   });
 }
 
-/** The receipts of the bench itself travel by such a path. net.connect() hands its arguments on as a list. */
+/** The receipts of the bench use such a path. net.connect() passes its arguments on as a list. */
 function isLocalPath(first: unknown): boolean {
   const options: unknown = Array.isArray(first) ? first[0] : first;
   return (

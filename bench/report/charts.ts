@@ -4,7 +4,7 @@ import { at, type Metric, metrics, valuesOf } from './ratios.js';
 import { median, spreadOf } from './statistics.js';
 import { barChart, type Line, lineChart } from './svg.js';
 
-/** What is drawn, by the name of its file. */
+/** The charts, by file name. */
 export function chartsOf(samples: readonly Sample[]): ReadonlyMap<string, string> {
   const charts = [
     bars('requests', samples, 'requests@256', 'Requests, 256 in flight', 'a second', metrics.rate),

@@ -9,36 +9,38 @@ import { at, type Metric, metrics, ratioOf, valuesOf, type Where } from './ratio
 import { median } from './statistics.js';
 import { judge } from './targets.js';
 
-/** What the bench writes into docs/performance.md, of all sections that have ever been measured in full. */
+/** The generated part of docs/performance.md, from all sections that were ever measured in full. */
 export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
   const samples = [...recorded].flatMap(([section, results]) =>
     results.samples.filter((sample) => sample.section === section),
   );
   const parts = [
     conditionsOf(recorded, samples),
-    heading('What was promised', targetsOf(samples)),
+    heading('Targets', targetsOf(samples)),
     heading(
       'Requests',
       chart('requests'),
-      note('Requests a second: median of the rounds, and how often ours is that of the peer (least–most).'),
+      note(
+        "Requests per second: median of the rounds, and our rate as a multiple of the peer's (lowest–highest).",
+      ),
       ratesOf(samples, ['requests@1', 'requests@64', 'requests@256'], 'ours-sharded'),
-      note('What one request costs at 256 in flight.'),
+      note('Cost of one request at 256 in flight.'),
       costsOf(samples, 'requests@256'),
     ),
     heading(
       'Events',
       chart('events'),
       note(
-        'Events a second that the handler of the server got. All that were emitted arrived, unless it says so.',
+        'Events per second that reached the handler of the server. All emitted events arrived unless a loss is given.',
       ),
       ratesOf(samples, ['events'], 'ours-sharded'),
-      note('What one event costs.'),
+      note('Cost of one event.'),
       costsOf(samples, 'events'),
       ceilingOf(recorded.get('events')),
     ),
     heading(
       'Larger payloads',
-      note('A second. At 64 KiB 32 requests are in flight, else 256.'),
+      note('Per second. 32 requests in flight at 64 KiB, 256 at 1 KiB.'),
       ratesOf(
         samples,
         ['requests, 1 KiB', 'requests, 64 KiB', 'events, 1 KiB', 'events, 64 KiB'],
@@ -48,29 +50,29 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
     heading(
       'Where the time of a request goes',
       note(
-        'μs of CPU time for each request at 256 in flight, by whose function was running: the shares are those of a sampling profiler in each process, the sums those of the table of requests. JSON counts as whoever reads or writes it; the broker takes its part besides.',
+        "CPU time in μs per request at 256 in flight, by the code that was running: the shares are those of a sampling profiler in each process, the sums those of the table of requests. JSON counts as the code that reads or writes it; the broker's CPU time is extra.",
       ),
       profileOf(samples),
     ),
     heading('Latency at a fixed rate', chart('latency'), latencyNote(samples), latencyOf(samples)),
     heading(
-      'As a system grows',
-      note('Clients on one pattern, 256 requests in flight in all: requests of all of them a second.'),
+      'Scaling',
+      note('Clients on one pattern, 256 requests in flight in total: requests per second of all clients.'),
       chart('clients'),
       curveOf(samples, 'clients', metrics.rate),
-      note('Messages that reach a client for each request of its own.'),
+      note('Messages that reach a client per request of its own.'),
       curveOf(samples, 'clients', metrics.arrivals, 2),
-      note('Channels, in turn: events a second.'),
+      note('Channels, used in turn: events per second.'),
       chart('channels'),
       curveOf(samples, 'channels', metrics.rate),
-      note('Masters, with a replica each, all on the same cores; 64 channels: events a second.'),
+      note('Masters, with a replica each, all on the same cores; 64 channels: events per second.'),
       curveOf(samples, 'masters', metrics.rate),
       note(
-        'Bytes that cross the cluster bus for each of them: what the nodes have written (`/proc/<pid>/io`) less what they count as written to clients (`INFO stats`).',
+        'Bytes on the cluster bus per event: bytes that the nodes wrote (`/proc/<pid>/io`) less those that they count as written to clients (`INFO stats`).',
       ),
       chart('masters'),
       curveOf(samples, 'masters', metrics.busBytes),
-      note('Subscribers of one channel: deliveries to all of them a second.'),
+      note('Subscribers of one channel: deliveries per second to all of them.'),
       chart('subscribers'),
       curveOf(samples, 'subscribers', metrics.rate),
     ),
@@ -78,7 +80,7 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-/** With its paragraphs, unless there are none but notes and charts. */
+/** A section with its paragraphs, or nothing if it has only notes and charts. */
 function heading(title: string, ...paragraphs: readonly string[]): string {
   return paragraphs.some((paragraph) => paragraph.startsWith('|'))
     ? [`## ${title}`, ...paragraphs.filter((paragraph) => paragraph !== '')].join('\n\n')
@@ -93,14 +95,14 @@ function conditionsOf(recorded: ReadonlyMap<Section, Results>, samples: readonly
   return ['Measured by `npm run bench`:', '', ...rows, '', lossesOf(samples)].join('\n');
 }
 
-/** Messages that were sent and not answered or received, by anybody at any time. */
+/** Messages that were sent and never answered or received. */
 function lossesOf(samples: readonly Sample[]): string {
   const losses = samples.filter(({ lost }) => lost > 0);
   const where = losses.map(
     ({ arm, load, x, lost }) =>
       `${titleOf(arm)}: ${grouped(lost)} (${load}${x === undefined ? '' : ` ${x}`})`,
   );
-  const all = `Of ${grouped(samples.length)} measurements, messages were lost in `;
+  const all = `Measurements with lost messages, of ${grouped(samples.length)}: `;
   return `${all}${losses.length === 0 ? 'none' : where.join(', ')}.`;
 }
 
@@ -118,7 +120,7 @@ function targetsOf(samples: readonly Sample[]): string {
     reached === undefined ? 'not measured' : reached ? 'reached' : '**not reached**',
     ceiling === undefined ? '' : spreadWords(ceiling, unit),
   ]);
-  return table(['', 'against', 'promised', 'measured', '', 'hand-written ioredis'], rows);
+  return table(['', 'against', 'target', 'measured', '', 'hand-written ioredis'], rows);
 }
 
 function ratesOf(samples: readonly Sample[], loads: readonly string[], ours: ArmName): string {
@@ -135,7 +137,7 @@ function ratesOf(samples: readonly Sample[], loads: readonly string[], ours: Arm
   return table(['', ...measured.flatMap((load) => [load.replace('@', ' at '), `${titleOf(ours)} is`])], rows);
 }
 
-/** A rate at which messages were lost is said with them. */
+/** A rate, with the number of lost messages if there were any. */
 function rateWords(samples: readonly Sample[]): string {
   const lost = samples.reduce((sum, sample) => sum + sample.lost, 0);
   return `${middle(samples, metrics.rate)}${lost > 0 ? ` (${grouped(lost)} lost)` : ''}`;
@@ -175,17 +177,17 @@ function costsOf(samples: readonly Sample[], load: string): string {
     'client CPU, μs',
     'server CPU, μs',
     'broker CPU, μs',
-    "bytes at the client's sockets",
+    "bytes on the client's sockets",
     'bytes on the cluster bus',
     'client, MiB',
     'server, MiB',
-    "client's loop late (p99), ms",
-    "server's loop late (p99), ms",
+    "client's event loop delay (p99), ms",
+    "server's event loop delay (p99), ms",
   ];
   return rows.length === 0 ? '' : table(head, rows);
 }
 
-/** The shares of a profiler, which slows everything down, of what a request costs without one. */
+/** Profiler shares, applied to the cost of a request without the profiler, which slows everything down. */
 function profileOf(samples: readonly Sample[]): string {
   const columns = armNames.flatMap((arm) => {
     const own = at(samples, { load: 'profile' }, arm);
@@ -219,14 +221,14 @@ const cpuOf =
 function ceilingOf(results: Results | undefined): string {
   if (results?.ceiling === undefined) return '';
   const { publish, spublish } = results.ceiling;
-  return `The broker's own ceiling, by \`redis-benchmark -P 16\` to one node with nobody subscribed: ${grouped(publish)} PUBLISH/s, ${grouped(spublish)} SPUBLISH/s.`;
+  return `The broker's own ceiling, by \`redis-benchmark -P 16\` to one node without subscribers: ${grouped(publish)} PUBLISH/s, ${grouped(spublish)} SPUBLISH/s.`;
 }
 
 function latencyNote(samples: readonly Sample[]): string {
   const rates = ['latency, quarter', 'latency, half'].map((load) =>
     middle(at(samples, { load }, 'ours-sharded'), metrics.rate),
   );
-  return `At a quarter and at half of the top rate of Nest Redis (${rates.join('/s and ')}/s), in ms from the moment each request was due. What is due is sent once a millisecond, which is in every number.`;
+  return `At a quarter and at half of the top rate of Nest Redis (${rates.join('/s and ')}/s), in ms from the due time of each request. Due requests are sent once a millisecond, which is included in every number.`;
 }
 
 function latencyOf(samples: readonly Sample[]): string {

@@ -1,13 +1,13 @@
 import type { Spread } from './statistics.js';
 
-/** As a table; the first column is words, the others numbers. */
+/** A table whose first column is text, and the others numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
   return [line(head), line(rule), ...rows.map(line)].join('\n');
 }
 
-/** The median, and between what it lies. */
+/** The median, with the lowest and the highest value. */
 export function spreadWords(spread: Spread | undefined, unit: string): string {
   if (spread === undefined) return '–';
   const { median, min, max, count } = spread;

@@ -6,7 +6,7 @@ import { at, metrics, ratioOf, valuesOf, type Where } from './ratios.js';
 import { median } from './statistics.js';
 import { judge } from './targets.js';
 
-/** For the terminal: every load with every arm, then the ratios that count. */
+/** Prints every load with every arm, then the targets. */
 export function printReport({ samples, ceiling }: Results, arms: readonly ArmName[]): void {
   for (const where of placesOf(samples)) {
     console.log(`\n${where.load}${where.x === undefined ? '' : ` ${where.x}`}`);

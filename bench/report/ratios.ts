@@ -4,7 +4,7 @@ import { type Spread, spreadOf } from './statistics.js';
 
 export type Metric = (sample: Sample) => number | undefined;
 
-/** Which samples are meant, but for their arm. */
+/** Selects samples, apart from their arm. */
 export interface Where {
   readonly load: string;
   readonly x?: number | undefined;
@@ -26,7 +26,7 @@ export function valuesOf(samples: readonly Sample[], metric: Metric): number[] {
   return samples.map(metric).filter((value) => value !== undefined);
 }
 
-/** Round by round, for what slows the machine down in one round slows both down. */
+/** Ratios are taken per round, because a busy machine slows down both arms of a round. */
 export function ratioOf(
   samples: readonly Sample[],
   metric: Metric,

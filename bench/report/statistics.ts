@@ -1,4 +1,4 @@
-/** The middle of several values, and how far they lie apart. */
+/** The median and the range of several values. */
 export interface Spread {
   readonly median: number;
   readonly min: number;

@@ -1,4 +1,4 @@
-/** Charts small enough to be made by hand, and readable on a light page as on a dark one. */
+/** Charts in plain SVG, readable on a light and on a dark page. */
 
 export interface Bar {
   readonly label: string;
@@ -16,7 +16,7 @@ export interface Line {
 
 const width = 640;
 
-/** Horizontal bars from nought, each with its spread as a thin line. */
+/** Horizontal bars from zero, each with its range as a thin line. */
 export function barChart(title: string, unit: string, bars: readonly Bar[]): string {
   const left = 150;
   const room = width - left - 90;
@@ -37,7 +37,7 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
   return svg(top + bars.length * step + 8, [heading(title, unit), ...rows]);
 }
 
-/** Both axes from nought upwards in y, and by powers in x, for what grows doubles. */
+/** A line chart from zero in y, and logarithmic in x, because the values of x double. */
 export function lineChart(title: string, unit: string, xLabel: string, lines: readonly Line[]): string {
   const [left, top, right, bottom] = [64, 44, 150, 44];
   const height = 300;

@@ -3,15 +3,15 @@ import type { Sample } from '../sample.js';
 import { at, type Metric, metrics, ratioOf, valuesOf, type Where } from './ratios.js';
 import { type Spread, spreadOf } from './statistics.js';
 
-/** What was promised of the package before it was measured. */
+/** A target that was set before the first measurement. */
 interface Target {
   readonly what: string;
   readonly against: string;
   readonly limit: { readonly atLeast: number } | { readonly atMost: number };
-  /** The number itself, where it is no ratio. */
+  /** True for a number that is not a ratio. */
   readonly absolute?: true;
   readonly value: (samples: readonly Sample[]) => Spread | undefined;
-  /** The same of what is written by hand: as far as it could go. */
+  /** The same of the hand-written arm: the ceiling. */
   readonly ceiling?: (samples: readonly Sample[]) => Spread | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Judged {
   readonly ceiling: Spread | undefined;
 }
 
-/** "Flat" allows for what the nodes tell one another in any case. */
+/** The tolerance of "flat", for the gossip of the nodes. */
 const flat = 1.1;
 
 const all256: Where = { load: 'requests@256' };
@@ -86,7 +86,7 @@ export function judge(samples: readonly Sample[]): Judged[] {
   });
 }
 
-/** By the number as it is shown: the third decimal is noise. */
+/** Compares the number as shown: the third decimal is noise. */
 function isReached({ median }: Spread, limit: Target['limit']): boolean {
   const shown = Number(median.toFixed(2));
   return 'atLeast' in limit ? shown >= limit.atLeast : shown <= limit.atMost;

@@ -12,8 +12,8 @@ const start = '<!-- bench:start -->';
 const end = '<!-- bench:end -->';
 
 /**
- * Keeps the samples of each section that was measured, and writes charts and document anew from these and from what
- * was kept of the others.
+ * Stores the samples of each section that was measured, and rewrites charts and document from these and from the stored
+ * samples of the other sections.
  */
 export async function writeResults(results: Results): Promise<void> {
   mkdirSync(folder, { recursive: true });
@@ -31,7 +31,7 @@ export async function writeResults(results: Results): Promise<void> {
   await writeDocument(documentOf(recorded));
 }
 
-/** A sample a line, so that a reader and a diff see samples; six digits of each number are more than it is worth. */
+/** One sample per line, for readers and diffs; six digits of each number are more than enough. */
 export function writeJson(file: string, { samples, ...rest }: Results): void {
   const words = (value: unknown): string =>
     JSON.stringify(value, (_, inner: unknown) =>

@@ -9,7 +9,7 @@ import { median } from '../report/statistics.js';
 import type { Sample } from '../sample.js';
 import { Session } from '../session.js';
 
-/** Of the top rate of Nest's Redis transport, which is the lowest of all. */
+/** Shares of the top rate of Nest's Redis transport, the lowest of all arms. */
 const shares = [
   { name: 'latency, quarter', share: 1 / 4 },
   { name: 'latency, half', share: 1 / 2 },
@@ -20,7 +20,7 @@ interface NamedRate {
   readonly perSecond: number;
 }
 
-/** How long an answer takes at a fixed rate, from the moment that its request was due. */
+/** Latency at a fixed rate, from the due time of each request. */
 export async function latency(
   brokers: Brokers,
   options: Options,
@@ -28,7 +28,7 @@ export async function latency(
 ): Promise<Sample[]> {
   const arms = options.arms.filter((arm) => arm !== 'ours-classic');
   const top = await topRateOf('nest-redis', brokers, options, throughput);
-  // Nothing is to be asked of the box above half of what it can do without any framework.
+  // The rate stays below half of the hand-written arm's top rate on this machine.
   const most = (await topRateOf('hand-written', brokers, options, throughput)) / 2;
   const rates = (options.quick ? shares.slice(1) : shares).map(({ name, share }) => ({
     name,
@@ -57,7 +57,7 @@ async function play(
     await session.warmUp(requestsAt(64), pace.warmUp);
     for (const { name, perSecond } of rates) {
       const load = { kind: 'rate', patterns: service.requests, perSecond, payload: 32 } as const;
-      // p99.9 wants some tens of thousands of requests.
+      // p99.9 needs some tens of thousands of requests.
       const measured = await session.measure(load, { ...pace, window: 2 * pace.window });
       const sample = { section: 'latency', load: name, arm, round, ...measured } as const;
       tellProgress(sample);
@@ -69,7 +69,7 @@ async function play(
   return samples;
 }
 
-/** As measured in this run, or else measured now. */
+/** The rate measured in this run, or measured now. */
 async function topRateOf(
   arm: ArmName,
   brokers: Brokers,

@@ -7,10 +7,10 @@ import { tellProgress } from '../progress.js';
 import type { Sample } from '../sample.js';
 import { Session } from '../session.js';
 
-/** Ours, what has no broker to pay for, and what has no framework. */
+/** Our transport, one without a broker, and one without a framework. */
 const compared: readonly ArmName[] = ['ours-sharded', 'nest-tcp', 'hand-written'];
 
-/** Where the time of a request goes, at 256 in flight: what stands between us and what cannot be had cheaper. */
+/** CPU time of a request by part, at 256 in flight. */
 export async function profile(brokers: Brokers, options: Options): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let round = 0; round < options.rounds; round += 1) {

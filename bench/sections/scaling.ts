@@ -9,20 +9,20 @@ import { tellProgress } from '../progress.js';
 import type { Sample } from '../sample.js';
 import { Session, type SessionPlan } from '../session.js';
 
-/** What grows, how far, and what is asked of whom at each point. */
+/** One curve: the variable, its values, and the load at each value. */
 interface Curve {
   readonly load: string;
   readonly points: readonly number[];
-  /** A cluster of its own for each point. */
+  /** Whether each point needs a cluster of its own. */
   readonly ownCluster?: boolean;
   readonly arms: readonly ArmName[];
   readonly plan: (x: number) => Omit<SessionPlan, 'arm'> & { readonly load: Load };
 }
 
-/** Requests under way in all, or as near as whole clients come to it. */
+/** Requests in flight in total, rounded to whole clients. */
 const underWay = 256;
 
-/** So many channels meet every master of nine. */
+/** Enough channels to use every one of nine masters. */
 const spread = channels(64);
 
 const curves: readonly Curve[] = [
@@ -53,11 +53,11 @@ const curves: readonly Curve[] = [
   },
 ];
 
-/** A curve wants less than a ratio that is judged. */
+/** A curve needs fewer rounds than a target. */
 const roundsOfCurves = 3;
 const judged = { load: 'clients', x: 16 };
 
-/** How throughput changes with what a system has more of as it grows. */
+/** Throughput by number of clients, channels, masters and subscribers. */
 export async function scaling(brokers: Brokers, options: Options): Promise<Sample[]> {
   const random = new Random(options.seed);
   const samples: Sample[] = [];
@@ -100,7 +100,7 @@ async function play(
   }
 }
 
-/** In a hurry, the ends of each curve. */
+/** With `--quick`, only the ends of each curve. */
 function pointsOf({ load, points }: Curve, { quick }: Options): readonly number[] {
   if (!quick) return points;
   return load === judged.load ? [judged.x] : [points[0], points.at(-1)].filter((x) => x !== undefined);

@@ -16,7 +16,7 @@ import { tellProgress } from '../progress.js';
 import type { Sample } from '../sample.js';
 import { Session } from '../session.js';
 
-/** Requests and events as fast as they go; each arm in fresh processes, in another order each round. */
+/** Requests and events at full speed; each arm in fresh processes, in another order each round. */
 export async function throughput(brokers: Brokers, options: Options): Promise<Sample[]> {
   const random = new Random(options.seed);
   const samples: Sample[] = [];
@@ -35,7 +35,7 @@ async function play(brokers: Brokers, arm: ArmName, round: number, options: Opti
   const samples: Sample[] = [];
   const session = await Session.start(brokers, { arm, ...service });
   try {
-    // At one in flight a program would take long to find out what is hot.
+    // With one in flight, warming up would take long.
     if (requests.length > 0) await session.warmUp(requestsAt(64), options.pace.warmUp);
     for (const { name, load } of [...requests, ...events]) {
       const section = load.kind === 'events' ? 'events' : 'requests';
@@ -56,7 +56,7 @@ async function play(brokers: Brokers, arm: ArmName, round: number, options: Opti
 }
 
 function requestLoadsOf(arm: ArmName, { sections, quick }: Options): readonly NamedLoad[] {
-  // The requests of ours-classic are those of ours-sharded.
+  // ours-classic and ours-sharded send requests the same way.
   if (!sections.includes('requests') || arm === 'ours-classic') return [];
   return quick ? requestLoads : [...requestLoads, ...largeRequestLoads];
 }
