@@ -1,7 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { ClosedError, InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubMetrics } from '../pubsub/common/metrics.js';
-import type { HandledType } from '../transport/common/cluster-pubsub.context.js';
 import type { ClusterPubSubDiagnostics } from '../transport/diagnostics.js';
 import type {
   ClusterPubSubClientMetrics,
@@ -22,7 +21,7 @@ export interface MetricsSource {
 export interface HandlerLabels {
   readonly source: string;
   readonly pattern: string;
-  readonly type: HandledType;
+  readonly type: Handled['type'];
 }
 
 type Handled = ClusterPubSubDiagnostics['nestjs-cluster-pubsub:handled'];

@@ -4,7 +4,12 @@ import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
-import { isRefusal, passes, LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import {
+  isRefusal,
+  isUnrelatedToNode,
+  LivenessProbe,
+  type LivenessProbeDeps,
+} from '../liveness/liveness-probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Topology } from '../topology/topology.js';
@@ -84,7 +89,7 @@ export class ProbeRunner {
       try {
         return await (this.sessions.get(node)?.ping() ?? this.#proveOnSpare(node));
       } catch (error) {
-        if (!passes(error)) {
+        if (!isUnrelatedToNode(error)) {
           if (!this.topology.masters.includes(node)) {
             return undefined;
           }
@@ -142,10 +147,10 @@ export class ProbeRunner {
     }
     const connection = new SubscriberConnection(node, opened, this.commandTimeout, {
       message: (_kind, match) => {
-        probe.returned(match);
+        probe.onMessage(match);
       },
       revoked: (_kind, channel) => {
-        probe.revoked(channel);
+        probe.onRevoked(channel);
       },
       closed: (error) => {
         probe.close(error);

@@ -1,213 +1,201 @@
-import { randomBytes } from 'node:crypto';
-import { channelKey, findTaggedName, PROBE_MARK, slotOf, type ChannelKey } from '../common/channel-name.js';
 import { deferred, type Deferred } from '../../util/promises.js';
+import { channelKey, type ChannelKey } from '../common/channel-name.js';
 import { PublishError } from '../common/errors.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { PublishCommand } from '../common/publish-options.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
-import { isTransient, RedisReplyError } from '../resp/reply.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
-import type { Topology } from '../topology/topology.js';
-import type { SlotMap } from '../topology/slot-map.js';
+import { isTransient, RedisReplyError } from '../resp/reply.js';
+import { ProbeChannel, ProbeSlotMovedError, type ProbeChannelDeps } from './probe-channel.js';
 
-/** Enough to meet a master that owns a few hundred slots; for one with fewer, PING has to do. */
-const TAGS_TRIED = 4_096;
+/** A healthy node delivers a probe within this time, in ms. */
+const USUAL_DELIVERY_MS = 300;
 
-/** How long a healthy node takes at most to bring a probe, in ms. */
-const SURELY_BACK = 300;
+/** The watchdog runs this often within the shorter of `probeInterval` and `probeTimeout`, but not more often than in 10 ms. */
+const CHECKS_PER_INTERVAL = 8;
+const MIN_CHECK_INTERVAL_MS = 10;
 
-/** The slot of the probe's channel has left the node: that says nothing of the node, which is to be probed anew. */
-class SlotGoneError extends Error {
-  constructor(node: NodeKey) {
-    super(`the slot of the probe has left ${node}`);
-  }
-}
-
-/** What probes need of the engine. */
-export interface LivenessProbeDeps {
-  readonly topology: Topology;
+export interface LivenessProbeDeps extends ProbeChannelDeps {
   readonly metrics: Metrics;
   readonly limits: { readonly probeInterval: number; readonly probeTimeout: number };
-  /** Put before the name of the channel, for ACLs that allow names by their beginning. */
-  readonly prefix: string;
-  sharded(): boolean;
-  publish(command: PublishCommand, channel: string): Promise<number>;
 }
 
 /**
- * - `quiet`: nothing is to be proved; messages come, or came a moment ago
- * - `waiting`: a probe was published, and nothing has come since
- * - `over`: the connection has ended
+ * - `idle`: something was received within `probeInterval`
+ * - `waiting`: a probe was published, and nothing has been received since
+ * - `closed`: the connection has ended
  */
-type ProbeState = 'quiet' | 'waiting' | 'over';
+type ProbeState = 'idle' | 'waiting' | 'closed';
+
+const TRANSITIONS: Readonly<Record<ProbeState, readonly ProbeState[]>> = {
+  idle: ['waiting', 'closed'],
+  waiting: ['idle', 'closed'],
+  closed: [],
+};
 
 /**
- * Proves that one subscriber connection still delivers.
+ * Checks that one subscriber connection still delivers messages.
  *
- * A node that hangs, or a network that swallows, ends no connection, and PING is answered by a node that has left the
- * cluster too. So a connection that has been silent for `probeInterval` gets a message of its own, published the way all
- * messages are, and has `probeTimeout` to bring it, or anything else. Where the ACL forbids the channel, PING has to do.
+ * A node that hangs, or a network that drops packets, ends no connection, and a node that has left the cluster still
+ * answers PING. So a connection that has received nothing for `probeInterval` gets a message of its own, published like
+ * every other message, and must receive it or anything else within `probeTimeout`. Where the ACL forbids the probe channel,
+ * PING is sent instead.
  */
 export class LivenessProbe {
-  #state: ProbeState = 'quiet';
-  #since = 0;
-  #channel: string | undefined;
-  /** The view of the cluster in which the node owns too few slots to have a channel. */
-  #nameless: SlotMap | undefined;
-  #endedBy: ConnectionLostError | undefined;
+  #state: ProbeState = 'idle';
+  #waitingSince = 0;
+  #closedBy: ConnectionLostError | undefined;
   #pingOnly = false;
-  #published = 0;
+  #publishedAt = 0;
   #roundTrip: number | undefined;
-  /** Those that wait, each with its channel. */
-  readonly #proofs = new Map<Deferred<undefined>, string>();
-  readonly #id = randomBytes(6).toString('base64url');
-  readonly #clock: NodeJS.Timeout | undefined;
+  readonly #channel: ProbeChannel;
+  /** Calls of {@link ping} that wait, each with the name of its channel. */
+  readonly #pings = new Map<Deferred<undefined>, string>();
+  readonly #watchdog: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly node: NodeKey,
     private readonly connection: SubscriberConnection,
-    private readonly surroundings: LivenessProbeDeps,
+    private readonly deps: LivenessProbeDeps,
   ) {
-    const { probeInterval, probeTimeout } = surroundings.limits;
+    this.#channel = new ProbeChannel(node, connection, deps);
+    const { probeInterval, probeTimeout } = deps.limits;
     if (probeInterval > 0) {
-      const tick = Math.max(10, Math.min(probeInterval, probeTimeout) / 8);
-      this.#clock = setInterval(() => {
-        this.#look();
-      }, tick).unref();
+      const interval = Math.min(probeInterval, probeTimeout) / CHECKS_PER_INTERVAL;
+      this.#watchdog = setInterval(
+        () => {
+          this.#check();
+        },
+        Math.max(MIN_CHECK_INTERVAL_MS, interval),
+      ).unref();
     }
   }
 
-  /** Whether something that is due has not come for longer than a healthy node takes. */
+  /** Whether a probe is overdue, though not yet lost. */
   get suspicious(): boolean {
-    return this.#state === 'waiting' && performance.now() - this.#since > SURELY_BACK;
+    return this.#state === 'waiting' && performance.now() - this.#waitingSince > USUAL_DELIVERY_MS;
   }
 
-  /** How long the last one took from its publication until it was back, in ms. */
+  /** The time from the publication of the last delivered probe to its delivery, in ms. */
   get roundTrip(): number | undefined {
     return this.#roundTrip;
   }
 
-  /** Whether the message is a probe of ours. Its slot may have moved since, and the next one have another channel. */
+  /** Whether the channel is a probe channel of this connection. */
   owns(channel: ChannelKey): boolean {
-    return channel.startsWith(channelKey(this.#mark));
+    return this.#channel.owns(channel);
   }
 
-  /** A message came that nobody is subscribed to: perhaps a probe that is back. */
-  returned(channel: ChannelKey): void {
+  /** Takes a message without a subscription: it may be a probe. */
+  onMessage(channel: ChannelKey): void {
     if (this.owns(channel)) {
-      this.#roundTrip = performance.now() - this.#published;
-      for (const proof of this.#proofs.keys()) {
-        proof.resolve(undefined);
+      this.#roundTrip = performance.now() - this.#publishedAt;
+      for (const ping of this.#pings.keys()) {
+        ping.resolve(undefined);
       }
-      this.#proofs.clear();
+      this.#pings.clear();
     }
   }
 
   /**
-   * Publishes a probe now, whether or not the connection is silent. Resolves when it is back, to how long that took, in
-   * ms; to undefined where the node owns too few slots to have a channel for it. It waits for as long as the connection
-   * stands: the caller sets the limit.
+   * Publishes a probe now. Resolves on its delivery, to the time that took in ms; to undefined where the node owns too few
+   * slots for a probe channel. There is no timeout but the end of the connection: the caller sets one.
    *
-   * @throws what `publish` throws, and where the ACL forbids the channel; {@link passes} tells what to try again for
+   * @throws what `publish` throws, and the refusal of the channel by the ACL; see {@link isUnrelatedToNode}
    */
   async ping(): Promise<number | undefined> {
-    const channel = await this.#subscribed();
+    const channel = await this.#channel.subscribe();
     if (channel === undefined) {
       return undefined;
     }
-    if (this.#endedBy !== undefined) {
-      throw this.#endedBy;
+    if (this.#closedBy !== undefined) {
+      throw this.#closedBy;
     }
-    const proof = deferred<undefined>();
-    this.#proofs.set(proof, channel);
+    const ping = deferred<undefined>();
+    this.#pings.set(ping, channel);
     try {
-      const published = performance.now();
-      this.#publish(channel).then(
-        (count) => {
-          if (count === 0) {
-            this.#leave(channel);
-            proof.reject(new SlotGoneError(this.node));
-          }
-        },
-        (error: unknown) => {
-          proof.reject(error as Error);
-        },
-      );
-      await proof.promise;
-      return performance.now() - published;
+      const publishedAt = performance.now();
+      this.#publish(channel).catch((error: unknown) => {
+        ping.reject(error as Error);
+      });
+      await ping.promise;
+      return performance.now() - publishedAt;
     } finally {
-      this.#proofs.delete(proof);
+      this.#pings.delete(ping);
     }
   }
 
-  /** Redis has ended the subscription of a probe's channel: its slot has gone elsewhere. */
-  revoked(key: ChannelKey): void {
-    if (this.#channel !== undefined && channelKey(this.#channel) === key) {
-      this.#channel = undefined;
-    }
-    for (const [proof, channel] of this.#proofs) {
-      if (channelKey(channel) === key) {
-        proof.reject(new SlotGoneError(this.node));
+  /** Redis has ended the subscription to a probe channel, because its slot has left the node. */
+  onRevoked(channel: ChannelKey): void {
+    this.#channel.onRevoked(channel);
+    for (const [ping, name] of this.#pings) {
+      if (channelKey(name) === channel) {
+        ping.reject(new ProbeSlotMovedError(this.node));
       }
     }
   }
 
-  close(endedBy: ConnectionLostError): void {
-    this.#state = 'over';
-    this.#endedBy = endedBy;
-    clearInterval(this.#clock);
-    for (const proof of this.#proofs.keys()) {
-      proof.reject(endedBy);
+  close(closedBy: ConnectionLostError): void {
+    this.#move('closed');
+    this.#closedBy = closedBy;
+    clearInterval(this.#watchdog);
+    for (const ping of this.#pings.keys()) {
+      ping.reject(closedBy);
     }
-    this.#proofs.clear();
+    this.#pings.clear();
   }
 
-  #look(): void {
-    const { probeInterval, probeTimeout } = this.surroundings.limits;
+  #move(next: ProbeState): void {
+    if (!TRANSITIONS[this.#state].includes(next)) {
+      throw new Error(`Liveness probe of ${this.node}: no transition from ${this.#state} to ${next}`);
+    }
+    this.#state = next;
+  }
+
+  #check(): void {
+    const { probeInterval, probeTimeout } = this.deps.limits;
     const now = performance.now();
     if (this.#state === 'waiting') {
-      if (this.connection.lastReceived >= this.#since) {
-        this.#state = 'quiet';
-      } else if (now - this.#since > probeTimeout) {
-        // An application that kept the event loop busy has not read it yet: timers run before sockets are read.
+      if (this.connection.lastReceived >= this.#waitingSince) {
+        this.#move('idle');
+      } else if (now - this.#waitingSince > probeTimeout) {
+        // Timers run before sockets are read: an application that blocked the event loop may not have read the probe yet.
         setImmediate(() => {
-          this.#judge();
+          this.#endUnlessReceived();
         });
       }
-    } else if (this.#state === 'quiet' && now - this.connection.lastReceived >= probeInterval) {
-      this.#state = 'waiting';
-      this.#since = now;
+    } else if (this.#state === 'idle' && now - this.connection.lastReceived >= probeInterval) {
+      this.#move('waiting');
+      this.#waitingSince = now;
       void this.#send();
     }
   }
 
-  #judge(): void {
-    if (this.#state === 'waiting' && this.connection.lastReceived < this.#since) {
-      this.surroundings.metrics.probesLost += 1;
-      const silence = Math.round(performance.now() - this.connection.lastReceived);
-      this.connection.end(`nothing came for ${String(silence)} ms, and a probe did not come back`);
+  #endUnlessReceived(): void {
+    if (this.#state === 'waiting' && this.connection.lastReceived < this.#waitingSince) {
+      this.deps.metrics.probesLost += 1;
+      const silentFor = Math.round(performance.now() - this.connection.lastReceived);
+      this.connection.end(`nothing received for ${String(silentFor)} ms, not even a probe`);
     }
   }
 
   async #send(): Promise<void> {
-    const { topology } = this.surroundings;
-    this.surroundings.metrics.probes += 1;
-    // A demoted node delivers what is published to it: whether it still is who we think it is, it must say itself.
+    const { topology, metrics } = this.deps;
+    metrics.probes += 1;
+    // A demoted node still delivers what is published to it, so its role is checked with it too.
     topology.refreshFrom(this.node).catch(() => undefined);
     if (!topology.masters.includes(this.node)) {
-      // What stands here is being taken elsewhere, unless it is pinned; the node must answer, at least.
+      // Its subscriptions are being moved, unless they are pinned; the node must at least answer.
       this.connection.ping();
       topology.refreshSoon();
       return;
     }
     try {
-      const channel = this.#pingOnly ? undefined : await this.#subscribed();
+      const channel = this.#pingOnly ? undefined : await this.#channel.subscribe();
       if (channel === undefined) {
         this.connection.ping();
-      } else if ((await this.#publish(channel)) === 0) {
-        this.#leave(channel); // taken by a node that does not have us: the slot has gone elsewhere
+      } else {
+        await this.#publish(channel);
       }
     } catch (error) {
       if (isRefusal(error)) {
@@ -218,87 +206,23 @@ export class LivenessProbe {
     }
   }
 
-  #publish(channel: string): Promise<number> {
-    this.#published = performance.now();
-    return this.surroundings.publish(this.surroundings.sharded() ? 'SPUBLISH' : 'PUBLISH', channel);
-  }
-
-  /** Subscribed on first use: a connection that is never silent needs none. */
-  async #subscribed(): Promise<string | undefined> {
-    const { topology } = this.surroundings;
-    if (this.#channel !== undefined) {
-      if (topology.ownerOf(slotOf(this.#channel)) === this.node) {
-        return this.#channel;
-      }
-      this.#leave(this.#channel);
-    }
-    const channel = this.#name();
-    if (channel === undefined) {
-      return undefined;
-    }
-    try {
-      await this.connection.subscribe(this.#kind, [channelKey(channel)], () => {
-        this.#channel = channel;
-      });
-    } catch (error) {
-      if (error instanceof RedisReplyError && error.kind === 'MOVED') {
-        topology.applyMovedError(error, this.node);
-      }
-      throw error;
-    }
-    return channel;
-  }
-
-  /** Redis ends subscriptions to shard channels itself when their slot goes; classic ones would be kept for ever. */
-  #leave(channel: string): void {
-    if (this.#channel !== channel) {
-      return;
-    }
-    this.#channel = undefined;
-    if (this.#kind === SUBSCRIPTION_KINDS.channel) {
-      this.connection.unsubscribe(this.#kind, [channelKey(channel)]).catch(() => undefined);
-    }
-  }
-
-  get #kind(): SubscriptionKind {
-    return this.surroundings.sharded() ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
-  }
-
-  /** In the names of all channels of this probe. */
-  get #mark(): string {
-    return `${this.surroundings.prefix}${PROBE_MARK}${this.#id}:`;
-  }
-
-  /** A name whose slot this node owns. Looked for once in each view of the cluster. */
-  #name(): string | undefined {
-    const { topology } = this.surroundings;
-    const { view } = topology;
-    if (view === this.#nameless) {
-      return undefined;
-    }
-    const name = findTaggedName(
-      (tag) => `${this.#mark}{${tag}}`,
-      (tagged) => topology.ownerOf(slotOf(tagged)) === this.node,
-      TAGS_TRIED,
-    );
-    if (name === undefined) {
-      this.#nameless = view;
-    }
-    return name;
+  #publish(channel: string): Promise<void> {
+    this.#publishedAt = performance.now();
+    return this.#channel.publish(channel);
   }
 }
 
-/** Whether the ACL forbids it. */
+/** Whether the ACL forbids the probe. */
 export function isRefusal(error: unknown): boolean {
   const cause = causeOf(error);
   return cause instanceof RedisReplyError && cause.kind === 'NOPERM';
 }
 
-/** Whether what kept a probe from coming back says nothing of the node: a slot that moved, a connection that we closed. */
-export function passes(error: unknown): boolean {
+/** Whether a probe failed for a reason other than the node: a slot that moved, or a connection that we closed. */
+export function isUnrelatedToNode(error: unknown): boolean {
   const cause = causeOf(error);
   return (
-    cause instanceof SlotGoneError ||
+    cause instanceof ProbeSlotMovedError ||
     (cause instanceof ConnectionLostError && cause.how === 'closed') ||
     (cause instanceof RedisReplyError && isTransient(cause))
   );

@@ -239,7 +239,7 @@ export class NodeSubscriber {
       const connection = new SubscriberConnection(this.node, opened, this.commandTimeout, {
         message: (kind, match, channel, data) => {
           if (!this.sink.receive(this.node, kind, match, channel, data)) {
-            this.#probe?.returned(match);
+            this.#probe?.onMessage(match);
           }
         },
         revoked: (kind, channel) => {
@@ -330,7 +330,7 @@ export class NodeSubscriber {
 
   #revoked(kind: SubscriptionKind, channel: ChannelKey): void {
     if (this.#probe?.owns(channel)) {
-      this.#probe.revoked(channel);
+      this.#probe.onRevoked(channel);
       return;
     }
     const id = kind.name + channel;

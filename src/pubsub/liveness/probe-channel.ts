@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { channelKey, findTaggedName, PROBE_MARK, slotOf, type ChannelKey } from '../common/channel-name.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { PublishCommand } from '../common/publish-options.js';
+import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import type { SubscriberConnection } from '../connection/subscriber-connection.js';
+import { RedisReplyError } from '../resp/reply.js';
+import type { SlotMap } from '../topology/slot-map.js';
+import type { Topology } from '../topology/topology.js';
+
+/** Finds a slot of any master that owns a few hundred; a master with fewer is checked by PING. */
+const MAX_TAGS = 4_096;
+
+/** The slot of the probe channel has left the node, which says nothing about the health of the node. */
+export class ProbeSlotMovedError extends Error {
+  constructor(node: NodeKey) {
+    super(`the slot of the probe channel has left ${node}`);
+  }
+}
+
+export interface ProbeChannelDeps {
+  readonly topology: Topology;
+  /** Starts the name of the channel, for ACLs that allow channels by prefix. */
+  readonly prefix: string;
+  sharded(): boolean;
+  publish(command: PublishCommand, channel: string): Promise<number>;
+}
+
+/**
+ * The private channel of one subscriber connection, in a slot that its node owns. When the slot moves, the next probe gets
+ * another one.
+ */
+export class ProbeChannel {
+  #name: string | undefined;
+  /** The view of the cluster in which no tag gives a slot of the node: the search is not repeated in it. */
+  #searchedIn: SlotMap | undefined;
+  readonly #start: string;
+
+  constructor(
+    private readonly node: NodeKey,
+    private readonly connection: SubscriberConnection,
+    private readonly deps: ProbeChannelDeps,
+  ) {
+    this.#start = `${deps.prefix}${PROBE_MARK}${randomBytes(6).toString('base64url')}:`;
+  }
+
+  /** Whether the channel is, or was before its slot moved, the one of this connection. */
+  owns(channel: ChannelKey): boolean {
+    return channel.startsWith(channelKey(this.#start));
+  }
+
+  /**
+   * Subscribes on first use: a connection that always receives messages needs no probe. Resolves to the name; to undefined
+   * where the node owns too few slots.
+   */
+  async subscribe(): Promise<string | undefined> {
+    const { topology } = this.deps;
+    if (this.#name !== undefined) {
+      if (this.#isOwned(this.#name)) {
+        return this.#name;
+      }
+      this.#unsubscribe(this.#name);
+    }
+    const name = this.#findName();
+    if (name === undefined) {
+      return undefined;
+    }
+    try {
+      await this.connection.subscribe(this.#kind, [channelKey(name)], () => {
+        this.#name = name;
+      });
+    } catch (error) {
+      if (error instanceof RedisReplyError && error.kind === 'MOVED') {
+        topology.applyMovedError(error, this.node);
+      }
+      throw error;
+    }
+    return name;
+  }
+
+  /** @throws {@link ProbeSlotMovedError} when nobody received it: the node that took it does not have our subscription */
+  async publish(name: string): Promise<void> {
+    const receivers = await this.deps.publish(this.deps.sharded() ? 'SPUBLISH' : 'PUBLISH', name);
+    if (receivers === 0) {
+      this.#unsubscribe(name);
+      throw new ProbeSlotMovedError(this.node);
+    }
+  }
+
+  /** Redis has ended the subscription, because the slot has left the node. */
+  onRevoked(channel: ChannelKey): void {
+    if (this.#name !== undefined && channelKey(this.#name) === channel) {
+      this.#name = undefined;
+    }
+  }
+
+  /** Redis itself ends a subscription to a shard channel whose slot moves, but never one to a classic channel. */
+  #unsubscribe(name: string): void {
+    if (this.#name !== name) {
+      return;
+    }
+    this.#name = undefined;
+    if (this.#kind === SUBSCRIPTION_KINDS.channel) {
+      this.connection.unsubscribe(this.#kind, [channelKey(name)]).catch(() => undefined);
+    }
+  }
+
+  get #kind(): SubscriptionKind {
+    return this.deps.sharded() ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
+  }
+
+  #findName(): string | undefined {
+    const { view } = this.deps.topology;
+    if (view === this.#searchedIn) {
+      return undefined;
+    }
+    const name = findTaggedName(
+      (tag) => `${this.#start}{${tag}}`,
+      (tagged) => this.#isOwned(tagged),
+      MAX_TAGS,
+    );
+    this.#searchedIn = name === undefined ? view : undefined;
+    return name;
+  }
+
+  #isOwned(name: string): boolean {
+    return this.deps.topology.ownerOf(slotOf(name)) === this.node;
+  }
+}
