@@ -53,6 +53,13 @@ export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, Subscript
   },
 };
 
+/** The kind of subscription that receives messages of a type. */
+export const KIND_OF_MESSAGE: Readonly<Record<DataMessageType, SubscriptionKindName>> = {
+  message: 'channel',
+  pmessage: 'pattern',
+  smessage: 'shard',
+};
+
 /** Whether a message or confirmation is of a shard channel. */
 export function isSharded(type: DataMessageType | ConfirmationType): boolean {
   const { message, subscribed, unsubscribed } = SUBSCRIPTION_KINDS.shard;

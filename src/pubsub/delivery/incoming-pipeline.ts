@@ -3,7 +3,7 @@ import type { ChannelKey } from '../common/channel-name.js';
 import type { Metrics } from '../common/metrics.js';
 import type { PubSubEncoding } from '../common/messages.js';
 import type { MessageDispatcher, MessageDispatcherListener } from './message-dispatcher.js';
-import { MissingReports } from './missing-report.js';
+import { GapBatcher } from '../common/gap-batcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RecentMessages } from './recent-messages.js';
 import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
@@ -15,6 +15,9 @@ import type { Topology } from '../topology/topology.js';
 /** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
 const UNSETTLED_FOR = 1_000;
 
+/** Messages lost by one fault show up channel by channel, as each channel receives its next message. */
+const GAP_BATCH_DELAY_MS = 50;
+
 /** How many publishers of one channel are remembered, and of all the channels that a pattern matches. */
 const STREAMS_OF_A_CHANNEL = 512;
 const STREAMS_OF_A_PATTERN = 16_384;
@@ -24,7 +27,7 @@ const STREAMS_OF_A_PATTERN = 16_384;
  * numbered messages, dispatcher.
  */
 export class IncomingPipeline {
-  readonly #missing: MissingReports;
+  readonly #gaps: GapBatcher;
   readonly #recent = new RecentMessages();
 
   constructor(
@@ -35,9 +38,7 @@ export class IncomingPipeline {
     private readonly dispatcher: MessageDispatcher<PubSubEncoding>,
     listener: Pick<MessageDispatcherListener, 'gap'>,
   ) {
-    this.#missing = new MissingReports((gap) => {
-      listener.gap(gap);
-    });
+    this.#gaps = new GapBatcher(listener, (flush) => setTimeout(flush, GAP_BATCH_DELAY_MS).unref());
   }
 
   /**
@@ -80,7 +81,7 @@ export class IncomingPipeline {
 
   /** Tells what is missing and was not told yet. */
   close(): void {
-    this.#missing.flush();
+    this.#gaps.flush();
   }
 
   #deliver(subscription: Subscription, arrival: Arrival): void {
@@ -95,7 +96,8 @@ export class IncomingPipeline {
       },
       missing: (report) => {
         this.metrics.missed += report.count;
-        this.#missing.add(subscription, report);
+        const { kind, name, assigned: node } = subscription;
+        this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node, ...report });
       },
       repeated: () => {
         this.metrics.duplicates += 1;

@@ -10,7 +10,8 @@ import { MessageBuffer } from './message-buffer.js';
 import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';
 import type { PubSubOptions } from '../common/options.js';
-import { OverflowReport } from './gap-batcher.js';
+import { GapBatcher } from '../common/gap-batcher.js';
+import { KIND_OF_MESSAGE } from '../common/subscription-kind.js';
 import { isPromiseLike } from '../../util/promises.js';
 import type { Subscription } from '../subscription/subscription.js';
 
@@ -43,7 +44,9 @@ export class MessageDispatcher<E extends PubSubEncoding> {
   readonly #onHandlerError: PubSubOptions<E>['onHandlerError'];
   readonly #pushHandler: PubSubOptions['pushHandler'];
   readonly #queue: MessageBuffer<PubSubMessage<E>>;
-  readonly #overflow: OverflowReport;
+  /** What a full buffer drops in one turn of the event loop becomes one gap per kind. */
+  readonly #gaps: GapBatcher;
+  #dropped = 0;
   /** For what a message came, where that was named in bytes and the message has text, which may not tell. */
   readonly #names = new WeakMap<PubSubMessage<E>, ChannelName>();
 
@@ -61,18 +64,16 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     this.#strict = encodingErrors === 'strict' && encoding === 'utf8';
     this.#onHandlerError = readFunction('onHandlerError', onHandlerError);
     this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', pushHandler);
-    this.#overflow = new OverflowReport((gap) => {
-      events.gap(gap);
-    });
+    this.#gaps = new GapBatcher(events, setImmediate);
     readEnum('bufferPolicy', bufferPolicy, ['drop-oldest', 'drop-newest']);
     this.#queue = new MessageBuffer(bufferLimit, bufferPolicy, (message) => {
-      this.#overflow.dropped(message);
+      this.#drop(message);
     });
   }
 
   /** How many messages nobody read in time. */
   get dropped(): number {
-    return this.#overflow.count;
+    return this.#dropped;
   }
 
   /** How many messages and confirmations wait to be read. */
@@ -152,6 +153,25 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#names.set(message, name);
     }
     this.#queue.push(message);
+  }
+
+  /** A dropped confirmation is not a gap: an application that only uses handlers need not read confirmations. */
+  #drop(message: PubSubMessage<E>): void {
+    if (isConfirmation(message)) {
+      return;
+    }
+    this.#dropped += 1;
+    const { type, pattern, channel } = message;
+    const now = Date.now();
+    this.#gaps.add({
+      kind: KIND_OF_MESSAGE[type],
+      name: pattern ?? channel,
+      reason: 'buffer-overflow',
+      node: undefined,
+      since: now,
+      until: now,
+      count: 1,
+    });
   }
 
   #terms(options: GetMessageOptions): {

@@ -1,6 +1,7 @@
 import type { SubscriptionKindName } from '../common/messages.js';
 import type { Gap, Interruption } from '../common/events.js';
 import type { ChannelName } from '../common/channel-name.js';
+import { GapBatcher } from '../common/gap-batcher.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';
 
@@ -28,12 +29,14 @@ export interface GapTrackerListener {
 export class GapTracker {
   readonly #lost = new Set<Subscription>();
   readonly #following = new Map<Subscription, NodeJS.Timeout>();
-  readonly #recovered = new Map<InterruptionCause, Subscription[]>();
+  readonly #gaps: GapBatcher;
 
   constructor(
     private readonly slotMigrationTimeout: number,
     private readonly events: GapTrackerListener,
-  ) {}
+  ) {
+    this.#gaps = new GapBatcher(events, queueMicrotask);
+  }
 
   /** Whether anything that stood is on its way to stand again. */
   get any(): boolean {
@@ -95,17 +98,9 @@ export class GapTracker {
   /** It stands, but may have missed something since the cause. */
   missed(subscription: Subscription, cause: InterruptionCause): void {
     subscription.sequencer?.resync();
-    if (this.#recovered.size === 0) {
-      queueMicrotask(() => {
-        this.#reportGaps();
-      });
-    }
-    const together = this.#recovered.get(cause);
-    if (together === undefined) {
-      this.#recovered.set(cause, [subscription]);
-    } else {
-      together.push(subscription);
-    }
+    const { kind, name } = subscription;
+    const interval = { ...cause, since: cause.since.getTime(), until: Date.now() };
+    this.#gaps.add({ kind: kind.name, name, ...interval }, cause);
   }
 
   /** It is not wanted any more. */
@@ -125,17 +120,6 @@ export class GapTracker {
       subscription.gracePeriod = undefined;
       clearTimeout(this.#following.get(subscription));
       this.#following.delete(subscription);
-    }
-  }
-
-  #reportGaps(): void {
-    const until = new Date();
-    const recovered = [...this.#recovered];
-    this.#recovered.clear();
-    for (const [cause, subscriptions] of recovered) {
-      for (const { kind, names } of namesByKind(subscriptions)) {
-        this.events.gap({ kind, names, ...cause, until });
-      }
     }
   }
 }

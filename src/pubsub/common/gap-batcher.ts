@@ -1,0 +1,87 @@
+import { channelKey, type ChannelKey, type ChannelName } from './channel-name.js';
+import type { Gap, GapReason } from './events.js';
+import type { SubscriptionKindName } from './messages.js';
+
+/** An interval in which one subscription missed messages; times in ms since the epoch. */
+export interface MissedInterval {
+  readonly kind: SubscriptionKindName;
+  readonly name: ChannelName;
+  readonly reason: GapReason;
+  readonly node: string | undefined;
+  readonly since: number;
+  readonly until: number;
+  /** How many messages, where that is known. */
+  readonly count?: number;
+}
+
+interface Batch {
+  readonly names: Map<ChannelKey, ChannelName>;
+  readonly reason: GapReason;
+  node: string | undefined;
+  since: number;
+  until: number;
+  count: number | undefined;
+}
+
+/**
+ * Gathers what subscriptions missed into one gap per kind and cause: one fault may concern thousands of channels, and a
+ * reader that has stopped reading misses every message.
+ *
+ * It lives below the folders because both the reconciler and the delivery of messages use it.
+ */
+export class GapBatcher {
+  readonly #causes = new Map<unknown, Map<SubscriptionKindName, Batch>>();
+
+  constructor(
+    private readonly listener: { gap(gap: Gap): void },
+    /** Calls back once everything that belongs together was added. */
+    private readonly schedule: (flush: () => void) => unknown,
+  ) {}
+
+  /** Adds to the gap of the same kind and `cause`. */
+  add(missed: MissedInterval, cause: unknown = missed.reason): void {
+    if (this.#causes.size === 0) {
+      this.schedule(this.flush);
+    }
+    let kinds = this.#causes.get(cause);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#causes.set(cause, kinds);
+    }
+    const batch = kinds.get(missed.kind);
+    if (batch === undefined) {
+      const { name, reason, node, since, until, count } = missed;
+      const names = new Map([[channelKey(name), name]]);
+      kinds.set(missed.kind, { names, reason, node, since, until, count });
+    } else {
+      extend(batch, missed);
+    }
+  }
+
+  /** Reports what was added. */
+  readonly flush = (): void => {
+    const causes = [...this.#causes.values()];
+    this.#causes.clear();
+    for (const [kind, { names, reason, node, since, until, count }] of causes.flatMap((kinds) => [
+      ...kinds,
+    ])) {
+      this.listener.gap({
+        kind,
+        names: [...names.values()],
+        node,
+        since: new Date(since),
+        until: new Date(until),
+        ...(count !== undefined && { missed: count }),
+        reason,
+      });
+    }
+  };
+}
+
+function extend(batch: Batch, { name, node, since, until, count }: MissedInterval): void {
+  batch.names.set(channelKey(name), name);
+  batch.node = batch.node === node ? node : undefined;
+  batch.since = Math.min(batch.since, since);
+  batch.until = Math.max(batch.until, until);
+  batch.count = count === undefined ? batch.count : (batch.count ?? 0) + count;
+}
