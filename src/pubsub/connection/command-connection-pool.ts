@@ -3,10 +3,10 @@ import type { ConnectionFactory } from './connection-factory.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 
-/** How long a node that has left the cluster, or died, may take to answer what is in flight, in ms. */
-const LAST_ANSWERS = 250;
+/** How long a node that has left the cluster may take to reply to commands in flight. */
+const DRAIN_TIMEOUT_MS = 250;
 
-/** One command connection per node, opened on first use and shared by everybody. */
+/** One command connection per node, opened on first use and shared by all callers. */
 export class CommandConnectionPool {
   readonly #open = new Map<NodeKey, CommandConnection>();
   readonly #opening = new Map<NodeKey, Promise<CommandConnection>>();
@@ -17,7 +17,7 @@ export class CommandConnectionPool {
     private readonly commandTimeout: number,
   ) {}
 
-  /** The open connection to `node`, if there is one. */
+  /** The open connection to `node`, if any. */
   get(node: NodeKey): CommandConnection | undefined {
     return this.#open.get(node);
   }
@@ -26,7 +26,7 @@ export class CommandConnectionPool {
     return [...this.#open.keys()];
   }
 
-  /** Opens the connection to `node`, or gives the one that is open. Calls that meet share one attempt. */
+  /** Returns the open connection to `node`, or opens one. Concurrent calls share one attempt. */
   connect(node: NodeKey): Promise<CommandConnection> {
     const open = this.#open.get(node);
     if (open !== undefined) {
@@ -40,17 +40,17 @@ export class CommandConnectionPool {
     return opening;
   }
 
-  /** Closes the connections to all nodes but these, once what is in flight there has been answered. */
+  /** Closes the connections to all other nodes, after the replies to commands in flight. */
   retain(nodes: ReadonlySet<NodeKey>): void {
     for (const [node, connection] of this.#open) {
       if (!nodes.has(node)) {
         this.#open.delete(node);
-        void connection.drain(LAST_ANSWERS);
+        void connection.drain(DRAIN_TIMEOUT_MS);
       }
     }
   }
 
-  /** Lets what is in flight be answered (bounded, for a connection that makes no progress ends itself), then closes all. */
+  /** Waits for the replies to commands in flight, at most `commandTimeout`, then closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#open.values()].map((connection) => connection.drain(this.commandTimeout)));
@@ -76,7 +76,7 @@ export class CommandConnectionPool {
     return connection;
   }
 
-  /** Asked anew after an `await`, where the compiler would still believe the first answer. */
+  /** A method, because the compiler would take the value from before an `await` for the present one. */
   #isClosed(): boolean {
     return this.#closed;
   }

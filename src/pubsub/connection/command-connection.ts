@@ -1,4 +1,5 @@
 import type { OpenSocket } from './connection-factory.js';
+import { deferred, settledWithin, type Deferred } from '../../util/promises.js';
 import { invalidValue } from '../common/validation.js';
 import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
@@ -7,19 +8,19 @@ import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { encodeHead, type CommandHead } from '../resp/command-head.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 
-/** Who waits for the answer of Redis: told once, of the answer, or of the error that ended the connection before it came. */
+/** Receives the reply to a command: called once, with the reply or the error that ended the connection before it. */
 export interface ReplyHandler {
   answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
 }
 
 /**
- * One connection to one node for everything that is not a subscription: publishes, and questions about the cluster.
- * Answers come in the order of the commands.
+ * One connection to one node for everything but subscriptions: publishes and queries. Replies arrive in the order of the
+ * commands.
  */
 export class CommandConnection {
   readonly #pending = new FifoQueue<ReplyHandler>();
   readonly #socket: RespSocket;
-  #drained: (() => void) | undefined;
+  #drained: Deferred<undefined> | undefined;
   readonly #closeListeners = new Set<() => void>();
 
   constructor(
@@ -42,12 +43,12 @@ export class CommandConnection {
     return this.#socket.endedBy !== undefined;
   }
 
-  /** How many commands wait for their answer. */
+  /** Number of commands that wait for their reply. */
   get inFlight(): number {
     return this.#pending.length;
   }
 
-  /** Sends the command of which `head` are all arguments but the last, as `encodeHead` made it. */
+  /** Sends a command; `head` holds all arguments but the last, encoded by `encodeHead`. */
   send(head: CommandHead, last: Payload, handler: ReplyHandler): void {
     const { endedBy } = this.#socket;
     if (endedBy !== undefined) {
@@ -58,10 +59,10 @@ export class CommandConnection {
     this.#pending.push(handler);
   }
 
-  /** As {@link send}, for the ways that are not hot. */
+  /** As {@link send}, with a promise: not for the hot path. */
   call(...args: Payload[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      // Half a command in the socket, or one that no server can read, would be the end of all that others send.
+      // Half a command in the socket, or one that no server can parse, would break the commands of all other callers.
       assertPayloads(args);
       this.send(encodeHead(args.slice(0, -1)), args.at(-1) as Payload, {
         answered: (error, reply) => {
@@ -83,16 +84,11 @@ export class CommandConnection {
     }
   }
 
-  /** Ends the connection when what is in flight has been answered, or given up; after `patience` ms at the latest. */
-  async drain(patience: number): Promise<void> {
+  /** Ends the connection when all commands in flight have their reply, or have failed; after `timeout` ms at the latest. */
+  async drain(timeout: number): Promise<void> {
     if (this.#pending.length > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, patience);
-        this.#drained = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      this.#drained = deferred();
+      await settledWithin(timeout, this.#drained.promise);
     }
     this.close();
   }
@@ -109,19 +105,19 @@ export class CommandConnection {
       answer(handler, undefined, reply);
     }
     if (this.#drained !== undefined && this.#pending.length === 0) {
-      this.#drained();
+      this.#drained.resolve(undefined);
     }
   }
 
   #fail(error: ConnectionLostError): void {
-    // First, so that nobody who is told of a lost answer finds the connection still in use.
+    // Before the handlers, so that none of them finds the lost connection still in use.
     for (const listener of this.#closeListeners) {
       listener();
     }
     for (const handler of this.#pending.drain()) {
       answer(handler, error, null);
     }
-    this.#drained?.();
+    this.#drained?.resolve(undefined);
   }
 }
 
@@ -133,7 +129,7 @@ function assertPayloads(args: readonly unknown[]): void {
   }
 }
 
-/** What the application throws is its own affair: no reason to end the connection, or to leave others without an answer. */
+/** An error thrown by the application must not end the connection, or leave other commands without their reply. */
 function answer(
   handler: ReplyHandler,
   failure: RedisReplyError | ConnectionLostError | undefined,

@@ -1,33 +1,34 @@
 import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
+import { deferred, withTimeout, type Deferred } from '../../util/promises.js';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeAddress } from '../common/node-address.js';
 import { errorMessage } from '../../util/error-message.js';
 
-/** A socket on which Redis has accepted us: connected, encrypted and authenticated as the options ask. */
+/** A socket that is connected, encrypted and authenticated as the options require. */
 export interface OpenSocket {
   readonly socket: Socket;
   /** Ends the connection at once. */
   close(): void;
 }
 
-/** What the parsers of ioredis 5 and 6 say of bytes that are none of Redis's. */
-const NO_REDIS = /RESP type|as reply type byte/i;
+/** Errors of the parsers of ioredis 5 and 6 for bytes that are not RESP. */
+const PROTOCOL_ERROR = /RESP type|as reply type byte/i;
 
 const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:username-)?password/i;
 
 /**
  * Opens connections to single nodes.
  *
- * ioredis opens the door (TLS, AUTH or HELLO, name lookup, time limits: everything its users have configured and
- * trust), then we talk on the socket ourselves. ioredis's own reader cannot serve here: in RESP2 it leaves subscriber
- * mode when the last *shard* channel goes, though classic ones still stand (read in `DataHandler`, 5.11 and 6.0), and
- * a Command object and a promise a publish are most of its cost. See docs/adr/0002.
+ * ioredis connects (TLS, AUTH or HELLO, name lookup, timeouts: everything its users have configured and trust), then
+ * this package speaks RESP on the socket. The reader of ioredis does not fit: in RESP2 it leaves subscriber mode when the
+ * last *shard* channel is unsubscribed, though classic ones are still subscribed (read in `DataHandler`, 5.11 and 6.0),
+ * and a Command object and a promise are most of the cost of its publish. See docs/adr/0002.
  */
 export class ConnectionFactory {
   readonly #redisOptions: RedisOptions;
   readonly #dnsLookup: ClusterOptions['dnsLookup'];
-  readonly #attempts = new Set<(reason: string) => void>();
+  readonly #attempts = new Set<Deferred<never>>();
 
   constructor(
     clusterOptions: ClusterOptions,
@@ -44,57 +45,53 @@ export class ConnectionFactory {
       retryStrategy: () => null,
       enableReadyCheck: false,
       autoResubscribe: false,
-      // Its timer would outlive the moment we take the socket over, and end a healthy connection.
+      // Its timer would keep running after we take over the socket, and end a healthy connection.
       socketTimeout: undefined,
-      // disconnect() waits so long for a 'close' that a refused connection has had already: the process would stay up.
+      // disconnect() would wait this long for a 'close' that a refused connection has already had: the process stays up.
       disconnectTimeout: 0,
     };
   }
 
   /**
-   * Resolves when the node answers PING, which also shows that it is not still loading its data.
+   * Resolves when the node replies to PING, which also shows that it is not loading its data.
    *
    * @throws {@link AuthenticationError} when Redis refuses the credentials
-   * @throws {@link ClusterUnreachableError} when it does not answer within `connectTimeout`
+   * @throws {@link ClusterUnreachableError} when it does not reply within `connectTimeout`
    */
   async open(address: NodeAddress, timeout = this.connectTimeout): Promise<OpenSocket> {
     const node = `${address.host}:${String(address.port)}`;
+    const ended = deferred<never>();
     let redis: Redis | undefined;
     let cause: unknown;
-    let tooLate: (reason: Error) => void = () => undefined;
-    const end = new Promise<never>((_, reject) => (tooLate = reject));
-    const giveUp = (reason: string): void => {
-      cause ??= new Error(reason);
-      tooLate(new Error(reason));
-      redis?.disconnect();
-      streamOf(redis)?.destroy();
-    };
-    // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
-    const isTls = this.#redisOptions.tls !== undefined;
-    const late = `no answer within ${String(timeout)} ms${isTls ? ' (is it TLS that it speaks?)' : ''}`;
-    const deadline = setTimeout(giveUp, timeout, late);
-    this.#attempts.add(giveUp);
-    try {
-      const host = await Promise.race([this.#lookup(address.host), end]);
+    const connect = async (): Promise<Redis> => {
+      const host = await Promise.race([this.#lookup(address.host), ended.promise]);
       redis = new Redis({ ...this.#redisOptions, host, port: address.port, connectTimeout: timeout });
       redis.on('error', (error: Error) => {
         cause ??= error;
       });
-      await Promise.race([redis.connect().then(() => redis?.ping()), end]);
+      await Promise.race([redis.connect().then(() => redis?.ping()), ended.promise]);
+      return redis;
+    };
+    // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
+    const hint = this.#redisOptions.tls === undefined ? '' : ' (does the port speak TLS?)';
+    const late = `no reply within ${String(timeout)} ms${hint}`;
+    this.#attempts.add(ended);
+    try {
+      return takeOver(await withTimeout(connect(), timeout, () => new Error(late)));
     } catch (error) {
+      ended.reject(error as Error);
       redis?.disconnect();
+      streamOf(redis)?.destroy();
       throw describe(node, cause ?? error);
     } finally {
-      clearTimeout(deadline);
-      this.#attempts.delete(giveUp);
+      this.#attempts.delete(ended);
     }
-    return takeOver(redis);
   }
 
-  /** Ends every attempt that is under way: none of them is wanted any more. */
+  /** Ends every attempt under way. */
   close(): void {
-    for (const giveUp of this.#attempts) {
-      giveUp('closed by us');
+    for (const ended of this.#attempts) {
+      ended.reject(new Error('closed by us'));
     }
   }
 
@@ -115,7 +112,7 @@ export class ConnectionFactory {
   }
 }
 
-/** The types say that it is always there; it is not until `connect()` has got as far. */
+/** The types declare it as always set; before `connect()` opens the socket it is not. */
 function streamOf(redis: Redis | undefined): Socket | undefined {
   return redis?.stream;
 }
@@ -138,13 +135,13 @@ function describe(node: string, cause: unknown): ClusterPubSubError {
     return cause;
   }
   if (cause instanceof Error) {
-    // ioredis hangs the command on its errors, and AUTH and HELLO carry the password.
+    // ioredis attaches the command to its errors, and AUTH and HELLO contain the password.
     Reflect.deleteProperty(cause, 'command');
   }
-  const said = errorMessage(cause);
-  const message = NO_REDIS.test(said)
-    ? 'what answers there does not speak the Redis protocol. Is it the right port, and does it want TLS?'
-    : said;
+  const text = errorMessage(cause);
+  const message = PROTOCOL_ERROR.test(text)
+    ? 'the server does not speak the Redis protocol. Check the port, and whether it requires TLS.'
+    : text;
   return AUTHENTICATION_FAILURE.test(message)
     ? new AuthenticationError(node, message, { cause })
     : new ClusterUnreachableError(`Cannot connect to Redis at ${node}: ${message}`, { cause });

@@ -9,57 +9,57 @@ import type { Reply } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
 
 /**
- * - `lost`: closed or reset by the other side, or broken
- * - `behind`: closed by the other side while much was still to be read, as `client-output-buffer-limit` does
- * - `silent`: ended by us, for nothing came when something was due
- * - `closed`: ended by us, for it is not needed any more
+ * - `lost`: closed or reset by the node, or broken
+ * - `slow-consumer`: closed by the node while much was still to be read, as `client-output-buffer-limit` does
+ * - `unresponsive`: ended by us, because nothing arrived when something was due
+ * - `closed`: ended by us, because it is not needed any more
  */
-export type DisconnectReason = 'lost' | 'behind' | 'silent' | 'closed';
+export type DisconnectReason = 'lost' | 'slow-consumer' | 'unresponsive' | 'closed';
 
-/** What one read takes at most, in bytes (libuv's own buffer): a full one says that more was waiting. */
-const FULL_READ = 65_536;
+/** The most that one read returns (libuv's own buffer): a full read means that more was waiting. */
+const FULL_READ_BYTES = 65_536;
 
-/** How long after a full read a connection that is ended counts as having been behind, in ms. */
-const BEHIND_FOR = 1_000;
+/** A connection that the node closes within this time after a full read counts as a slow consumer. */
+const SLOW_CONSUMER_WINDOW_MS = 1_000;
 
-/** The connection ended while a command waited for its answer: whether Redis ran it is not known. */
+/** The connection ended while a command waited for its reply: whether Redis ran it is unknown. */
 export class ConnectionLostError extends Error {
   constructor(
     node: NodeKey,
-    reason: string,
-    readonly how: DisconnectReason,
+    detail: string,
+    readonly disconnectReason: DisconnectReason,
   ) {
-    super(`the connection to ${node} was lost: ${reason}`);
+    super(`the connection to ${node} was lost: ${detail}`);
     this.name = 'ConnectionLostError';
   }
 }
 
-/** Who speaks over a {@link RespSocket}. */
+/** The owner of a {@link RespSocket}. */
 export interface RespSocketListener {
   reply(reply: Reply): void;
-  /** Takes messages to channels; without it they come as replies. */
+  /** Takes messages to channels; without it they arrive as replies. */
   readonly message?: MessageSink;
-  /** Whether an answer is due. */
+  /** A reply is due. */
   waiting(): boolean;
-  /** How long, in ms, it took to handle what came with one read. */
+  /** The data of one read was handled, in `ms`. */
   handled?(ms: number): void;
-  /** Called once, when the connection has ended for whatever reason. */
+  /** The connection has ended, for whatever reason; called once. */
   ended(error: ConnectionLostError): void;
 }
 
 /**
  * A socket that speaks RESP: commands out, one write a tick; replies in, one call each.
  *
- * A node that sends nothing for `commandTimeout` while an answer is due is taken for dead, and the connection is
- * ended: one clock for all commands of a connection, not one each.
+ * When the node sends nothing for `commandTimeout` while a reply is due, the connection is ended: one clock for all
+ * commands of a connection, not one each.
  */
 export class RespSocket {
   readonly #writer: CommandWriter;
-  readonly #watch: NodeJS.Timeout;
+  readonly #progressTimer: NodeJS.Timeout;
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
   #lastReceived = performance.now();
-  #receivedBefore = this.#lastReceived;
+  #previousReceived = this.#lastReceived;
   #lastFullRead = -Infinity;
   #endedBy: ConnectionLostError | undefined;
 
@@ -67,19 +67,19 @@ export class RespSocket {
     private readonly node: NodeKey,
     private readonly opened: OpenSocket,
     private readonly commandTimeout: number,
-    private readonly user: RespSocketListener,
+    private readonly listener: RespSocketListener,
   ) {
     const { socket } = opened;
     this.#writer = new CommandWriter(socket);
     const decoder = new RespDecoder((reply) => {
-      user.reply(reply);
-    }, user.message);
+      listener.reply(reply);
+    }, listener.message);
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
       this.#lastProgress = now;
-      this.#receivedBefore = this.#lastReceived;
+      this.#previousReceived = this.#lastReceived;
       this.#lastReceived = now;
-      if (chunk.length >= FULL_READ) {
+      if (chunk.length >= FULL_READ_BYTES) {
         this.#lastFullRead = now;
       }
       try {
@@ -87,15 +87,15 @@ export class RespSocket {
       } catch (error) {
         this.end(errorMessage(error), 'lost');
       }
-      user.handled?.(performance.now() - now);
+      listener.handled?.(performance.now() - now);
     });
     socket.once('error', (error: Error) => {
-      this.end(error.message, this.#howLost());
+      this.end(error.message, this.#lossReason());
     });
     socket.once('close', () => {
-      this.end('closed by the server', this.#howLost());
+      this.end('closed by the server', this.#lossReason());
     });
-    this.#watch = setInterval(
+    this.#progressTimer = setInterval(
       () => {
         this.#checkProgress();
       },
@@ -107,17 +107,17 @@ export class RespSocket {
     return this.#endedBy;
   }
 
-  /** When anything last came, by the monotonic clock, in ms. */
+  /** When data last arrived, by the monotonic clock, in ms. */
   get lastReceived(): number {
     return this.#lastReceived;
   }
 
   /**
-   * The read before the last one, by the monotonic clock, in ms: what the last one brought may have waited in the socket
-   * for as long, and the connection may have ended meanwhile.
+   * Time up to which nothing can have been missed, by the monotonic clock, in ms: that of the read before the last one,
+   * because data of the last one may have waited in the socket since then, and the connection may have ended meanwhile.
    */
-  get surelyHeard(): number {
-    return this.#receivedBefore;
+  get completeUntil(): number {
+    return this.#previousReceived;
   }
 
   write(args: readonly Payload[]): void {
@@ -125,51 +125,54 @@ export class RespSocket {
     this.#writer.write(args);
   }
 
-  /** As {@link write}, where all arguments but the last are encoded already. */
+  /** As {@link write}, with all arguments but the last already encoded. */
   writeAfter(head: CommandHead, last: Payload): void {
     this.#noteCommand();
     this.#writer.writeAfter(head, last);
   }
 
-  /** Hands what was written to the socket, then ends the connection: what the kernel has not taken by then is gone. */
+  /** Flushes to the socket, then ends the connection: data that the kernel has not taken by then is lost. */
   close(): void {
     this.#writer.flush();
     this.end('closed by us', 'closed');
   }
 
-  end(reason: string, how: DisconnectReason): void {
+  end(detail: string, reason: DisconnectReason): void {
     if (this.#endedBy !== undefined) {
       return;
     }
-    this.#endedBy = new ConnectionLostError(this.node, reason, how);
-    clearInterval(this.#watch);
+    this.#endedBy = new ConnectionLostError(this.node, detail, reason);
+    clearInterval(this.#progressTimer);
     this.opened.close();
-    this.user.ended(this.#endedBy);
+    this.listener.ended(this.#endedBy);
   }
 
   #noteCommand(): void {
-    if (!this.user.waiting()) {
+    if (!this.listener.waiting()) {
       this.#lastProgress = performance.now();
     }
   }
 
   #checkProgress(): void {
-    if (!this.#isSilent()) {
+    if (!this.#isUnresponsive()) {
       return;
     }
-    // An application that kept the event loop busy has not read the answer yet: timers run before sockets are read.
+    // If the application kept the event loop busy, the reply is not read yet: timers run before sockets are read.
     setImmediate(() => {
-      if (this.#endedBy === undefined && this.#isSilent()) {
-        this.end(`no answer for ${String(Math.round(performance.now() - this.#lastProgress))} ms`, 'silent');
+      if (this.#endedBy === undefined && this.#isUnresponsive()) {
+        this.end(
+          `no reply for ${String(Math.round(performance.now() - this.#lastProgress))} ms`,
+          'unresponsive',
+        );
       }
     });
   }
 
-  #howLost(): DisconnectReason {
-    return performance.now() - this.#lastFullRead < BEHIND_FOR ? 'behind' : 'lost';
+  #lossReason(): DisconnectReason {
+    return performance.now() - this.#lastFullRead < SLOW_CONSUMER_WINDOW_MS ? 'slow-consumer' : 'lost';
   }
 
-  #isSilent(): boolean {
-    return this.user.waiting() && performance.now() - this.#lastProgress > this.commandTimeout;
+  #isUnresponsive(): boolean {
+    return this.listener.waiting() && performance.now() - this.#lastProgress > this.commandTimeout;
   }
 }

@@ -9,12 +9,12 @@ import { invalidValue } from '../common/validation.js';
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 6379;
 
-/** Where to start looking for the cluster, and the credentials that the startup nodes name. */
+/** The addresses at which the search for the cluster starts, and the credentials given with them. */
 export interface StartupNodes {
   readonly clusterOptions: ClusterOptions;
-  /** What startup nodes say of authentication; `clusterOptions.redisOptions` wins over it. */
+  /** Authentication given with the startup nodes; `clusterOptions.redisOptions` takes precedence. */
   readonly credentials: Pick<RedisOptions, 'username' | 'password' | 'tls'>;
-  /** Looked up anew with each call, as SRV records and the nodes that a caller's `Cluster` knows may change. */
+  /** Resolved with each call, because SRV records and the nodes of a caller's `Cluster` may change. */
   addresses(): Promise<readonly NodeKey[]>;
 }
 
@@ -35,7 +35,7 @@ export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes
   );
   if (nodes.length === 0) {
     throw new InvalidArgumentError(
-      'No startup nodes: give `nodes: [{ host, port }]` or `cluster`, an ioredis Cluster.',
+      'No startup nodes: set `nodes: [{ host, port }]`, or `cluster` to an ioredis Cluster.',
     );
   }
   nodes.forEach((node) => parseNodeKey(nodeKey(node)));
@@ -53,7 +53,7 @@ export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes
   };
 }
 
-/** Whether both start from one ioredis `Cluster`, or have a startup node in common. */
+/** True if both use the same ioredis `Cluster`, or share a startup node. */
 export function isSameCluster(one: ClusterConnectionOptions, other: ClusterConnectionOptions): boolean {
   if (one.cluster !== undefined || other.cluster !== undefined) {
     return one.cluster === other.cluster;
@@ -66,7 +66,7 @@ export function isCluster(source: Cluster | ClusterConnectionOptions): source is
   return 'isCluster' in source && (source as { isCluster: unknown }).isCluster === true;
 }
 
-/** ioredis keeps them in a private field; a `Cluster` that is not connected yet knows no other nodes. */
+/** ioredis keeps them in a private field; before a `Cluster` connects it knows no other nodes. */
 function startupNodesOf(cluster: Cluster): readonly ClusterNode[] {
   const nodes: unknown = Reflect.get(cluster, 'startupNodes');
   return Array.isArray(nodes) ? (nodes as ClusterNode[]) : [];
@@ -81,13 +81,15 @@ function parseStartupNode(node: ClusterNode): StartupNode {
     return { host: DEFAULT_HOST, port: node };
   }
   if (typeof node === 'string') {
-    // ioredis reads digits alone as a port.
+    // Like ioredis: digits alone are a port.
     return /^\d+$/.test(node) ? { host: DEFAULT_HOST, port: Number(node) } : parseNodeUrl(node);
   }
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, ...rest } = node as Partial<StartupNode>;
   if (/[/@]/.test(host)) {
-    // A URL, perhaps with a password in it: it is not repeated, here or in any later error.
-    throw new InvalidArgumentError('The host of a startup node is a URL. Give the URL itself as the node.');
+    // The URL may contain a password: it is not repeated, here or in any later error.
+    throw new InvalidArgumentError(
+      'The host of a startup node must not be a URL. Pass the URL itself as the node.',
+    );
   }
   return { ...rest, host, port };
 }
@@ -96,14 +98,14 @@ function parseNodeUrl(text: string): StartupNode {
   try {
     return readNodeUrl(new URL(text.includes('://') ? text : `redis://${text}`));
   } catch (error) {
-    // The text may hold a password: it is not repeated.
-    throw new InvalidArgumentError('A startup node is not a valid address; expected "redis://host:port".', {
+    // The text may contain a password: it is not repeated.
+    throw new InvalidArgumentError('Invalid address of a startup node: expected "redis://host:port".', {
       cause: error instanceof Error ? error.name : undefined,
     });
   }
 }
 
-/** @throws URIError for a `%` that escapes nothing */
+/** @throws URIError for an invalid `%` escape */
 function readNodeUrl(url: URL): StartupNode {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1') || DEFAULT_HOST,

@@ -1,3 +1,4 @@
+import { spells } from '../../util/bytes.js';
 import { bytesOfKey, keyOfBytes, type ChannelKey } from '../common/channel-name.js';
 import type { OpenSocket } from './connection-factory.js';
 import { deferred, type Deferred } from '../../util/promises.js';
@@ -5,17 +6,16 @@ import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
-import { LastName } from './last-name.js';
 import { frameType, SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
-/** What a subscriber connection tells its owner. */
+/** The owner of a {@link SubscriberConnection}. */
 export interface SubscriberConnectionListener {
-  /** `match` is the channel, or the pattern, under which the message was subscribed. */
+  /** `match` is the channel or pattern that was subscribed. */
   message(kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void;
-  /** Redis ended a subscription of its own accord: the slot has left this node. */
+  /** Redis ended a subscription unasked: the slot has left this node. */
   revoked(kind: SubscriptionKind, channel: ChannelKey): void;
   closed(error: ConnectionLostError): void;
-  /** How long, in ms, it took to handle what came with one read. */
+  /** The data of one read was handled, in `ms`. */
   handled(ms: number): void;
 }
 
@@ -32,19 +32,19 @@ interface PendingCommand {
 /**
  * One connection to one node that carries subscriptions of all three kinds.
  *
- * A command is done when Redis has confirmed each of its names; confirmations come in the order of the commands, and
- * messages may stand between them.
+ * A command is done when Redis has confirmed each of its names; confirmations arrive in the order of the commands, with
+ * messages between them.
  */
 export class SubscriberConnection {
   readonly #pending = new FifoQueue<PendingCommand>();
   readonly #socket: RespSocket;
-  readonly #names = new LastName();
+  readonly #channels = new ChannelKeyReader();
 
   constructor(
     readonly node: NodeKey,
     opened: OpenSocket,
     commandTimeout: number,
-    private readonly events: SubscriberConnectionListener,
+    private readonly listener: SubscriberConnectionListener,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
       reply: (reply) => {
@@ -52,19 +52,19 @@ export class SubscriberConnection {
       },
       message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
         const kind = type === 'smessage' ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
-        const key = this.#names.at(buffer, channelStart, channelEnd);
+        const key = this.#channels.read(buffer, channelStart, channelEnd);
         const channel = buffer.subarray(channelStart, channelEnd);
-        events.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
+        listener.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
       },
       waiting: () => this.#pending.length > 0,
       handled: (ms) => {
-        events.handled(ms);
+        listener.handled(ms);
       },
       ended: (error) => {
         for (const command of this.#pending.drain()) {
           command.done.reject(error);
         }
-        events.closed(error);
+        listener.closed(error);
       },
     });
   }
@@ -76,9 +76,9 @@ export class SubscriberConnection {
   /**
    * Resolves when every name is confirmed.
    *
-   * `onConfirmed` is called within the very read that brings a confirmation, for the next frame may already revoke it.
-   * Rejects with a {@link RedisReplyError} when Redis refuses the command (none of its names stands then), or with a
-   * {@link ConnectionLostError}.
+   * `onConfirmed` is called within the read that contains the confirmation, because the next frame may already revoke it.
+   * Rejects with a {@link RedisReplyError} when Redis refuses the command (none of its names is subscribed then), or with
+   * a {@link ConnectionLostError}.
    */
   subscribe(
     kind: SubscriptionKind,
@@ -92,17 +92,17 @@ export class SubscriberConnection {
     return this.#command(kind, 'unsubscribed', names);
   }
 
-  /** When anything last came, by the monotonic clock, in ms. */
+  /** When data last arrived, by the monotonic clock, in ms. */
   get lastReceived(): number {
     return this.#socket.lastReceived;
   }
 
-  /** Until when nothing can have been missed, by the monotonic clock, in ms. */
-  get surelyHeard(): number {
-    return this.#socket.surelyHeard;
+  /** See {@link RespSocket.completeUntil}. */
+  get completeUntil(): number {
+    return this.#socket.completeUntil;
   }
 
-  /** Has Redis send something; nobody is told of the answer. */
+  /** Makes the node send something; the reply is not reported. */
   ping(): void {
     if (!this.closed) {
       this.#socket.write(['PING']);
@@ -113,9 +113,9 @@ export class SubscriberConnection {
     this.#socket.close();
   }
 
-  /** Ends a connection that does not deliver any more. */
-  end(reason: string): void {
-    this.#socket.end(reason, 'silent');
+  /** Ends a connection that no longer delivers. */
+  end(detail: string): void {
+    this.#socket.end(detail, 'unresponsive');
   }
 
   #command(
@@ -152,7 +152,12 @@ export class SubscriberConnection {
       const [, match, ...rest] = reply as readonly Buffer[];
       // `pmessage` names the pattern and then the channel; the other kinds name the channel alone.
       const channel = frame.kind.name === 'pattern' ? rest[0] : match;
-      this.events.message(frame.kind, keyOfBytes(match as Buffer), channel as Buffer, rest.at(-1) as Buffer);
+      this.listener.message(
+        frame.kind,
+        keyOfBytes(match as Buffer),
+        channel as Buffer,
+        rest.at(-1) as Buffer,
+      );
       return;
     }
     if (Buffer.isBuffer(name)) {
@@ -161,8 +166,8 @@ export class SubscriberConnection {
   }
 
   /**
-   * A confirmation belongs to the oldest command if that one waits for it. A `sunsubscribe` that nobody waits for is
-   * Redis's word that the slot has moved.
+   * A confirmation belongs to the oldest command if that one waits for it. A `sunsubscribe` that no command waits for
+   * means that the slot has moved.
    */
   #confirm(kind: SubscriptionKind, is: Expectation, name: ChannelKey): void {
     const head = this.#pending.peek();
@@ -173,7 +178,19 @@ export class SubscriberConnection {
         head.done.resolve(undefined);
       }
     } else if (is === 'unsubscribed') {
-      this.events.revoked(kind, name);
+      this.listener.revoked(kind, name);
     }
+  }
+}
+
+/** Reads channel keys from buffers. Most messages are for the same channel as the one before, whose key is reused. */
+export class ChannelKeyReader {
+  #last = '' as ChannelKey;
+
+  read(buffer: Buffer, start: number, end: number): ChannelKey {
+    if (!spells(buffer, start, end, this.#last)) {
+      this.#last = keyOfBytes(buffer.subarray(start, end));
+    }
+    return this.#last;
   }
 }

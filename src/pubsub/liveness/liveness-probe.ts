@@ -223,7 +223,7 @@ export function isUnrelatedToNode(error: unknown): boolean {
   const cause = causeOf(error);
   return (
     cause instanceof ProbeSlotMovedError ||
-    (cause instanceof ConnectionLostError && cause.how === 'closed') ||
+    (cause instanceof ConnectionLostError && cause.disconnectReason === 'closed') ||
     (cause instanceof RedisReplyError && isTransient(cause))
   );
 }

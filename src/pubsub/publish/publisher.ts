@@ -234,7 +234,7 @@ export class Publisher implements PublishReplyListener {
   #lost(node: NodeKey, request: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
     request.outcomeUnknown = true;
-    if (isRepeatable(request) && error.how !== 'silent') {
+    if (isRepeatable(request) && error.disconnectReason !== 'unresponsive') {
       this.#dispatch(request);
     } else {
       this.#fail(request, publishFailure(request, node, error));

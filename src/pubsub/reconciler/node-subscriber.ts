@@ -249,7 +249,7 @@ export class NodeSubscriber {
           this.events.handled(ms);
         },
         closed: (error) => {
-          this.#disconnected(error, performance.now() - connection.surelyHeard);
+          this.#disconnected(error, performance.now() - connection.completeUntil);
         },
       });
       this.#connection = connection;
@@ -337,7 +337,7 @@ export class NodeSubscriber {
     const subscription = this.#confirmed.get(id);
     if (subscription !== undefined) {
       this.#confirmed.delete(id);
-      const silence = performance.now() - (this.#connection?.surelyHeard ?? performance.now());
+      const silence = performance.now() - (this.#connection?.completeUntil ?? performance.now());
       this.events.revoked(this, subscription, silence);
     }
   }
@@ -349,7 +349,7 @@ export class NodeSubscriber {
     const lost = [...this.#confirmed.values()];
     this.#confirmed.clear();
     if (this.#state !== 'closed') {
-      this.events.lost(this, lost, error.how, silence);
+      this.events.lost(this, lost, error.disconnectReason, silence);
     }
   }
 

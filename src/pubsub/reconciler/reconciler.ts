@@ -399,7 +399,7 @@ export class Reconciler {
       }
       if (subscription.wanted && subscription.activeNodes.size === 0) {
         lost.push(subscription);
-      } else if (subscription.wanted && how === 'silent' && subscription.migration === undefined) {
+      } else if (subscription.wanted && how === 'unresponsive' && subscription.migration === undefined) {
         this.#losses.missed(subscription, cause);
       }
     }
@@ -452,6 +452,6 @@ export class Reconciler {
 const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
   lost: 'connection-lost',
   closed: 'connection-lost',
-  silent: 'connection-silent',
-  behind: 'slow-consumer',
+  unresponsive: 'connection-silent',
+  'slow-consumer': 'slow-consumer',
 };

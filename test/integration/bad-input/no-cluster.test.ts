@@ -54,7 +54,7 @@ const situations: Record<string, Situation> = {
   'nobody listens': { code: 'CLUSTER_UNREACHABLE', says: /ECONNREFUSED/, port: freePort },
   'somebody takes connections and says nothing': {
     code: 'CLUSTER_UNREACHABLE',
-    says: /no answer within 500 ms/,
+    says: /no reply within 500 ms/,
     port: () => silent.port,
   },
   'it is no Redis': {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { LastName } from '../../../../src/pubsub/connection/last-name.js';
+import { ChannelKeyReader } from '../../../../src/pubsub/connection/subscriber-connection.js';
 
 const read = Buffer.from('orders, orders, orderz, order, \xff\x00', 'latin1');
 
-describe('LastName', () => {
-  it('names what stands in the buffer, the same as before or not', () => {
-    const last = new LastName();
+describe('ChannelKeyReader', () => {
+  it('reads the name from the buffer, whether or not it is the same as before', () => {
+    const reader = new ChannelKeyReader();
     const places = [
       [0, 6],
       [8, 14],
@@ -15,7 +15,7 @@ describe('LastName', () => {
       [0, 6],
       [6, 6],
     ] as const;
-    const names = places.map(([start, end]) => last.at(read, start, end));
+    const names = places.map(([start, end]) => reader.read(read, start, end));
     expect(names).toEqual(['orders', 'orders', 'orderz', 'order', '\xff\x00', 'orders', '']);
   });
 });
