@@ -1,5 +1,5 @@
-// npm run api:report: writes what each entry of the package exports to api/, from the built declarations.
-// npm run api:check: writes nothing, and fails when that is not what is under version control.
+// npm run api:report: writes the exports of each entry of the package to api/, from the built declarations.
+// npm run api:check: writes nothing, and fails when api/ is out of date.
 import { CompilerState, Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { spawnSync } from 'node:child_process';
 import {
@@ -36,7 +36,7 @@ try {
   rmSync(temporary, { recursive: true, force: true });
 }
 
-/** The entries that have declarations, each with the name of its report: `index.md`, `terminus.md`, … */
+/** The entries with declarations, each with the name of its report: `index.md`, `terminus.md`, … */
 function entriesOf({ name: packageName, exports }) {
   return Object.entries(exports)
     .filter(([, conditions]) => conditions.import?.types !== undefined)
@@ -49,7 +49,7 @@ function entriesOf({ name: packageName, exports }) {
 
 function writeReports(entries) {
   const configs = entries.map((entry) => configOf(entry, entries));
-  // One program for all entries: reading the declarations of Nest and ioredis is what takes the time.
+  // One program for all entries, because reading the declarations of Nest and ioredis is slow.
   const compilerState = CompilerState.create(configs[0], {
     additionalEntryPoints: entries.map(({ declarations }) => declarations),
   });
@@ -92,11 +92,11 @@ function configOf({ name, declarations }, entries) {
       apiReport: {
         enabled: true,
         reportFileName: name.replace('.md', ''),
-        // What is marked @internal is nobody's business but ours.
+        // Members marked @internal are not public.
         reportVariants: ['public'],
         reportFolder: temporary,
         reportTempFolder: join(temporary, 'compared'),
-        // Types that users meet without a name of their own. The other entries borrow theirs from the main one.
+        // Types that are reachable but not exported. The other entries use those of the main one.
         includeForgottenExports: name === 'index.md',
       },
       docModel: { enabled: false },
@@ -111,7 +111,7 @@ function configOf({ name, declarations }, entries) {
   });
 }
 
-/** Leaves the declarations: whether something has a comment is no part of the API. */
+/** Keeps only the declarations: whether one has a comment is not part of the API. */
 function tidy(title, text) {
   const code = text
     .slice(text.indexOf('```ts'), text.lastIndexOf('```'))
@@ -137,9 +137,10 @@ function report(changed, stale) {
     return;
   }
   for (const { name, text } of changed) console.error(difference(name, text));
-  for (const name of stale) console.error(`api/${name} is of an entry that package.json no longer exports.`);
+  for (const name of stale)
+    console.error(`api/${name} belongs to an entry that package.json no longer exports.`);
   console.error(
-    'The public API is not what api/ says. If that is meant: npm run api:report, commit what it writes, and add a ' +
+    'The public API differs from api/. If that is intended, run npm run api:report, commit the result, and add a ' +
       'line to CHANGELOG.md.',
   );
   process.exitCode = 1;

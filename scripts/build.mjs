@@ -1,5 +1,5 @@
-// Builds dist/esm and dist/cjs from one source, beside the old dist, which they replace when both are whole: who runs
-// from dist meanwhile (the demo, a test) never meets half of it.
+// Builds dist/esm and dist/cjs from one source, beside the old dist, and replaces it when both are complete, so that a
+// program that runs from dist meanwhile (the demo, a test) never loads half a build.
 import { spawn } from 'node:child_process';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { pid } from 'node:process';
@@ -32,7 +32,7 @@ function replaceDist(attempts = 3) {
   try {
     renameSync(`${root}/${fresh}`, `${root}/dist`);
   } catch (error) {
-    // Another build has put its own there between the two: tests of one run may both find dist out of date.
+    // Another build was faster: two tests of one run may both find dist out of date.
     if (error.code !== 'ENOTEMPTY' || attempts === 1) throw error;
     rmSync(`${root}/${old}`, { recursive: true, force: true });
     replaceDist(attempts - 1);
@@ -41,9 +41,9 @@ function replaceDist(attempts = 3) {
 
 try {
   const compiled = [compile('tsconfig.build.json', 'esm'), compile('tsconfig.build.cjs.json', 'cjs')];
-  await Promise.allSettled(compiled); // the one still writes where the other has failed
+  await Promise.allSettled(compiled); // one may still be writing when the other has failed
   await Promise.all(compiled);
-  // The package is "type": "module"; this marks the one folder that is not.
+  // The package is "type": "module"; this folder is the exception.
   writeFileSync(`${root}/${fresh}/cjs/package.json`, '{ "type": "commonjs" }\n');
   replaceDist();
 } catch (error) {

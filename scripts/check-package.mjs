@@ -1,4 +1,4 @@
-// Packs the package once and checks the tarball: what it holds, its exports (publint), its types (attw).
+// Packs the package once and checks the tarball: its files, its exports (publint), its types (attw).
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,8 +21,9 @@ try {
   });
   // The prepack script may print before npm's JSON.
   const [{ filename, files }] = JSON.parse(packed.slice(packed.search(/^\[/m)));
-  const strangers = files.map(({ path }) => path).filter((path) => !allowed.test(path));
-  if (strangers.length > 0) throw new Error(`The tarball holds files it should not: ${strangers.join(', ')}`);
+  const unexpected = files.map(({ path }) => path).filter((path) => !allowed.test(path));
+  if (unexpected.length > 0)
+    throw new Error(`The tarball contains unexpected files: ${unexpected.join(', ')}`);
 
   const tarball = join(folder, filename);
   if (!existsSync(tarball)) throw new Error(`npm pack did not write ${tarball}`);

@@ -1,11 +1,11 @@
-// npm run demo [-- --once]: sets up, builds what is not built, and runs sample-app/demo on a real cluster.
+// npm run demo [-- --once]: sets up, builds if necessary, and runs sample-app/demo on a real cluster.
 import { argv, exit } from 'node:process';
 import { ensureBuilt } from './ensure-built.mjs';
 import { setup } from './setup.mjs';
 
-const strangers = argv.slice(2).filter((argument) => argument !== '--once');
-if (strangers.length > 0) {
-  console.error(`Unknown: ${strangers.join(' ')}\nUsage: npm run demo [-- --once]`);
+const unknown = argv.slice(2).filter((argument) => argument !== '--once');
+if (unknown.length > 0) {
+  console.error(`Unknown argument: ${unknown.join(' ')}\nUsage: npm run demo [-- --once]`);
   exit(2);
 }
 

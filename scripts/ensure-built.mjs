@@ -1,4 +1,4 @@
-// Builds what is missing or older than its sources: dist/, and the sample app on top of it. Built-in modules only.
+// Builds dist/, and the sample app on top of it, where missing or older than the sources. Built-in modules only.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { argv } from 'node:process';
@@ -34,7 +34,7 @@ function isOlder(target, sources) {
   return sources.some((source) => newest(`${root}/${source}`) > built);
 }
 
-/** When the newest file at or under a path was changed; what is built does not count. */
+/** Modification time of the newest file at or under a path, build output excluded. */
 function newest(path) {
   const stats = statSync(path);
   if (!stats.isDirectory()) return stats.mtimeMs;

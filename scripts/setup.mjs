@@ -1,5 +1,5 @@
-// Everything the other commands need: a recent Node, the npm packages, a Redis server. Built-in modules only,
-// because it runs before any package is there. Running it again costs well under a second.
+// Sets up everything that the other commands need: a recent Node, the npm packages, a Redis server. Built-in modules
+// only, because it runs before any package is installed. Running it again takes well under a second.
 import { argv, exit } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { checkNode } from './setup/node-version.mjs';

@@ -1,5 +1,5 @@
-// npm run test:package: packs the package, installs the tarball into fresh applications (test/package) and runs them
-// on real clusters, or those applications that the arguments name. Ends with one line: N passed, N failed.
+// npm run test:package [application…]: packs the package, installs the tarball into fresh applications (test/package)
+// and runs them on real clusters. Ends with one line: N passed, N failed.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,10 @@ import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const npmInstall = ['install', '--prefer-offline', '--no-audit', '--no-fund'];
-/** How long one step may take, in ms; installing from a slow registry takes longest. */
+/** Time limit for one step, in ms; installing from a slow registry takes longest. */
 const stepTimeout = 300_000;
 
-/** The oldest Nest that we promise, with the oldest of what it asks for. */
+/** The oldest supported Nest, with the oldest of its peer dependencies. */
 const nest11 = ['common', 'core', 'microservices', 'platform-express', 'terminus', 'testing']
   .map((name) => `@nestjs/${name}@11.0.0`)
   .concat('rxjs@7.1.0', 'reflect-metadata@0.1.13');
@@ -22,13 +22,13 @@ const applications = [
   { folder: 'nest12-esm', terminus: '@nestjs/terminus@^12.0.0', hasTests: false },
   { folder: 'nest11-cjs', terminus: '@nestjs/terminus@^11.0.0', hasTests: true, oldest: nest11 },
 ];
-/** The clients of Redis we run on, the oldest of each major that we promise and the newest, and what they speak. */
+/** The oldest supported and the newest ioredis of each major, with the protocols to test. */
 const clients = [
   { ioredis: '5.9.0', protocols: [2] },
   { ioredis: '^5.9.0', protocols: [2] },
   { ioredis: '^6.0.0', protocols: [2, 3] },
 ];
-/** How TypeScript may look for our declarations, each with the `module` it goes with. */
+/** The module resolutions of TypeScript to test, each with its `module`. */
 const resolutions = { node16: 'node16', nodenext: 'nodenext', bundler: 'esnext' };
 
 const count = { passed: 0, failed: 0 };
@@ -47,7 +47,7 @@ async function main() {
   try {
     setup();
     ensureBuilt();
-    const tarball = await step('the tarball holds what is published, and nothing else', () => pack(folder));
+    const tarball = await step('the tarball contains exactly the published files', () => pack(folder));
     if (tarball !== undefined) {
       const wanted = process.argv.slice(2);
       for (const application of applications) {
@@ -66,7 +66,7 @@ async function main() {
 }
 
 function pack(folder) {
-  // Built already: the prepack script would build once more.
+  // The package is built already; the prepack script would build it again.
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
   const { status, stdout } = spawnSync('npm', args, {
     cwd: root,
@@ -78,12 +78,12 @@ function pack(folder) {
   const found = new Set(files.map(({ path }) => path.replace(/^(dist|docs)\/.*/, '$1')));
   const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json'];
   if ([...found].sort().join() !== wanted.join()) {
-    throw new Error(`It holds ${[...found].sort().join(', ')}; it should hold ${wanted.join(', ')}.`);
+    throw new Error(`The tarball contains ${[...found].sort().join(', ')}; expected ${wanted.join(', ')}.`);
   }
   return join(folder, filename);
 }
 
-/** Each step needs the one before it: the first failure ends the application's test. */
+/** Each step needs the previous one: the first failure ends the application's test. */
 async function testApplication({ folder, terminus, hasTests, oldest }, parent, tarball) {
   const cwd = join(parent, folder);
   cpSync(join(root, 'test/package/shared'), cwd, { recursive: true });
@@ -122,13 +122,16 @@ async function testApplication({ folder, terminus, hasTests, oldest }, parent, t
     );
     for (const protocol of protocols) {
       const roundTrip = () => run(process.execPath, 'dist/round-trip/main.js', String(protocol));
-      steps.push([`goes the round with ioredis ${ioredis}, RESP${protocol}`, roundTrip]);
+      steps.push([`passes the round trip with ioredis ${ioredis}, RESP${protocol}`, roundTrip]);
     }
   }
   if (oldest !== undefined) {
     steps.push(
       ['installs the oldest Nest', () => run('npm', ...npmInstall, ...oldest).then(() => versions(cwd))],
-      ['goes the round with the oldest Nest', () => run(process.execPath, 'dist/round-trip/main.js', '2')],
+      [
+        'passes the round trip with the oldest Nest',
+        () => run(process.execPath, 'dist/round-trip/main.js', '2'),
+      ],
     );
   }
   for (const [promise, work] of steps) {
@@ -146,7 +149,7 @@ function optionalPeers() {
     .map(([name]) => `${name}@${peerDependencies[name]}`);
 }
 
-/** An entry without a consumer of its own in test/package/shared is at least imported. */
+/** Writes an import of each entry that has no consumer of its own in test/package/shared. */
 function writeConsumers(cwd) {
   const { name, exports } = packageJson();
   for (const path of Object.keys(exports).filter((entry) => entry !== './package.json')) {
@@ -199,7 +202,7 @@ function versions(cwd) {
   return names.map((name) => `${name} ${read(name).version}`).join(', ');
 }
 
-/** Resolves with what the work came to, or undefined when it failed. */
+/** Resolves with the result of the work, or undefined when it failed. */
 async function step(promise, work) {
   const started = performance.now();
   const seconds = () => `${((performance.now() - started) / 1_000).toFixed(1)} s`;
@@ -215,14 +218,14 @@ async function step(promise, work) {
   }
 }
 
-/** Resolves with what the command printed; rejects with that when it fails or takes too long. */
+/** Resolves with the output of the command; rejects with it when the command fails or takes too long. */
 function execute(cwd, command, args) {
   return new Promise((resolve, reject) => {
     const env = { ...process.env };
-    // What npm and a test runner tell their scripts is about this project, not about the fresh one.
+    // Variables of npm and of the test runner describe this project, not the fresh one.
     for (const name of Object.keys(env))
       if (/^(npm_(package|lifecycle)_|NODE_OPTIONS$)/.test(name)) delete env[name];
-    // A group of its own, so that a timeout ends what the command has started, too.
+    // Its own process group, so that a timeout ends its children too.
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     running = child;
     let output = '';
@@ -248,6 +251,6 @@ function endGroup(child) {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }

@@ -16,7 +16,7 @@ const usual: Testing.LocalClusterOptions = { masters: 3, replicas: 1 };
 export interface Traffic {
   /** Between nodes and clients, both ways. */
   readonly clients: number;
-  /** From node to node over the cluster bus; undefined where there is no /proc to read it from. */
+  /** From node to node over the cluster bus; undefined without /proc. */
   readonly bus: number | undefined;
 }
 

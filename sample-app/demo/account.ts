@@ -1,14 +1,14 @@
-/** What a demo has found out: prints each check when it is made, and counts. */
+/** Prints the result of each check of the demo, and counts them. */
 export class Account {
   private passed = 0;
   private failed = 0;
   private readonly started = performance.now();
 
-  /** @param signal aborted when nobody wants to know any more */
+  /** @param signal aborted when the demo is stopped */
   constructor(private readonly signal: AbortSignal) {}
 
   /**
-   * @param check does it, and says what came out; it throws when that is not what was promised
+   * @param check runs the check and returns its result in words; throws when a promise is not kept
    * @throws the reason of the signal once it is aborted
    */
   async check(promise: string, check: () => Promise<string>): Promise<void> {
@@ -19,7 +19,7 @@ export class Account {
       this.passed += 1;
       console.log(`  ok    ${promise}\n        ${found}`);
     } catch (error) {
-      // What fails because all is being closed has not failed.
+      // A failure while everything is being closed does not count.
       this.signal.throwIfAborted();
       this.failed += 1;
       console.log(`  FAIL  ${promise}\n        ${(error as Error).message}`);
@@ -36,13 +36,13 @@ export class Account {
   }
 }
 
-/** @throws Error saying what was wanted and what was found, when they differ. */
+/** @throws Error with the expected and the actual value, when they differ. */
 export function expectEqual(found: unknown, wanted: unknown, what: string): void {
   const [is, should] = [JSON.stringify(found), JSON.stringify(wanted)];
   if (is !== should) throw new Error(`${what}: ${is}, not ${should}`);
 }
 
-/** The least, middle and greatest of some durations, in words. */
+/** The lowest, median and highest of some durations, in words. */
 export function spread(durations: readonly number[]): string {
   const sorted = [...durations].sort((a, b) => a - b);
   const at = (share: number) => (sorted[Math.round((sorted.length - 1) * share)] ?? 0).toFixed(1);

@@ -5,17 +5,17 @@ import { get, post } from './http.js';
 import { until } from './scenario.js';
 import type { Shop } from './shop.js';
 
-/** How long the cluster may take to promote a replica, in ms: its node timeout of 2,000, an election, and some more. */
+/** Time limit for the promotion of a replica, in ms: the node timeout of 2,000, an election, and a margin. */
 const promotion = 20_000;
 
-/** Kills the master through which orders go, and follows by `GET /health` what becomes of it. */
+/** Kills the master of the order requests, and follows the recovery by `GET /health`. */
 export async function runFailover(cluster: LocalCluster, shop: Shop, account: Account): Promise<void> {
   const { url } = shop;
   const master = await masterOf(cluster, `${shop.options.prefix}order.create`);
   const address = `${master.host}:${master.port}`;
   const killed = performance.now();
 
-  await account.check('Killing the master of the orders takes the health down, which names it', async () => {
+  await account.check('After the master of the orders was killed, health is down and names it', async () => {
     await cluster.kill(master);
     let reasons: string[] = [];
     await until(
@@ -30,34 +30,31 @@ export async function runFailover(cluster: LocalCluster, shop: Shop, account: Ac
     return `kill -9 of ${address}; GET /health after ${since(killed)}: 503, ${reason}`;
   });
 
-  await account.check('No reason to restart the gateway meanwhile', async () => {
+  await account.check('Liveness of the gateway stays up meanwhile', async () => {
     const { status } = await get(`${url}/health/live`);
     expectEqual(status, 200, 'status of GET /health/live');
     return 'GET /health/live: 200';
   });
 
-  await account.check(
-    'When its replica has been promoted, the gateway is ready and orders go on',
-    async () => {
-      let reasons: string[] = [];
-      await until(
-        async () => {
-          const { status, body } = await get(`${url}/health`);
-          reasons = body.details.cluster.reasons as string[];
-          // Not quite up: who was subscribed at the dead node cannot be counted.
-          return status === 200;
-        },
-        () => `GET /health says ${JSON.stringify(reasons)}`,
-        promotion,
-      );
-      const recovered = since(killed);
-      const { status, ms } = await post(`${url}/orders`, { item: 'tea', quantity: 1 });
-      expectEqual(status, 201, 'status of POST /orders');
-      return `GET /health: 200 after ${recovered} (${reasons[0] ?? 'up'}); POST /orders: 201 in ${ms.toFixed(1)} ms`;
-    },
-  );
+  await account.check('Once its replica is promoted, the gateway is ready and orders work', async () => {
+    let reasons: string[] = [];
+    await until(
+      async () => {
+        const { status, body } = await get(`${url}/health`);
+        reasons = body.details.cluster.reasons as string[];
+        // Degraded rather than up: subscribers of the failed node cannot be counted.
+        return status === 200;
+      },
+      () => `GET /health returns ${JSON.stringify(reasons)}`,
+      promotion,
+    );
+    const recovered = since(killed);
+    const { status, ms } = await post(`${url}/orders`, { item: 'tea', quantity: 1 });
+    expectEqual(status, 201, 'status of POST /orders');
+    return `GET /health: 200 after ${recovered} (${reasons[0] ?? 'up'}); POST /orders: 201 in ${ms.toFixed(1)} ms`;
+  });
 
-  await account.check('The killed node comes back as a replica, and the health is up', async () => {
+  await account.check('The killed node returns as a replica, and health is up', async () => {
     await cluster.restart(master);
     await until(
       async () => {

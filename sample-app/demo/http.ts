@@ -1,8 +1,8 @@
-/** An answer of the gateway. */
+/** A response of the gateway. */
 export interface Answer {
   readonly status: number;
-  readonly body: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- as a stranger's JSON is
-  /** How long it took, in ms. */
+  readonly body: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- JSON of another program
+  /** Duration in ms. */
   readonly ms: number;
 }
 
@@ -28,7 +28,7 @@ async function answerOf(request: () => Promise<Response>): Promise<Answer> {
   return { status: response.status, body, ms: performance.now() - started };
 }
 
-/** The events of a stream, to its end. Resolves when the stream is open. */
+/** Reads the events of a stream to its end. Resolves when the stream is open. */
 export async function openStream(url: string, signal?: AbortSignal): Promise<AsyncIterable<ServerSentEvent>> {
   const response = await fetch(url, { ...(signal === undefined ? {} : { signal }) });
   if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}.`);

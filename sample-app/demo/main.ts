@@ -6,13 +6,13 @@ import { runFailover } from './failover.js';
 import { runScenario } from './scenario.js';
 import { Shop } from './shop.js';
 
-/** How long the cluster, the shop and the scenario may take together, in ms. */
+/** Time limit for the cluster, the shop and the scenario together, in ms. */
 const deadline = 120_000;
 const prefix = 'shop:';
 
 /**
- * The demo: a real cluster, the shop on it, the scenario; then it stays up until Ctrl-C, or not (`once`). Leaves
- * nothing running. Resolves with the exit code: 0 when everything was as promised.
+ * Runs the demo: a real cluster, the shop on it, the scenario; then it stays up until Ctrl-C, unless `once`. Leaves
+ * nothing running. Resolves with the exit code: 0 when every check passed.
  */
 export async function runDemo({ once: onlyOnce }: { once: boolean }): Promise<number> {
   const stop = new AbortController();
@@ -20,7 +20,7 @@ export async function runDemo({ once: onlyOnce }: { once: boolean }): Promise<nu
     process.on(signal, () => stop.abort(new Stopped(`Stopped by ${signal}.`)));
   }
   const timer = setTimeout(
-    () => stop.abort(new Error(`The demo did not come to its end within ${deadline / 1_000} s.`)),
+    () => stop.abort(new Error(`The demo did not finish within ${deadline / 1_000} s.`)),
     deadline,
   );
   const stage = new Stage();
@@ -42,19 +42,19 @@ export async function runDemo({ once: onlyOnce }: { once: boolean }): Promise<nu
   }
 }
 
-/** Not a failure: somebody wanted it to end. */
+/** Ends the demo on request; not a failure. */
 class Stopped extends Error {}
 
-/** All that runs for the demo. */
+/** The cluster and the shop of the demo. */
 class Stage {
   private cluster: Promise<LocalCluster> | undefined;
   private shop: Promise<Shop> | undefined;
   url = '';
 
   /**
-   * Resolves with whether everything was as promised.
+   * Resolves with whether every check passed.
    *
-   * @throws the reason of the signal soon after it is aborted; then `clear()` is due.
+   * @throws the reason of the signal soon after it is aborted; call `clear()` then.
    */
   async play(signal: AbortSignal): Promise<boolean> {
     const clusterStarted = performance.now();
@@ -87,7 +87,7 @@ class Stage {
     return !account.hasFailures;
   }
 
-  /** Ends all of it, also what is only just starting. */
+  /** Ends everything, including processes that are still starting. */
   async clear(): Promise<void> {
     const [shop, cluster] = await Promise.allSettled([this.shop, this.cluster]);
     if (shop.status === 'fulfilled') {

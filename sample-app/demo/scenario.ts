@@ -8,10 +8,10 @@ import type { Shop } from './shop.js';
 
 const orderCount = 20;
 const requestCount = 200;
-/** What "at once" means for an answer that nobody waits for, in ms; the services wait 5,000 for one another. */
+/** The limit of "at once" for a refused request, in ms; the request timeout of the services is 5,000. */
 const atOnce = 1_000;
 
-/** Drives real traffic through the shop over HTTP, and checks what comes back. */
+/** Sends real traffic through the shop over HTTP, and checks the responses. */
 export async function runScenario(shop: Shop, account: Account): Promise<void> {
   const { url } = shop;
   const orders: Order[] = [];
@@ -20,18 +20,18 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
   const watching = watch(`${url}/live`, live, leaving.signal);
   await watching.open;
 
-  await account.check('The health of the cluster is told over HTTP', async () => {
+  await account.check('The health of the cluster is available over HTTP', async () => {
     const { status, body } = await get(`${url}/health`);
     expectEqual([status, body.status], [200, 'ok'], 'status and health');
     const { masters, numsub, shardNumsub, activeChannels, patterns } = body.details.cluster;
-    const told = {
+    const summary = {
       masters: masters.reachable,
       numsub,
       shardNumsub,
       activeChannels: activeChannels.count,
       patterns,
     };
-    return `GET /health: 200, ${JSON.stringify(told)}`;
+    return `GET /health: 200, ${JSON.stringify(summary)}`;
   });
 
   await account.check(
@@ -65,7 +65,7 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
     return `${requestCount} × 200, each the right order, ${spread(times(answers))}`;
   });
 
-  await account.check('A streamed request brings its values one by one, in order', async () => {
+  await account.check('A streamed request returns its values one by one, in order', async () => {
     const seen: unknown[] = [];
     for await (const { data } of await openStream(`${url}/orders/${orders[0]!.id}/progress`)) {
       seen.push((data as { step: string }).step);
@@ -110,7 +110,7 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
     },
   );
 
-  await account.check('The live page was told of all of it while it happened', async () => {
+  await account.check('The live page received every event as it happened', async () => {
     const wanted = { order: orderCount, notification: 3 * orderCount + 1 };
     await until(
       () => live.length >= wanted.order + wanted.notification,
@@ -122,7 +122,7 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
   leaving.abort();
   await watching.end;
 
-  await account.check('A request to a pattern that nobody serves is answered at once', async () => {
+  await account.check('A request to a pattern without a server fails at once', async () => {
     const answer = await get(`${url}/orders/${orders[0]!.id}/invoice`);
     return refusedAtOnce(answer);
   });
@@ -137,7 +137,7 @@ export async function runScenario(shop: Shop, account: Account): Promise<void> {
     },
   );
 
-  await account.check('The health says that nobody takes orders', async () => {
+  await account.check('Health reports that no service takes orders', async () => {
     let found: Answer | undefined;
     await until(
       async () => (found = await get(`${url}/health`)).status === 503,
@@ -166,7 +166,7 @@ function refusedAtOnce({ status, body, ms }: Answer): string {
   return `503 ${body.code} in ${ms.toFixed(1)} ms`;
 }
 
-/** Waits until the notifications service has seen as many events as wanted of each kind; more are a failure. */
+/** Waits until the notifications service has received the expected number of events of each kind; more are a failure. */
 async function notifications(url: string, wanted: Record<string, number>): Promise<Notification[]> {
   let seen: Notification[] = [];
   const found = () => {
@@ -211,7 +211,7 @@ function watch(url: string, into: ServerSentEvent[], signal: AbortSignal) {
   return { open: opening, end };
 }
 
-/** @throws what was found instead, when the condition does not hold in time */
+/** @throws Error with the last state found, when the condition does not hold in time */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   found: () => string,

@@ -6,9 +6,9 @@ import type { ReadyMessage } from '../shared/announce-ready.js';
 
 export type ServiceName = 'gateway' | 'orders' | 'notifications';
 
-/** How long a service may take to serve, in ms. */
+/** Time limit for a service to start, in ms. */
 const startTimeout = 20_000;
-/** How long a service may take to end after SIGTERM, in ms: its grace period for running handlers, and some more. */
+/** Time limit for a service to end after SIGTERM, in ms: its grace period for running handlers, and a margin. */
 const stopTimeout = 8_000;
 const linesToKeep = 40;
 
@@ -29,7 +29,7 @@ export class ServiceProcess {
     }
   }
 
-  /** Where it serves HTTP; empty for a service that does not. */
+  /** Its HTTP address; empty for a service without HTTP. */
   url = '';
 
   get pid(): number | undefined {
@@ -46,7 +46,7 @@ export class ServiceProcess {
   }
 
   /**
-   * Resolves when the service says that it serves.
+   * Resolves when the service reports that it is ready.
    *
    * @param script the compiled `main.js` of the service
    */
@@ -70,7 +70,7 @@ export class ServiceProcess {
     }
   }
 
-  /** Asks it to end (SIGTERM), and waits. Resolves with its exit code; null when it had to be killed. */
+  /** Sends SIGTERM, and waits. Resolves with the exit code; null when it had to be killed. */
   async stop(): Promise<number | null> {
     if (!this.hasEnded) {
       const exit = once(this.child, 'exit');

@@ -6,19 +6,19 @@ export interface ShopOptions {
   readonly prefix: string;
   /** The folder with the compiled services. */
   readonly folder: string;
-  /** How long the services wait for one another's answers, in ms. */
+  /** The request timeout of the services, in ms. */
   readonly requestTimeout?: number;
 }
 
 const names: readonly ServiceName[] = ['orders', 'notifications', 'gateway'];
 
-/** The three services of the shop as processes, on a cluster that is there already. */
+/** The three services of the shop as processes, on an existing cluster. */
 export class Shop {
   private readonly services = new Map<ServiceName, ServiceProcess>();
 
   private constructor(readonly options: ShopOptions) {}
 
-  /** Resolves when all services serve. */
+  /** Resolves when all services are ready. */
   static async open(options: ShopOptions): Promise<Shop> {
     const shop = new Shop(options);
     const starts = await Promise.allSettled(names.map((name) => shop.start(name)));
@@ -30,7 +30,7 @@ export class Shop {
     return shop;
   }
 
-  /** Where the gateway serves HTTP. */
+  /** The HTTP address of the gateway. */
   get url(): string {
     return this.services.get('gateway')?.url ?? '';
   }

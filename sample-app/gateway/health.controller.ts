@@ -9,7 +9,7 @@ export class HealthController {
     private readonly cluster: ClusterPubSubHealthIndicator,
   ) {}
 
-  /** Whether the shop can take orders: for people and their alarms. */
+  /** Whether the shop can take orders: for dashboards and alarms. */
   @Get()
   @HealthCheck()
   shop(): Promise<HealthCheckResult> {
@@ -17,14 +17,14 @@ export class HealthController {
     return this.health.check([() => this.cluster.isHealthy('cluster', { channels, minSubscribers: 1 })]);
   }
 
-  /** Whether to send traffic here: what the gateway needs of the cluster, and no other service. */
+  /** Readiness: whether to send traffic here. Checks the cluster, and no other service. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
     return this.health.check([() => this.cluster.isHealthy('cluster', { probe: true })]);
   }
 
-  /** Whether to restart: that mends no cluster, so it asks of nothing but that this process answers. */
+  /** Liveness: whether to restart. A restart does not repair a cluster, so it only checks that this process responds. */
   @Get('live')
   @HealthCheck()
   live(): Promise<HealthCheckResult> {

@@ -1,4 +1,4 @@
-/** The whole page: no framework, nothing fetched from elsewhere. */
+/** The whole page, without a framework or external resources. */
 export const livePage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

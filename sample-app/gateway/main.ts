@@ -9,13 +9,13 @@ import { ServiceErrorFilter } from './service-error.filter.js';
 
 const app = await NestFactory.create<NestExpressApplication>(GatewayModule, {
   logger: ['warn', 'error', 'fatal'],
-  // The live page holds a connection open that would otherwise hold up the shutdown.
+  // The live page keeps a connection open that would otherwise delay the shutdown.
   forceCloseConnections: true,
 });
-// A hybrid application: it serves HTTP and listens to the events that the live page shows.
+// A hybrid application: it serves HTTP and receives the events that the live page shows.
 app.connectMicroservice({ strategy: new ClusterPubSubServer(clusterOptions()) });
 app.useGlobalFilters(new ServiceErrorFilter(app.getHttpAdapter()));
-// More than fits into one packet, so that the limit one meets is that of the transport.
+// Larger than one packet, so that the transport's limit applies first.
 app.useBodyParser('json', { limit: '10mb' });
 app.enableShutdownHooks([], { useProcessExit: true });
 await app.startAllMicroservices();

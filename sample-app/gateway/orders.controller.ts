@@ -18,15 +18,15 @@ export class OrdersController {
     return this.client.send<Order>({ cmd: 'order.get' }, id);
   }
 
-  /** A streamed answer, handed on value by value as server-sent events. */
+  /** A streamed response, passed on value by value as server-sent events. */
   @Sse(':id/progress')
   async progress(@Param('id') id: string): Promise<Observable<MessageEvent>> {
-    // Once a stream has begun, its status is 200: an order that does not exist must be found out before.
+    // The status of a stream that has begun is 200, so a missing order must be detected before.
     await firstValueFrom(this.get(id));
     return this.client.send<Progress>('order.progress', id).pipe(map((data) => ({ data })));
   }
 
-  /** Nobody has written the invoice service yet: this shows what a request to nobody comes to. */
+  /** There is no invoice service yet: shows the error of a request without a server. */
   @Get(':id/invoice')
   invoice(@Param('id') id: string): Observable<unknown> {
     return this.client.send('invoice.get', id);

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 
-/** What the failure of a request means to somebody who asked over HTTP. */
+/** The HTTP response to a failed request. */
 const statusOfCode: Readonly<Record<string, number>> = {
   NO_SUBSCRIBERS: 503,
   REQUEST_TIMEOUT: 504,
@@ -9,8 +9,8 @@ const statusOfCode: Readonly<Record<string, number>> = {
 };
 
 /**
- * Maps what a request to a service can fail with: an error of the transport by its `code`, which the answer repeats,
- * and an RpcException of the service by the `status` that it was given. All else is left to Nest.
+ * Maps the failures of a request to a service: an error of the transport by its `code`, which the response repeats,
+ * and an RpcException of the service by its `status`. Other errors are left to Nest.
  */
 @Catch()
 export class ServiceErrorFilter extends BaseExceptionFilter {

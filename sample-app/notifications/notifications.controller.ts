@@ -7,20 +7,20 @@ import type { Notification } from '../shared/notification.js';
 const prefix = clusterOptions().prefix ?? '';
 const limit = 1_000;
 
-// Nest 12 types the handler of @EventPattern<string>('…') as one without a context; <string> picks its general form.
+// Nest 12 types the handler of @EventPattern('…') without a context; <string> selects the overload with one.
 @Controller()
 export class NotificationsController {
   private readonly seen: Notification[] = [];
 
   constructor(@InjectClusterPubSubClient() private readonly client: ClientProxy) {}
 
-  /** The confirmation that a customer gets: of this one event. */
+  /** The confirmation to the customer: this one event. */
   @EventPattern<string>('order.created')
   confirm(@Payload() order: { id: string }, @Ctx() context: ClusterPubSubContext): void {
     this.note(order, context);
   }
 
-  /** The audit trail: of every event about orders, whoever publishes it, in whatever language. */
+  /** The audit trail: every event about orders, from any publisher in any language. */
   @EventPattern<string>('order.*')
   audit(@Payload() order: { id: string }, @Ctx() context: ClusterPubSubContext): void {
     this.note(order, context);

@@ -16,7 +16,7 @@ export class OrdersController {
   create(@Payload() wish: NewOrder): Order {
     const order = this.orders.place(wish);
     this.client.emit('order.created', order);
-    // A shop with patient customers would wait for their bank here.
+    // A real shop would wait for the bank here.
     this.client.emit('order.paid', order);
     return order;
   }
@@ -26,7 +26,7 @@ export class OrdersController {
     return this.orders.find(id);
   }
 
-  /** Many values in answer to one request. When the asker leaves, the Observable is unsubscribed here. */
+  /** A streamed response. When the caller unsubscribes, the Observable is unsubscribed here. */
   @MessagePattern('order.progress')
   progress(@Payload() id: string): Observable<Progress> {
     const order = this.orders.find(id);

@@ -1,7 +1,7 @@
 import type { ClusterNode } from 'ioredis';
 import type { ClusterPubSubOptions } from 'nestjs-cluster-pubsub';
 
-/** From the environment, the same for every service of the shop. */
+/** Options from the environment, the same for every service of the shop. */
 export function clusterOptions(): ClusterPubSubOptions {
   const nodes = process.env.CLUSTER_NODES ?? '[{ "host": "127.0.0.1", "port": 7000 }]';
   return {

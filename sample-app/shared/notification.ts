@@ -1,9 +1,9 @@
-/** What the notifications service notes down when an event reaches one of its handlers. */
+/** The record that the notifications service keeps of each event that reaches one of its handlers. */
 export interface Notification {
   /** The pattern of the handler: an exact one, or a wildcard. */
   pattern: string;
-  /** The event that it got, without the prefix. */
+  /** The event's channel, without the prefix. */
   event: string;
-  /** The order that the event tells of. */
+  /** The order of the event. */
   orderId: string;
 }

@@ -1,4 +1,4 @@
-/** What a customer asks for. */
+/** The request of a customer. */
 export interface NewOrder {
   item: string;
   quantity: number;
@@ -10,7 +10,7 @@ export interface Order extends NewOrder {
 
 export const steps = ['received', 'paid', 'packed', 'shipped'] as const;
 
-/** One value of the stream that `order.progress` answers with. */
+/** One value of the stream of `order.progress`. */
 export interface Progress {
   id: string;
   step: (typeof steps)[number];

@@ -24,13 +24,13 @@ export function installPackages() {
   }
 }
 
-/** True when node_modules holds what package-lock.json says: npm keeps a lock of what it really put there. */
+/** Whether node_modules matches package-lock.json: npm keeps a lock file of the packages it installed. */
 function isInstalled() {
   const installed = readLock(join('node_modules', '.package-lock.json'));
   const wanted = readLock('package-lock.json');
   if (installed === undefined || wanted === undefined) return false;
   for (const [path, { version, optional, link }] of Object.entries(wanted)) {
-    // The entry without a path is this package itself; optional ones may be for another machine.
+    // The entry without a path is this package itself; optional packages may be for another platform.
     if (path === '' || link || (optional && installed[path] === undefined)) continue;
     if (installed[path]?.version !== version || !existsSync(join(root, path))) return false;
   }

@@ -8,7 +8,7 @@ const names = ['redis-server', 'valkey-server'];
 // Debian installs servers in sbin folders that are not on every user's PATH; Homebrew's folder may be missing too.
 const usualFolders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
-/** Finds a Redis or Valkey server, or installs Debian's where that is allowed. Returns what it is, in words. */
+/** Finds a Redis or Valkey server, or installs Debian's where that is allowed. Returns its path and version. */
 export function installRedis() {
   let server = findServer();
   if (server === undefined) {
@@ -23,7 +23,7 @@ function findServer() {
   if (process.env.REDIS_SERVER) {
     if (isExecutable(process.env.REDIS_SERVER)) return process.env.REDIS_SERVER;
     throw new SetupError(
-      `REDIS_SERVER is set to ${process.env.REDIS_SERVER}, which is no program that can be run.`,
+      `REDIS_SERVER is set to ${process.env.REDIS_SERVER}, which is not an executable file.`,
     );
   }
   const folders = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...usualFolders];
@@ -55,8 +55,8 @@ function installWithApt() {
   spawnSync(command, args, { stdio: 'inherit' });
 }
 
-// We want the program, not a Redis service that runs and comes back at every boot: policy-rc.d keeps the package
-// from starting it, and systemctl, where systemd is in charge, from starting it later.
+// Installs the program without a Redis service: policy-rc.d keeps the package from starting it now, and
+// systemctl, where systemd runs, from starting it at every boot.
 const aptScript = `
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -71,7 +71,7 @@ DEBIAN_FRONTEND=noninteractive apt-get install -y redis-server
 if [ -d /run/systemd/system ]; then systemctl disable --now redis-server || true; fi
 `;
 
-/** How to run something as root without asking anybody, or undefined. */
+/** The prefix that runs a command as root without a password prompt, or undefined. */
 function rootPrefix() {
   if (process.getuid?.() === 0) return [];
   return runs('sudo', ['-n', 'true']) ? ['sudo', '-n'] : undefined;
@@ -88,6 +88,6 @@ function howToInstall() {
     '  Fedora, RHEL     sudo dnf install -y redis   (or: valkey)',
     '  Alpine           sudo apk add redis   (or: valkey)',
     '  macOS            brew install redis   (or: valkey)',
-    'A server that is somewhere else: REDIS_SERVER=/path/to/redis-server',
+    'For a server in another place, set REDIS_SERVER=/path/to/redis-server',
   ].join('\n');
 }

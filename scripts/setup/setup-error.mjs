@@ -1,4 +1,4 @@
-/** Set-up cannot go on; the message says what the reader can do. */
+/** Set-up cannot continue; the message says what to do. */
 export class SetupError extends Error {
   name = 'SetupError';
 }

@@ -49,7 +49,7 @@ describe('the sample shop, each service a process of its own', () => {
   it('turns the RpcException of a service into the HTTP status that it names', async () => {
     expect(await get(`${shop.url}/orders/none`)).toMatchObject({
       status: 404,
-      body: { message: 'There is no order none.' },
+      body: { message: 'Order none does not exist.' },
     });
     expect(await post(`${shop.url}/orders`, { item: '', quantity: 0 })).toMatchObject({ status: 400 });
   });
