@@ -158,7 +158,7 @@ export class ClusterPubSubHealthIndicator {
 
 /** By their names on the cluster. Undefined: the subscriptions of the engine. */
 function watchedChannels(
-  { channels, maxNames = HEALTH_DEFAULTS.maxNames }: ClusterPubSubHealthOptions,
+  { channels, maxNames }: ClusterPubSubHealthOptions,
   instances: readonly TransportInstance[],
   prefix: string,
 ): readonly string[] | undefined {
@@ -167,7 +167,10 @@ function watchedChannels(
   }
   return instances.length === 0
     ? undefined
-    : [...new Set(instances.flatMap((instance) => instance.channels))].slice(0, maxNames);
+    : [...new Set(instances.flatMap((instance) => instance.channels))].slice(
+        0,
+        maxNames ?? HEALTH_DEFAULTS.maxNames,
+      );
 }
 
 /** Adds the servers that do not serve, of which their engine knows nothing. */

@@ -15,11 +15,12 @@ import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
 import type { Topology } from '../topology/topology.js';
 import { errorReason } from '../../util/error-message.js';
 
-/** How long a connection of our own is kept after the last probe, in ms. */
-const KEPT_FOR = 60_000;
+/** A connection for probes is closed when it has not been used for this long. */
+const IDLE_TIMEOUT_MS = 60_000;
 
-/** The longest wait before a probe whose slot has moved is tried anew, in ms. */
-const MAX_BACKOFF = 100;
+/** The delays between attempts while the slot of a probe moves. */
+const MIN_RETRY_DELAY_MS = 5;
+const MAX_RETRY_DELAY_MS = 100;
 
 export type ProbeResult =
   | { readonly outcome: 'delivered'; readonly ms: number }
@@ -29,44 +30,37 @@ export type ProbeResult =
   | { readonly outcome: 'refused'; readonly reason: string }
   | { readonly outcome: 'lost'; readonly reason: string };
 
-/** A connection that is there for probes alone. */
-interface Spare {
+/** A connection without subscriptions, opened for probes. */
+interface ProbeConnection {
   readonly connection: SubscriberConnection;
   readonly probe: LivenessProbe;
+  readonly idleTimer: NodeJS.Timeout;
 }
 
 /**
- * Proves that messages get through a master: on the connection that carries our subscriptions there, and where there is
- * none on a spare one, which is kept for the next probe. Slots that move under a probe, and connections that we close
- * ourselves, are no fault of the node: it is tried anew.
+ * Sends probes through masters: on the connection that carries our subscriptions there, else on one of its own, which is
+ * kept for the next probe. A slot that moves, or a connection that we close ourselves, is not a fault of the node: the
+ * probe is repeated.
  */
 export class ProbeRunner {
-  readonly #spares = new Map<NodeKey, Promise<Spare>>();
+  readonly #connections = new Map<NodeKey, Promise<ProbeConnection>>();
   readonly #stop = new AbortController();
-  #idle: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly sessions: ReadonlyMap<NodeKey, NodeSubscriber>,
+    private readonly nodeSubscribers: ReadonlyMap<NodeKey, NodeSubscriber>,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly surroundings: LivenessProbeDeps,
+    private readonly deps: LivenessProbeDeps,
     private readonly topology: Topology,
   ) {
-    setMaxListeners(0, this.#stop.signal); // one for each probe that waits to be tried anew
-    topology.onChange(({ masters }) => {
-      for (const node of this.#spares.keys()) {
-        if (!masters.includes(node)) {
-          this.#drop(node);
-        }
-      }
-    });
+    setMaxListeners(0, this.#stop.signal); // one for each probe that waits for its next attempt
   }
 
   /** Resolves by the deadline in any case. */
   async ping(node: NodeKey, deadline: Deadline): Promise<ProbeResult> {
     try {
       const ms = await deadline.or(
-        this.#prove(node, deadline),
+        this.#pingUntil(node, deadline),
         (limit) => new Error(`it did not come back within ${limit} ms`),
       );
       return ms === undefined ? { outcome: 'impossible' } : { outcome: 'delivered', ms };
@@ -77,69 +71,61 @@ export class ProbeRunner {
 
   close(): void {
     this.#stop.abort();
-    this.#dropAll();
+    for (const opening of this.#connections.values()) {
+      opening.then(
+        ({ connection }) => {
+          connection.close();
+        },
+        () => undefined,
+      );
+    }
   }
 
-  /** Undefined where the node has no channel for it, or is not to be proved any more. */
-  async #prove(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
-    for (let attempt = 0; ; attempt += 1) {
-      if (!this.topology.masters.includes(node)) {
-        return undefined;
-      }
+  async #pingUntil(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
+    for (let attempt = 0; this.topology.masters.includes(node); attempt += 1) {
       try {
-        return await (this.sessions.get(node)?.ping() ?? this.#proveOnSpare(node));
+        return await (this.nodeSubscribers.get(node)?.ping() ?? this.#pingOnOwnConnection(node));
       } catch (error) {
-        if (!isUnrelatedToNode(error)) {
-          if (!this.topology.masters.includes(node)) {
-            return undefined;
-          }
+        if (isUnrelatedToNode(error)) {
+          // The node is the first to know which slots it has lost.
+          await this.topology.refreshFrom(node).catch(() => undefined);
+          await pause(backoffDelay(attempt, MIN_RETRY_DELAY_MS, MAX_RETRY_DELAY_MS), this.#stop.signal);
+        } else if (this.topology.masters.includes(node)) {
           throw error;
         }
-        // The node is the first to know what it has lost.
-        await this.topology.refreshFrom(node).catch(() => undefined);
-        await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
         if (deadline.left === 0 || this.#stop.signal.aborted) {
           throw error;
         }
       }
     }
+    return undefined;
   }
 
-  async #proveOnSpare(node: NodeKey): Promise<number | undefined> {
-    const opening = this.#spare(node);
-    const { probe } = await opening;
-    // Nobody else would find out that it is dead. Whoever asked may have given up long before.
-    const silent = setTimeout(() => {
-      this.#drop(node, opening);
-    }, this.surroundings.limits.probeTimeout).unref();
+  async #pingOnOwnConnection(node: NodeKey): Promise<number | undefined> {
+    const { connection, probe, idleTimer } = await this.#connectionTo(node);
+    idleTimer.refresh();
+    // Nothing else finds out that this connection is dead, and the deadline of the caller may be too short to tell.
+    const lostTimer = setTimeout(() => {
+      connection.close();
+    }, this.deps.limits.probeTimeout).unref();
     try {
       return await probe.ping();
     } finally {
-      clearTimeout(silent);
+      clearTimeout(lostTimer);
     }
   }
 
-  #spare(node: NodeKey): Promise<Spare> {
-    this.#idle ??= setTimeout(() => {
-      this.#dropAll();
-    }, KEPT_FOR).unref();
-    this.#idle.refresh();
-    const known = this.#spares.get(node);
-    if (known !== undefined) {
-      return known;
+  #connectionTo(node: NodeKey): Promise<ProbeConnection> {
+    let opening = this.#connections.get(node);
+    if (opening === undefined) {
+      opening = this.#open(node);
+      this.#connections.set(node, opening);
+      opening.catch(() => this.#connections.delete(node));
     }
-    const forget = (): void => {
-      if (this.#spares.get(node) === spare) {
-        this.#spares.delete(node);
-      }
-    };
-    const spare = this.#open(node, forget);
-    this.#spares.set(node, spare);
-    spare.catch(forget);
-    return spare;
+    return opening;
   }
 
-  async #open(node: NodeKey, ended: () => void): Promise<Spare> {
+  async #open(node: NodeKey): Promise<ProbeConnection> {
     const opened = await this.factory.open(parseNodeKey(node));
     if (this.#stop.signal.aborted) {
       opened.close();
@@ -153,35 +139,20 @@ export class ProbeRunner {
         probe.onRevoked(channel);
       },
       closed: (error) => {
+        this.#connections.delete(node);
+        clearTimeout(idleTimer);
         probe.close(error);
-        ended();
       },
       handled: () => undefined,
     });
-    // It need not be found out at once when this one is silent: the next proof will show.
-    const limits = { ...this.surroundings.limits, probeInterval: 0 };
-    const probe = new LivenessProbe(node, connection, { ...this.surroundings, limits });
-    return { connection, probe };
-  }
-
-  /** The one that is kept, or one whose place another may have taken. */
-  #drop(node: NodeKey, which = this.#spares.get(node)): void {
-    if (this.#spares.get(node) === which) {
-      this.#spares.delete(node);
-    }
-    which?.then(
-      ({ connection }) => {
-        connection.close();
-      },
-      () => undefined,
-    );
-  }
-
-  #dropAll(): void {
-    clearTimeout(this.#idle);
-    this.#idle = undefined;
-    for (const node of [...this.#spares.keys()]) {
-      this.#drop(node);
-    }
+    // Without subscriptions nothing is lost when the connection is dead until the next probe.
+    const probe = new LivenessProbe(node, connection, {
+      ...this.deps,
+      limits: { ...this.deps.limits, probeInterval: 0 },
+    });
+    const idleTimer = setTimeout(() => {
+      connection.close();
+    }, IDLE_TIMEOUT_MS).unref();
+    return { connection, probe, idleTimer };
   }
 }

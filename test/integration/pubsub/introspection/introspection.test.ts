@@ -104,7 +104,7 @@ describe('questions to all nodes', () => {
     );
     const { numsub, reasons } = await pubsub.health({ channels: [one!, other!], minSubscribers: 2 });
     expect(numsub).toEqual({ [`${base}\\xfe`]: 2, [`${base}\\xff`]: 1 });
-    expect(reasons.join()).toContain(`"${base}\\xff" has 1 of the 2`);
+    expect(reasons.join()).toContain(`"${base}\\xff" has 1 of 2`);
   });
 
   it.each([[{ aggregate: false }], [5], [null]])(
