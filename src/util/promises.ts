@@ -39,3 +39,30 @@ export async function withTimeout<T>(promise: Promise<T>, ms: number, onTimeout:
 export async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
   await withTimeout(promise, ms, () => new Error('too late')).catch(() => undefined);
 }
+
+/**
+ * Lets concurrent calls share one run of a task, but never a run that began before the call: the caller may have seen
+ * something newer than that run. So at most one run is active and one waits.
+ */
+export class SingleFlight {
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(private readonly task: () => Promise<void>) {}
+
+  run(): Promise<void> {
+    if (this.#running === undefined) {
+      this.#running = this.task().finally(() => {
+        this.#running = undefined;
+      });
+      return this.#running;
+    }
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.run();
+      });
+    return this.#next;
+  }
+}

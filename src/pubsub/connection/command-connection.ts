@@ -5,7 +5,7 @@ import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/messages.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
-import { encodeHead, type CommandHead } from '../resp/command-head.js';
+import { encodeHead, type CommandHead } from '../resp/command-writer.js';
 import { RedisReplyError, type Reply } from '../resp/reply.js';
 
 /** Receives the reply to a command: called once, with the reply or the error that ended the connection before it. */

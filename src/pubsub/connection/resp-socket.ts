@@ -1,7 +1,7 @@
 import type { OpenSocket } from './connection-factory.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/messages.js';
-import type { CommandHead } from '../resp/command-head.js';
+import type { CommandHead } from '../resp/command-writer.js';
 import { CommandWriter } from '../resp/command-writer.js';
 import { RespDecoder } from '../resp/decoder.js';
 import type { MessageSink } from '../resp/message-parser.js';

@@ -1,5 +1,5 @@
 import type { Payload } from '../common/messages.js';
-import { StreamNames } from './stream-names.js';
+import { spells } from '../../util/bytes.js';
 
 /**
  * What a stamp, `<publisher>.<epoch>.<seq>`, says of a message, and the message without it.
@@ -78,8 +78,6 @@ export function parseStamp(text: string): Pick<SequencedPayload, 'stream' | 'seq
   return readStamp(bytes, 0, bytes.length);
 }
 
-const streams = new StreamNames();
-
 /** The most characters that a publisher has, and a number in base 36. */
 const LONGEST_PUBLISHER = 24;
 const LONGEST_NUMBER = 11;
@@ -114,7 +112,7 @@ export function readStamp(data: Buffer, start: number, end: number): SequencedPa
   for (let at = epochEnd + 1; at < end; at += 1) {
     seq = seq * 36 + (WORTH[data[at] as number] as number);
   }
-  return Number.isSafeInteger(seq) ? { stream: streams.at(data, start, epochEnd), seq, data } : undefined;
+  return Number.isSafeInteger(seq) ? { stream: streamName(data, start, epochEnd), seq, data } : undefined;
 }
 
 /** Where the bytes stop to be worth `most` or less. */
@@ -139,4 +137,23 @@ function worths(digits: string, others: string): Uint8Array {
     }
     return others.includes(character) ? NAME : NONE;
   });
+}
+
+/** Names of streams, each at an index derived from its bytes. */
+const streamNames = new Array<string | undefined>(256);
+
+/**
+ * The name of a stream as a string. The same few names recur in every stamp: comparing bytes is cheaper than creating
+ * another string, and a string that is used again is found faster in a map.
+ */
+function streamName(data: Buffer, start: number, end: number): string {
+  const mixed = (data[start] ?? 0) + 31 * (data[start + 1] ?? 0) + 7 * (data[end - 1] ?? 0);
+  const index = mixed % streamNames.length;
+  const known = streamNames[index];
+  if (known !== undefined && spells(data, start, end, known)) {
+    return known;
+  }
+  const name = data.toString('latin1', start, end);
+  streamNames[index] = name;
+  return name;
 }

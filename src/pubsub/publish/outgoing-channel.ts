@@ -1,6 +1,6 @@
 import { slotOf, type ChannelName } from '../common/channel-name.js';
 import type { PublishCommand } from '../common/publish-options.js';
-import { encodeHead, type CommandHead } from '../resp/command-head.js';
+import { encodeHead, type CommandHead } from '../resp/command-writer.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
 
 /** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */

@@ -8,7 +8,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { RedisReplyError } from '../resp/reply.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
-import { SingleFlight } from '../../util/single-flight.js';
+import { SingleFlight } from '../../util/promises.js';
 import { Throttle } from '../../util/throttle.js';
 import { errorMessage } from '../../util/error-message.js';
 import { PATTERN_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';

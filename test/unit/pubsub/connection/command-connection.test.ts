@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { CommandConnection } from '../../../../src/pubsub/connection/command-connection.js';
-import { encodeHead } from '../../../../src/pubsub/resp/command-head.js';
+import { encodeHead } from '../../../../src/pubsub/resp/command-writer.js';
 
 const PING = encodeHead([]);
 

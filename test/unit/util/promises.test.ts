@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { deferred, type Deferred } from '../../../src/util/promises.js';
-import { SingleFlight } from '../../../src/util/single-flight.js';
+import { deferred, SingleFlight, type Deferred } from '../../../src/util/promises.js';
 
-describe('SharedQuestion', () => {
+describe('SingleFlight', () => {
   let asked: Deferred<undefined>[];
   let question: SingleFlight;
 
