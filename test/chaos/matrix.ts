@@ -3,7 +3,7 @@ import type { Verdict } from './judge.js';
 import type { PeerName } from './peers/index.js';
 import type { Entry } from './timeline.js';
 
-/** One outcome as a run has written it with `--json`: JSON has no Infinity, so null says that it never came back. */
+/** One outcome as written by `--json`: null means Infinity, which JSON lacks: it never recovered. */
 export interface RecordedOutcome {
   readonly scenario: string;
   readonly verdict: Verdict;
@@ -18,7 +18,7 @@ export interface RecordedOutcome {
 
 export type Matrix = ReadonlyMap<PeerName, readonly RecordedOutcome[]>;
 
-/** One row a scenario, five columns a peer, as Markdown. */
+/** A Markdown table with one row per scenario and five columns per peer. */
 export function matrixOf(
   matrix: Matrix,
   scenarios: readonly { readonly name: string; readonly words: string }[],
@@ -27,7 +27,13 @@ export function matrixOf(
   const peers = [...matrix.keys()];
   const head = [
     'fault',
-    ...peers.flatMap((peer) => [`${titleOf(peer)}: recovery / pause`, 'lost', 'twice', 'disorder', 'told']),
+    ...peers.flatMap((peer) => [
+      `${titleOf(peer)}: recovery / pause`,
+      'lost',
+      'duplicated',
+      'disorder',
+      'signal',
+    ]),
   ];
   const rows = scenarios.map(({ name, words }) => [
     words,
@@ -47,11 +53,11 @@ function cellsOf(outcome: RecordedOutcome | undefined): string[] {
     grouped(undelivered(verdict)),
     grouped(verdict.duplicated),
     grouped(verdict.outOfOrder),
-    toldOf(outcome),
+    signalOf(outcome),
   ];
 }
 
-/** Of the worst of its faults; and the longest time one subscription went without its messages, in any of them. */
+/** Recovery after the worst fault, and the longest time without messages of any subscription. */
 function recoveryOf({ recoveries }: RecordedOutcome): string {
   const recovery = worstOf(recoveries.map(({ afterFault }) => afterFault));
   const pause = worstOf(recoveries.map(({ longestPause }) => longestPause));
@@ -62,13 +68,13 @@ function worstOf(times: readonly (number | null)[]): number {
   return Math.max(0, ...times.map((time) => time ?? Infinity));
 }
 
-/** What Redis took and a subscriber never got, whether anybody said so or not. */
+/** Messages that Redis accepted and a subscriber never received, whether reported or not. */
 function undelivered({ lost, inGap }: Verdict): number {
   return lost + inGap;
 }
 
-/** What the application was told of the losses; and what its publishers were refused. */
-function toldOf(outcome: RecordedOutcome): string {
+/** The signals that the application got of its losses, and the publishes that were refused. */
+function signalOf(outcome: RecordedOutcome): string {
   const { verdict, misconduct } = outcome;
   const unhandled = misconduct.filter(({ what }) => what.startsWith('unhandled rejection')).length;
   const parts = [

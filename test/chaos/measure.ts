@@ -230,7 +230,7 @@ async function migrate({ cluster, channels, victim }: Scene): Promise<void> {
 function account(runs: readonly Awaited<ReturnType<typeof movedUnderLoad>>[]): string {
   const sum = (key: keyof (typeof runs)[number]): number => runs.reduce((total, run) => total + run[key], 0);
   return (
-    `${sum('total')} published in ${runs.length} runs: ${sum('lost')} lost, ${sum('twice')} twice, ` +
+    `${sum('total')} published in ${runs.length} runs: ${sum('lost')} lost, ${sum('twice')} duplicated, ` +
     `${sum('disorder')} out of order, ${sum('refused')} refused, ${sum('gaps')} gaps`
   );
 }
@@ -279,10 +279,10 @@ const rows = [
     '… 10,000 shard channels confirmed, after the promotion',
     `${spread(many.map(({ recovery }) => recovery))} ms`,
   ],
-  ['SIGSTOP of a master: noticed after', `${spread(paused)} ms`],
+  ['SIGSTOP of a master: detected after', `${spread(paused)} ms`],
   ['planned failover with 5,000 numbered messages/s on its slots', account(failedOver)],
   ['migration of 50 slots, one after the other, with 5,000 numbered messages/s on them', account(migrated)],
-  ['10,000 subscriptions with nothing to do take', `${cpu.toFixed(2)} % of a core`],
+  ['10,000 idle subscriptions use', `${cpu.toFixed(2)} % of a core`],
 ];
 const table = [
   `\`npm run test:chaos:measure\`, Redis 7.0, \`cluster-node-timeout\` ${nodeTimeout} ms, 3 masters and 3 replicas, everything on 2 cores; median (lowest–highest).`,

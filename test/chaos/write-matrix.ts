@@ -1,4 +1,4 @@
-// npm run test:chaos:matrix: plays the same faults with every peer, and writes what came of it into docs/resilience.md.
+// npm run test:chaos:matrix: plays the same faults with every peer, and writes the result into docs/resilience.md.
 // With `--from <folder>` it only writes, from the files of an earlier run.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +17,7 @@ const run = fileURLToPath(new URL('run.ts', import.meta.url));
 const start = '<!-- matrix:start -->';
 const end = '<!-- matrix:end -->';
 
-/** The same for everybody, so that chance favours nobody. */
+/** The same seed for every peer. */
 const seed = '3';
 
 const scenarios = [
@@ -37,13 +37,13 @@ const titles: Record<PeerName, string> = {
   'nest-redis': "Nest's Redis transport",
 };
 
-/** What moves with no slot does not notice that slots move. */
+/** Scenarios that do not apply to a peer: clients that ignore slots are not affected when slots move. */
 const unaffected: Partial<Record<PeerName, readonly string[]>> = {
   'ioredis-classic': ['slot-migration'],
   'nest-redis': ['slot-migration'],
 };
 
-/** What a file of `--json` holds, as far as it matters here; and when it was written. */
+/** The relevant part of a file of `--json`. */
 interface Recording {
   readonly rate: number;
   readonly outcomes: readonly RecordedOutcome[];
@@ -79,7 +79,7 @@ async function playAll(folder: string): Promise<void> {
   writeFileSync(join(folder, 'conditions.json'), JSON.stringify(conditions));
 }
 
-/** One after another: two peers at once would measure each other. */
+/** Peers are played one after another, because two at once would disturb each other. */
 async function playWith(peer: PeerName, json: string): Promise<void> {
   const only = scenarios.map(({ name }) => name).filter((name) => !unaffected[peer]?.includes(name));
   const options = ['--peer', peer, '--only', only.join(','), '--seed', seed, '--aim', String(home)];
@@ -87,9 +87,9 @@ async function playWith(peer: PeerName, json: string): Promise<void> {
     stdio: 'inherit',
   });
   const [code] = (await once(child, 'exit')) as [number | null];
-  // 1 says that not all was well, which is what is to be shown; 130 is Ctrl-C.
+  // Exit code 1 is a result to show: something failed. 130 is Ctrl-C.
   if (code === 130) throw new Error('Interrupted.');
-  if (!existsSync(json)) throw new Error(`The run with ${peer} has left no outcomes.`);
+  if (!existsSync(json)) throw new Error(`The run with ${peer} wrote no outcomes.`);
 }
 
 function sectionOf(recordings: ReadonlyMap<PeerName, Recording>, conditions: Conditions): string {
@@ -102,14 +102,14 @@ function sectionOf(recordings: ReadonlyMap<PeerName, Recording>, conditions: Con
   return [
     `Measured on ${day} by \`npm run test:chaos:matrix\` in ${minutes} minutes (${machine}): 3 masters ` +
       `and 3 replicas, \`cluster-node-timeout\` 2000, ${rate} messages a second from two publishers to two subscribers. ` +
-      `Each peer has one run. The faults strike the node where those stand that stand at one node only. Published in all: ${published.join('; ')}.`,
+      `Each peer has one run. Faults hit the node that carries the subscriptions of clients that use only one node. Published in total: ${published.join('; ')}.`,
     '',
     matrixOf(matrix, scenarios, (peer) => titles[peer]),
     '',
-    '- **recovery**: from the worst fault of the scenario until the last message that did not come was published, or the last came that took more than 250 ms. **pause**: the longest time one subscription went without its messages; of faults that last (a migration) or come again each second (`CLIENT KILL`) it is the number to look at. 0: no two messages in a row were lost or late.',
-    '- **lost**: taken by Redis and never delivered, once for each subscription. **twice**, **disorder**: delivered more than once, or after a later one.',
-    '- **told**: _reported_: a gap names the subscription and the time. _signs_: there was an event or an error of the client, of which nobody can tell what was lost. _silent_: there was none. _refused_: the publisher got an error. _unsettled_: a publish neither succeeded nor failed within 12 s. _unhandled_: rejections of promises inside the client, out of reach of the application; by default Node ends the process at the first. –: nothing was lost or refused, however late it came.',
-    "- **what is compared**: every peer gets the same number of messages a second, over the kinds of channels that it has, so that losses of different peers are of different channels; the failures of requests are not in the table. ioredis, classic, stands at one node of six by chance, and here always at the one that is struck. Nest's transport cannot follow a promotion: it comes back because the scenario starts the killed node again, with `retryDelay` 500. Where a migration does not apply it was not played: these two subscribe without regard to slots.",
+    '- **recovery**: time from the worst fault of the scenario until the last missing message was published, or the last message with a delay of more than 250 ms arrived. **pause**: the longest time that one subscription received none of its messages; it is the relevant number for faults that last (a migration) or repeat each second (`CLIENT KILL`). 0: no two consecutive messages were lost or late.',
+    '- **lost**: accepted by Redis and never delivered, counted per subscription. **duplicated**, **disorder**: delivered more than once, or after a later message.',
+    '- **signal**: _reported_: a gap names the subscription and the time. _signs_: the client emitted an event or an error that does not say what was lost. _silent_: it emitted none. _refused_: the publisher got an error. _unsettled_: a publish neither succeeded nor failed within 12 s. _unhandled_: promise rejections inside the client that the application cannot handle; by default Node ends the process at the first. –: nothing was lost or refused, however late it arrived.',
+    "- **comparison**: every peer gets the same number of messages per second, over the kinds of channels that it supports, so the losses of different peers are on different channels; failed requests are not in the table. ioredis, classic, subscribes on one node of six at random, and here always on the one that is hit. Nest's transport cannot follow a promotion: it recovers because the scenario restarts the killed node, with `retryDelay` 500. A migration does not apply to these two, because they subscribe without regard to slots.",
   ].join('\n');
 }
 

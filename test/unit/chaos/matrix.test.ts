@@ -30,7 +30,7 @@ function outcome(verdict: Partial<Verdict>, rest: Partial<RecordedOutcome> = {})
   };
 }
 
-/** The cells of one peer in one row: recovery, lost, twice, disorder, told. */
+/** The cells of one peer in one row: recovery, lost, duplicated, disorder, signal. */
 function cells(...outcomes: RecordedOutcome[]): string[] {
   const text = matrixOf(new Map([['ours', outcomes]]), [{ name: 'kill', words: 'a kill' }], () => 'us');
   const row = text.split('\n')[2] ?? '';
@@ -40,7 +40,7 @@ function cells(...outcomes: RecordedOutcome[]): string[] {
     .map((cell) => cell.trim());
 }
 
-const told = (one: RecordedOutcome): string | undefined => cells(one)[4];
+const signal = (one: RecordedOutcome): string | undefined => cells(one)[4];
 const event = (at: number) => ({ at, kind: 'event', who: 'sub0', text: '-node' }) as const;
 
 describe('the matrix of faults and peers', () => {
@@ -62,19 +62,19 @@ describe('the matrix of faults and peers', () => {
   });
 
   it('says that a loss was reported, how many of them where it is not all, and nothing where nothing was lost', () => {
-    expect(told(outcome({}))).toBe('–');
-    expect(told(outcome({ inGap: 5 }))).toBe('reported');
-    expect(told(outcome({ inGap: 5, lost: 1 }))).toBe('5 reported, silent');
+    expect(signal(outcome({}))).toBe('–');
+    expect(signal(outcome({ inGap: 5 }))).toBe('reported');
+    expect(signal(outcome({ inGap: 5, lost: 1 }))).toBe('5 reported, silent');
   });
 
   it('tells a silent loss from one of which an event between fault and end gave a sign', () => {
-    expect(told(outcome({ lost: 1 }, { timeline: [event(50), fault, end, event(950)] }))).toBe('silent');
-    expect(told(outcome({ lost: 1 }, { timeline: [fault, event(500), end] }))).toBe('signs');
+    expect(signal(outcome({ lost: 1 }, { timeline: [event(50), fault, end, event(950)] }))).toBe('silent');
+    expect(signal(outcome({ lost: 1 }, { timeline: [fault, event(500), end] }))).toBe('signs');
   });
 
   it('counts refused messages, unsettled ones, and rejections that nobody handled', () => {
     const misconduct = [{ who: 'pub0', what: 'unhandled rejection: Error: no' }];
-    expect(told(outcome({ refused: 2, pending: 1 }, { misconduct }))).toBe(
+    expect(signal(outcome({ refused: 2, pending: 1 }, { misconduct }))).toBe(
       '2 refused, 1 unsettled, 1 unhandled',
     );
   });
