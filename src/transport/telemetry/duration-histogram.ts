@@ -1,26 +1,22 @@
 /**
- * How long things took: how many, how long together, and how many at most so long.
+ * A histogram of durations.
  *
  * @publicApi
  */
 export interface Durations {
   readonly count: number;
-  /** In ms. */
+  /** Of all durations, in ms. */
   readonly sum: number;
-  /** How many took at most `le` ms; each bucket holds those before it, and the last, of `Infinity`, holds all. */
+  /** The number of durations up to `le` ms. Cumulative: the last bucket, of `Infinity`, counts all. */
   readonly buckets: readonly { readonly le: number; readonly count: number }[];
 }
 
-/** In ms: from what an empty handler takes to what nobody waits for. @internal */
+/** Upper bounds of the buckets in ms: from an empty handler up to longer than most callers wait. @internal */
 export const DURATION_BOUNDS = [
   0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
 ] as const;
 
-/**
- * Counts durations in buckets.
- *
- * @internal
- */
+/** @internal */
 export class DurationHistogram {
   readonly #counts = new Float64Array(DURATION_BOUNDS.length + 1);
   #sum = 0;

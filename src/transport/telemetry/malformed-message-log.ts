@@ -1,18 +1,15 @@
-import type { ClusterPubSubClient } from '../client/client.js';
 import { TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
-import type { ClusterPubSubServer } from '../server/server.js';
 
 const { malformed } = TRANSPORT_DIAGNOSTICS;
 
-/** Wildcards bring channels without limit; beyond so many, malformed messages are only counted. */
-const CHANNELS_REMEMBERED = 1000;
+/** Wildcards match any number of channels; beyond this many, malformed messages are only counted. */
+const MAX_REMEMBERED_CHANNELS = 1_000;
 
-/** A sender may name a channel as it likes, with line breaks and at any length. */
-const NAME_SHOWN = 200;
+/** Senders choose channel names, which may have line breaks and any length. */
+const MAX_LOGGED_NAME_LENGTH = 200;
 
 /**
- * Counts messages that could not be read, and tells of each channel once: with its name and the size of the message,
- * never with its content.
+ * Counts messages that cannot be decoded, and logs the first on each channel: its channel and size, never its content.
  *
  * @internal
  */
@@ -21,7 +18,7 @@ export class MalformedMessageLog {
   #count = 0;
 
   constructor(
-    private readonly source: ClusterPubSubServer | ClusterPubSubClient,
+    private readonly source: object,
     private readonly write: (line: string) => void,
   ) {}
 
@@ -34,14 +31,14 @@ export class MalformedMessageLog {
     if (malformed.hasSubscribers) {
       malformed.publish({ source: this.source, channel, size });
     }
-    const name = JSON.stringify(channel.slice(0, NAME_SHOWN));
-    if (this.#channels.has(name) || this.#channels.size >= CHANNELS_REMEMBERED) {
+    const name = JSON.stringify(channel.slice(0, MAX_LOGGED_NAME_LENGTH));
+    if (this.#channels.has(name) || this.#channels.size >= MAX_REMEMBERED_CHANNELS) {
       return;
     }
     this.#channels.add(name);
     this.write(
-      `Dropped a malformed message of ${String(size)} bytes on ${name}. More of them on this channel are ` +
-        `counted, not logged.`,
+      `Dropped a malformed message of ${String(size)} bytes on ${name}. Further ones on this channel are counted, ` +
+        'not logged.',
     );
   }
 }

@@ -1,14 +1,22 @@
-/** What is known of one kind of line. */
+/** The state of one kind of line. */
 interface Kind {
   nextAt: number;
-  /** The last that was left out, and how many were. */
-  pending: { readonly line: string; readonly detail: string | undefined } | undefined;
+  /** Set while a line is pending. */
+  timer: NodeJS.Timeout | undefined;
+  /** The last line of this interval. */
+  pending: Line | undefined;
+  /** How many lines were left out since the last one written. */
   omitted: number;
 }
 
+interface Line {
+  readonly text: string | (() => string);
+  readonly detail: string | undefined;
+}
+
 /**
- * Writes one line in an interval: a broken connection fails thousands of messages in the same way. What came meanwhile is
- * told when the interval is over, as the last of those lines with how many there were before it.
+ * Writes at most one line of a kind in an interval: a broken connection fails thousands of messages in the same way. At the
+ * end of the interval it writes the last line of those that came meanwhile, with how many there were before it.
  *
  * @internal
  */
@@ -17,39 +25,54 @@ export class RateLimitedLog {
 
   constructor(
     private readonly write: (line: string, detail?: string) => void,
-    private readonly interval = 10_000,
+    private readonly intervalMs = 10_000,
   ) {}
 
   /**
-   * @param kind what counts as "like it"; from a small set, such as error codes.
-   * @param detail goes with the line, such as a stack.
+   * @param text the line, or a function that is called when the line is written.
+   * @param kind groups similar lines; from a small set, such as error codes.
+   * @param detail written with the line, such as a stack.
    */
-  log(line: string, kind = '', detail?: string): void {
-    const now = performance.now();
-    const state = this.#kinds.get(kind);
+  log(text: Line['text'], kind = '', detail?: string): void {
+    let state = this.#kinds.get(kind);
     if (state === undefined) {
-      this.#kinds.set(kind, { nextAt: now + this.interval, pending: undefined, omitted: 0 });
-      this.write(line, detail);
-    } else if (state.pending !== undefined) {
-      state.pending = { line, detail };
+      state = { nextAt: -Infinity, timer: undefined, pending: undefined, omitted: 0 };
+      this.#kinds.set(kind, state);
+    }
+    if (state.pending !== undefined) {
       state.omitted++;
-    } else if (now < state.nextAt) {
-      state.pending = { line, detail };
-      setTimeout(() => this.#tellPending(state), state.nextAt - now).unref();
-    } else {
-      state.nextAt = now + this.interval;
-      this.write(line, detail);
+    }
+    state.pending = { text, detail };
+    if (state.timer === undefined) {
+      const wait = state.nextAt - performance.now();
+      if (wait > 0) {
+        state.timer = setTimeout(() => this.#write(state), wait).unref();
+      } else {
+        this.#write(state);
+      }
     }
   }
 
-  #tellPending(state: Kind): void {
+  /** Counts the pending line, which is out of date, instead of writing it. */
+  drop(kind = ''): void {
+    const state = this.#kinds.get(kind);
+    if (state?.pending !== undefined) {
+      clearTimeout(state.timer);
+      state.timer = undefined;
+      state.pending = undefined;
+      state.omitted++;
+    }
+  }
+
+  #write(state: Kind): void {
     const { pending, omitted } = state;
+    state.nextAt = performance.now() + this.intervalMs;
+    state.timer = undefined;
     state.pending = undefined;
     state.omitted = 0;
-    state.nextAt = performance.now() + this.interval;
     if (pending !== undefined) {
-      const before = omitted === 0 ? '' : ` (and ${String(omitted)} like it before)`;
-      this.write(`${pending.line}${before}`, pending.detail);
+      const text = typeof pending.text === 'string' ? pending.text : pending.text();
+      this.write(omitted === 0 ? text : `${text} (and ${String(omitted)} like it before)`, pending.detail);
     }
   }
 }

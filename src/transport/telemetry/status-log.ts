@@ -1,80 +1,53 @@
 import type { LoggerService } from '@nestjs/common';
 import type { PubSubStatus } from '../../pubsub/common/events.js';
-
-/** How long after a line about an interruption another is only counted, in ms. */
-const INTERVAL = 10_000;
-
-/** From the moment that a subscription does not stand to the one at which all do. */
-interface Interruption {
-  /** When it began, as `performance.now()` has it. */
-  readonly since: number;
-  isWritten: boolean;
-}
+import { RateLimitedLog } from './rate-limited-log.js';
 
 /**
- * Writes when subscriptions are interrupted and when all stand again: one pair of lines an interruption, and at most one
- * pair in an interval. One that is over before the interval is only counted; one that lasts is written when it is over.
- * The second line is never left out where the first was written.
+ * Logs when subscriptions are interrupted and when all of them are restored: at most one pair of lines in an interval. An
+ * interruption that ends before the interval does is only counted; one that lasts longer is logged at its end. The second
+ * line is written if, and only if, the first was.
  *
  * @internal
  */
 export class StatusLog {
-  #current: Interruption | undefined;
-  #later: NodeJS.Timeout | undefined;
-  #nextAt = -Infinity;
-  #omitted = 0;
+  /** The `performance.now()` at which the current interruption began. */
+  #interruptedAt: number | undefined;
+  #isReported = false;
+  readonly #interruptions: RateLimitedLog;
 
   constructor(
     private readonly logger: LoggerService,
-    private readonly interval = INTERVAL,
-  ) {}
+    intervalMs?: number,
+  ) {
+    this.#interruptions = new RateLimitedLog((line) => {
+      this.#isReported = true;
+      logger.warn(line);
+    }, intervalMs);
+  }
 
   changed(status: PubSubStatus): void {
-    if (status === 'reconnecting') {
-      if (this.#current === undefined) {
-        this.#interrupted();
-      }
-    } else if (status === 'connected' || status === 'closed') {
-      this.#over(status === 'connected');
+    if (status === 'connected' || status === 'closed') {
+      this.#end(status === 'connected');
+    } else if (status === 'reconnecting' && this.#interruptedAt === undefined) {
+      const interruptedAt = performance.now();
+      this.#interruptedAt = interruptedAt;
+      this.#interruptions.log(() => {
+        const ms = msSince(interruptedAt);
+        return `Subscriptions interrupted${ms === 0 ? '' : ` ${String(ms)} ms ago`}; resubscribing.`;
+      });
     }
   }
 
-  #interrupted(): void {
-    const now = performance.now();
-    this.#current = { since: now, isWritten: false };
-    if (now < this.#nextAt) {
-      this.#later = setTimeout(() => this.#lasts(), this.#nextAt - now).unref();
-    } else {
-      this.#write(this.#current, '');
+  #end(restored: boolean): void {
+    this.#interruptions.drop();
+    if (restored && this.#isReported && this.#interruptedAt !== undefined) {
+      this.logger.log(`All subscriptions restored after ${String(msSince(this.#interruptedAt))} ms.`);
     }
-  }
-
-  #lasts(): void {
-    if (this.#current !== undefined) {
-      this.#write(this.#current, ` ${msSince(this.#current)} ms ago`);
-    }
-  }
-
-  #write(interruption: Interruption, when: string): void {
-    const before = this.#omitted === 0 ? '' : ` (and ${String(this.#omitted)} like it before)`;
-    interruption.isWritten = true;
-    this.#nextAt = performance.now() + this.interval;
-    this.#omitted = 0;
-    this.logger.warn(`Subscriptions were interrupted${when}, and are being made anew${before}.`);
-  }
-
-  #over(isWhole: boolean): void {
-    const interruption = this.#current;
-    this.#current = undefined;
-    clearTimeout(this.#later);
-    if (interruption?.isWritten === false) {
-      this.#omitted += 1;
-    } else if (interruption !== undefined && isWhole) {
-      this.logger.log(`All subscriptions stand again, after ${msSince(interruption)} ms.`);
-    }
+    this.#interruptedAt = undefined;
+    this.#isReported = false;
   }
 }
 
-function msSince({ since }: Interruption): string {
-  return String(Math.round(performance.now() - since));
+function msSince(time: number): number {
+  return Math.round(performance.now() - time);
 }

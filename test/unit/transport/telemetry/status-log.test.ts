@@ -17,12 +17,12 @@ it('an interruption is a line, and its end another; connecting and closing are n
   }
   log.changed('closed');
   expect(lines).toEqual([
-    'Subscriptions were interrupted, and are being made anew.',
-    expect.stringMatching(/^All subscriptions stand again, after \d+ ms\.$/),
+    'Subscriptions interrupted; resubscribing.',
+    expect.stringMatching(/^All subscriptions restored after \d+ ms\.$/),
   ]);
 });
 
-it('interruptions that follow closely are counted, and told with the next that is written', () => {
+it('interruptions that follow closely are counted, and reported with the next that is written', () => {
   const lines: string[] = [];
   const log = new StatusLog(logInto(lines), 1e9);
   for (let n = 0; n < 5; n += 1) {
@@ -61,7 +61,7 @@ it('an interruption that lasts is written, however closely it follows another: f
   await written.promise;
   log.changed('connected');
   const [, , begun, ended] = lines;
-  const ago = /interrupted (\d+) ms ago, .* \(and 1 like it before\)/.exec(begun!)?.[1];
+  const ago = /interrupted (\d+) ms ago; .* \(and 1 like it before\)/.exec(begun!)?.[1];
   expect(Number(ago)).toBeGreaterThan(50);
   expect(Number(/after (\d+) ms/.exec(ended!)?.[1])).toBeGreaterThanOrEqual(Number(ago));
 });
@@ -84,5 +84,5 @@ it('the end of an interruption is always written where its beginning was', () =>
   log.changed('connected');
   log.changed('reconnecting');
   log.changed('connected');
-  expect(lines.at(-1)).toContain('stand again');
+  expect(lines.at(-1)).toContain('subscriptions restored');
 });
