@@ -5,9 +5,13 @@ import { InvalidArgumentError } from '../pubsub/common/errors.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
 import { reportUnavailable } from '../pubsub/health/health-report.js';
-import { instancesOf, type TransportInstance } from '../transport/connection/process-registry.js';
+import {
+  connectUnused,
+  instancesOf,
+  type TransportInstance,
+} from '../transport/connection/process-registry.js';
 import { sum } from '../util/arrays.js';
-import { connectUnused } from '../transport/connection/unused-clients.js';
+
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 
@@ -137,7 +141,7 @@ export class ClusterPubSubHealthIndicator {
     if (pubsub !== undefined) {
       return pubsub.health(options);
     }
-    const usable = instances.filter(({ absence }) => absence?.final !== true);
+    const usable = instances.filter(({ state }) => state !== 'failed');
     const [first, ...others] = [...usable.map(({ engine }) => engine), ...this.provided(usable)];
     if (first === undefined) {
       throw new InvalidArgumentError(
@@ -175,7 +179,7 @@ function watchedChannels(
 
 /** Adds the servers that do not serve, of which their engine knows nothing. */
 function withAbsences(instances: readonly TransportInstance[], health: PubSubHealth): PubSubHealth {
-  const reasons = instances.flatMap(({ absence }) => absence?.reason ?? []);
+  const reasons = instances.flatMap(({ unavailableReason }) => unavailableReason ?? []);
   return reasons.length === 0
     ? health
     : { ...health, status: 'down', reasons: [...reasons, ...health.reasons] };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
 import type { ChannelNames } from '../wire/channel-names.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import { register } from '../connection/process-registry.js';
 import type { RequestTally } from '../telemetry/metrics.js';
 import { createEngine } from '../connection/create-engine.js';
@@ -15,7 +15,7 @@ import { readInboxWaitLimits } from './inbox-wait-queue.js';
  * @internal
  */
 export class ClientConnection {
-  readonly engine: Engine;
+  readonly engine: TransportEngine;
   readonly requests: PendingRequests;
   /** Whether nobody waits for the connection any more. */
   connected = false;
@@ -39,11 +39,12 @@ export class ClientConnection {
       (message, inbox) => received(message, inbox, this.requests),
     );
     this.#leave = register({
-      is: 'client',
+      kind: 'client',
+      state: 'open',
       options,
       engine: this.engine,
       channels: [],
-      absence: undefined,
+      unavailableReason: undefined,
       handling: () => 0,
       waiting: () => this.requests.pendingCount,
     });

@@ -9,7 +9,6 @@ import { ClientConnection } from './client-connection.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
-  type Engine,
   EngineEvents,
 } from '../connection/engine-events.js';
 import { EmitResult } from './emit-result.js';
@@ -33,7 +32,8 @@ import type { PendingRequest } from './pending-request.js';
 import type { PendingRequests } from './pending-requests.js';
 import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
 import { traceEmit, traceRequest } from './request-diagnostics.js';
-import { awaitUse } from '../connection/unused-clients.js';
+import type { TransportEngine } from '../connection/create-engine.js';
+import { registerUnused } from '../connection/process-registry.js';
 import { FrameTrailer } from '../wire/frame.js';
 
 const { emit, request } = TRANSPORT_DIAGNOSTICS;
@@ -92,7 +92,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
-    this.leaveUnused = awaitUse(this, this.options);
+    this.leaveUnused = registerUnused(this, this.options);
   }
 
   /** How the connection is doing, now and from now on; each change once. */
@@ -335,7 +335,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private sendEvent(
-    engine: Engine,
+    engine: TransportEngine,
     { route, headers, mode = this.options.mode }: OutgoingPacket,
     serialized: unknown,
     observer: PublishObserver,
@@ -393,7 +393,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return unpackRecord(packet, assertRoute(this.normalizePattern(packet.pattern as MsPattern)));
   }
 
-  private isSharded(mode: PubSubMode, engine: Engine): boolean {
+  private isSharded(mode: PubSubMode, engine: TransportEngine): boolean {
     if (mode === 'classic' || engine.supportsSharded) {
       return mode === 'sharded';
     }

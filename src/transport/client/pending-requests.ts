@@ -4,7 +4,7 @@ import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import { NO_MESSAGE_HANDLER } from '../common/constants.js';
 import { RequestTimeouts } from './request-timeouts.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import { NoSubscribersError, RequestTimeoutError } from '../common/errors.js';
 import type { RequestTally } from '../telemetry/metrics.js';
 import { type ReplyInbox, ReplyInboxes, type ReplyInboxListener } from './reply-inboxes.js';
@@ -39,7 +39,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   #nextId = 0;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: TransportEngine,
     names: ChannelNames,
     clientId: string,
     sequence: boolean,

@@ -3,7 +3,7 @@ import { GenerationalCache } from '../../util/generational-cache.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { Gap, Interruption } from '../../pubsub/common/events.js';
 import type { ChannelNames } from '../wire/channel-names.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import type { PendingRequest } from './pending-request.js';
 import type { InboxWaitQueue } from './inbox-wait-queue.js';
 import { FrameTrailer } from '../wire/frame.js';
@@ -63,7 +63,7 @@ export class ReplyInboxes {
   readonly #byChannel = new GenerationalCache<ReplyInbox>(CHANNELS_REMEMBERED);
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: TransportEngine,
     private readonly names: ChannelNames,
     private readonly clientId: string,
     /** Whether frames carry a stamp. */

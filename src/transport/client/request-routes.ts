@@ -1,6 +1,6 @@
 import { GenerationalCache } from '../../util/generational-cache.js';
 import type { ChannelNames } from '../wire/channel-names.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import type { RequestChannel } from './pending-request.js';
 
 const OF_EXACT_HANDLERS = { verifyZero: true } as const;
@@ -26,7 +26,7 @@ export class RequestRoutes {
   readonly #routes = new GenerationalCache<RequestRoute>(REMEMBERED);
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: TransportEngine,
     private readonly names: ChannelNames,
   ) {}
 

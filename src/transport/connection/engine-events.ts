@@ -1,48 +1,45 @@
 import type { LoggerService } from '@nestjs/common';
-import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import type { ClusterPubSubError } from '../../pubsub/common/errors.js';
 import type { Gap, Interruption, Moved, PubSubStatus } from '../../pubsub/common/events.js';
 import { firstFew } from '../../util/arrays.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { StatusLog } from '../telemetry/status-log.js';
+import type { TransportEngine } from './create-engine.js';
 
-/** How many names or moves one line lists. */
-const MOST_NAMED = 3;
+/** How many names or moves one log line lists. */
+const MAX_LISTED = 3;
 
 /**
- * What `on()` of the server and of the client can listen to. A type, not an interface: Nest wants an index signature.
+ * The events that `on()` of the server and of the client accept. A type, not an interface: Nest wants an index signature.
  *
  * @publicApi
  */
 export type ClusterPubSubTransportEvents = {
-  /** A subscription stands again after an interval in which it may have missed messages. */
+  /** A subscription was restored after an interval in which it may have missed messages. */
   gap: (gap: Gap) => void;
-  /** A subscription just stopped to stand. */
+  /** A subscription was interrupted. */
   interrupted: (interruption: Interruption) => void;
-  /** Slots changed their master. */
+  /** Slots moved to another master. */
   moved: (moved: Moved) => void;
-  /** How the connection as a whole is doing. */
+  /** The state of the connection as a whole has changed. */
   status: (status: PubSubStatus) => void;
-  /** Something failed that no call was there to report. */
+  /** A failure in the background, outside any call that could report it. */
   error: (error: ClusterPubSubError) => void;
 };
 
 /** Nest's own words for the `status` observable of servers and clients. */
 export type ClusterPubSubStatus = 'connected' | 'reconnecting' | 'disconnected';
 
-/** @internal */
-export type Engine = ClusterPubSub<'buffer'>;
-
 /**
- * Listeners outlive the engine: `on()` may be called before there is one, and `connect()` after `close()` makes
- * another. The status told is that of the engine that was bound last.
+ * Binds listeners and logs to the events of the current engine. Listeners outlive an engine: `on()` may be called before
+ * there is one, and `connect()` after `close()` creates another.
  *
  * @internal
  */
 export class EngineEvents {
-  readonly #bindings: ((engine: Engine) => void)[] = [];
-  #engine: Engine | undefined;
-  #leaving: Engine | undefined;
+  readonly #bindings: ((engine: TransportEngine) => void)[] = [];
+  #engine: TransportEngine | undefined;
+  #closing: TransportEngine | undefined;
 
   constructor(
     logger: LoggerService,
@@ -52,14 +49,14 @@ export class EngineEvents {
     this.on('error', (error) => errors.log(error.message, error.code));
     const statusLog = new StatusLog(logger);
     this.on('status', (status) => {
-      this.#translate(status);
+      this.#forwardStatus(status);
       statusLog.changed(status);
     });
     const gaps = new RateLimitedLog((line) => void logger.warn(line));
     this.on('gap', (gap) => {
       gaps.log(
         `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
-          `${firstFew(gap.names, MOST_NAMED, (name) => `"${String(name)}"`)} (${gap.kind}, ${gap.reason}).`,
+          `${firstFew(gap.names, MAX_LISTED, (name) => `"${String(name)}"`)} (${gap.kind}, ${gap.reason}).`,
         `${gap.kind} ${gap.reason}`,
       );
     });
@@ -71,17 +68,16 @@ export class EngineEvents {
     event: Event,
     listener: ClusterPubSubTransportEvents[Event],
   ): void {
-    const bind = (engine: Engine): void => {
-      const heard =
+    const bind = (engine: TransportEngine): void => {
+      const bound =
         event === 'status'
           ? (status: PubSubStatus) => {
-              // One that drains, and closes, while another has taken its place; or one that wants less and less.
-              if (engine === this.#engine && !(engine === this.#leaving && status === 'connected')) {
+              if (this.#isCurrent(engine, status)) {
                 (listener as ClusterPubSubTransportEvents['status'])(status);
               }
             }
           : listener;
-      engine.on(event, heard as never);
+      engine.on(event, bound as never);
     };
     this.#bindings.push(bind);
     if (this.#engine !== undefined) {
@@ -89,19 +85,24 @@ export class EngineEvents {
     }
   }
 
-  bind(engine: Engine): void {
+  bind(engine: TransportEngine): void {
     this.#engine = engine;
     for (const bind of this.#bindings) {
       bind(engine);
     }
   }
 
-  /** It is about to end its subscriptions: that nothing is missing any more is no news of the cluster. */
-  leave(engine: Engine): void {
-    this.#leaving = engine;
+  /** Ignores `connected` of an engine that is about to unsubscribe: it means only that less is wanted. */
+  beforeClose(engine: TransportEngine): void {
+    this.#closing = engine;
   }
 
-  #translate(status: PubSubStatus): void {
+  /** An engine that drains may have been replaced already. */
+  #isCurrent(engine: TransportEngine, status: PubSubStatus): boolean {
+    return engine === this.#engine && !(engine === this.#closing && status === 'connected');
+  }
+
+  #forwardStatus(status: PubSubStatus): void {
     if (status === 'connected' || status === 'reconnecting') {
       this.onStatus(status);
     } else if (status === 'closed') {
@@ -111,6 +112,6 @@ export class EngineEvents {
 }
 
 function describeMove({ slots, changes }: Moved): string {
-  const ways = firstFew(changes, MOST_NAMED, ({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
-  return `${slots === 1 ? '1 slot has' : `${String(slots)} slots have`} another master than before: ${ways}.`;
+  const moves = firstFew(changes, MAX_LISTED, ({ from, to }) => `${from ?? 'nowhere'} → ${to ?? 'nowhere'}`);
+  return `${slots === 1 ? '1 slot' : `${String(slots)} slots`} moved: ${moves}.`;
 }

@@ -3,9 +3,9 @@ import { InvalidArgumentError } from '../../pubsub/common/errors.js';
 import { parsePattern, type ParsedPattern } from '../wire/channel-names.js';
 import type { PubSubMode } from '../common/options.js';
 
-/** The event handlers of a pattern, as chains by `next`; which lanes they listen on is a chain's own. */
+/** The event handlers of a pattern, in chains by `next`: one for each mode a handler can ask for. */
 interface EventChains {
-  /** The emitter picks the lane. */
+  /** Without a mode: the emitter chooses. */
   both?: MessageHandler;
   classic?: MessageHandler;
   sharded?: MessageHandler;
@@ -16,14 +16,14 @@ export interface HandlerEntry {
   /** The pattern as Nest normalizes it. */
   readonly route: string;
   readonly pattern: ParsedPattern;
-  /** Set where it hears what each master tells its own clients, such as keyspace notifications, and nothing else. */
+  /** Set for handlers of what each master publishes to its own clients, such as keyspace notifications. */
   readonly nodes: 'all-masters' | undefined;
   request?: MessageHandler;
   readonly events: EventChains;
 }
 
 /**
- * The handlers of a server by pattern. Request and event handlers are kept apart: in Nest's own map one replaces the
+ * The handlers of a server by pattern. Request and event handlers are kept apart: in Nest's own map they replace each
  * other.
  *
  * @internal
@@ -37,7 +37,7 @@ export class HandlerRegistry {
     return this.#entries.values();
   }
 
-  /** @returns the request handler that was replaced, if any. */
+  /** Returns the request handler that it replaces, if any. */
   addRequest(route: string, isString: boolean, handler: MessageHandler): MessageHandler | undefined {
     const entry = this.#entryOf(route, isString, undefined);
     const replaced = entry.request;
@@ -65,7 +65,7 @@ export class HandlerRegistry {
     tail.next = handler;
   }
 
-  /** Only what was a string may be a wildcard: the route of an object pattern has its values in it as they are. */
+  /** Only a string can be a wildcard: the route of an object pattern contains its values unescaped. */
   #entryOf(route: string, isString: boolean, nodes: 'all-masters' | undefined): HandlerEntry {
     const pattern: ParsedPattern =
       isString && this.wildcards ? parsePattern(route) : { kind: 'exact', name: route };
@@ -75,7 +75,8 @@ export class HandlerRegistry {
       this.#entries.set(key, (entry = { route, pattern, nodes, events: {} }));
     } else if (entry.nodes !== nodes) {
       throw new InvalidArgumentError(
-        `The handlers of "${route}" do not agree: with nodes: "all-masters", all of them have to be event handlers with it.`,
+        `Conflicting handlers for "${route}": with nodes: "all-masters" every handler must be an event handler ` +
+          'with the same option.',
       );
     }
     return entry;

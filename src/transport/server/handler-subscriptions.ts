@@ -3,13 +3,13 @@ import type {
   MessageHandler as MessageListener,
   SubscriptionKindName,
 } from '../../pubsub/common/messages.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import type { HandlerEntry } from './handler-registry.js';
 
 /**
- * One subscription of a server with the handlers that its messages go to, resolved once at `listen()`: Nest looks a
- * handler up by JSON.parse of the channel name with every message.
+ * One subscription of a server with the handlers of its messages, resolved once at `listen()`: Nest calls JSON.parse on
+ * the channel name of every message to find a handler.
  */
 export interface HandlerSubscription {
   readonly kind: SubscriptionKindName;
@@ -17,24 +17,24 @@ export interface HandlerSubscription {
   readonly name: string;
   /** The handler's pattern, for the context. */
   readonly route: string;
-  /** Set where it stands at each master, and gets what Redis itself publishes there: no packets, and no prefix. */
+  /** Set if subscribed at each master, for what Redis itself publishes there: neither packets nor a prefix. */
   readonly nodes?: 'all-masters';
-  /** Whether it is a channel of requests alone, which only clients of this package publish to. */
+  /** A channel of requests alone, to which only clients of this package publish. */
   readonly requestsOnly: boolean;
   readonly request: MessageHandler | undefined;
   /** The heads of the event handler chains. */
   readonly events: readonly MessageHandler[];
-  /** An event came that nobody here handles; said once. */
+  /** The warning about an event without a handler has been logged. */
   warned: boolean;
 }
 
 /**
- * Where the handlers of one pattern listen.
+ * The subscriptions for the handlers of one pattern.
  *
- * - Requests of our clients come by shard channel to exact handlers, by a classic channel of their own to wildcard
- *   handlers (pattern subscriptions see classic messages only) and on Redis 6.
- * - Requests of stock Nest clients come by the classic channel of the pattern.
- * - Events come by that channel too, or by its shard channel, as the emitter chose.
+ * - Requests of our clients arrive on a shard channel for exact handlers, on a classic channel of their own for wildcard
+ *   handlers (pattern subscriptions match classic messages only) and on Redis 6.
+ * - Requests of stock Nest clients arrive on the classic channel of the pattern.
+ * - Events arrive on that channel too, or on its shard channel, as the emitter chooses.
  *
  * @internal
  */
@@ -46,9 +46,9 @@ export function handlerSubscriptionsOf(
   const { route, pattern, request } = entry;
   const { both, classic, sharded } = entry.events;
   if (entry.nodes !== undefined) {
-    return [notificationLane(entry, entry.nodes)];
+    return [notificationSubscription(entry, entry.nodes)];
   }
-  const lane = (
+  const create = (
     kind: SubscriptionKindName,
     name: string,
     events: readonly (MessageHandler | undefined)[],
@@ -63,31 +63,31 @@ export function handlerSubscriptionsOf(
     warned: false,
   });
   if (pattern.kind === 'wildcard') {
-    const lanes = [lane('pattern', names.pattern(pattern.glob), [both, classic, sharded])];
+    const subscriptions = [create('pattern', names.pattern(pattern.glob), [both, classic, sharded])];
     if (request !== undefined) {
-      lanes.push(lane('pattern', names.requestPattern(pattern.glob), [], true));
+      subscriptions.push(create('pattern', names.requestPattern(pattern.glob), [], true));
     }
-    return lanes;
+    return subscriptions;
   }
   const channel = names.channel(pattern.name);
   if (!supportsSharded) {
-    const lanes = [lane('channel', channel, [both, classic, sharded])];
+    const subscriptions = [create('channel', channel, [both, classic, sharded])];
     if (request !== undefined) {
-      lanes.push(lane('channel', names.request(pattern.name), [], true));
+      subscriptions.push(create('channel', names.request(pattern.name), [], true));
     }
-    return lanes;
+    return subscriptions;
   }
-  const lanes: HandlerSubscription[] = [];
+  const subscriptions: HandlerSubscription[] = [];
   if ((request ?? both ?? classic) !== undefined) {
-    lanes.push(lane('channel', channel, [both, classic]));
+    subscriptions.push(create('channel', channel, [both, classic]));
   }
   if ((request ?? both ?? sharded) !== undefined) {
-    lanes.push(lane('shard', channel, [both, sharded]));
+    subscriptions.push(create('shard', channel, [both, sharded]));
   }
-  return lanes;
+  return subscriptions;
 }
 
-function notificationLane(
+function notificationSubscription(
   { route, pattern, events }: HandlerEntry,
   nodes: 'all-masters',
 ): HandlerSubscription {
@@ -112,16 +112,16 @@ export function handlerSubscriptionsOfAll(
   return [...entries].flatMap((entry) => handlerSubscriptionsOf(entry, names, supportsSharded));
 }
 
-/** What to tell of a handler that asks for sharded events where there are none for it. @internal */
+/** The warning for a handler that requests sharded events where none can arrive. @internal */
 export function fallbackWarning(entry: HandlerEntry, supportsSharded: boolean): string | undefined {
   const wildcard = entry.pattern.kind === 'wildcard';
   if (entry.events.sharded === undefined || (supportsSharded && !wildcard)) {
     return undefined;
   }
   const reason = wildcard
-    ? 'wildcards see classic events only'
-    : 'the cluster has none (Redis 7.0 and newer do)';
-  return `The event handler of "${entry.route}" asks for sharded events, but ${reason}; it gets classic ones.`;
+    ? 'wildcards match classic events only'
+    : 'the cluster does not support sharded pub/sub (Redis 7.0)';
+  return `@EventPattern("${entry.route}") requests sharded events, but ${reason}; subscribing to classic events.`;
 }
 
 type Listeners = Record<SubscriptionKindName, [name: string, listener: MessageListener<'buffer'>][]>;
@@ -133,7 +133,7 @@ type Listeners = Record<SubscriptionKindName, [name: string, listener: MessageLi
  * @internal
  */
 export async function subscribeHandlers(
-  engine: Engine,
+  engine: TransportEngine,
   subscriptions: Iterable<HandlerSubscription>,
   listenerOf: (subscription: HandlerSubscription) => MessageListener<'buffer'>,
 ): Promise<void> {

@@ -1,13 +1,12 @@
 import { settledWithin } from '../../util/promises.js';
 
-/** A handler that runs. */
 export interface InFlightHandler {
-  /** Ends it although it has not finished. */
+  /** Ends the execution although the handler has not finished. */
   abort(): void;
 }
 
 /**
- * The handlers that run, so that `close()` can let them finish.
+ * The running handlers, which `close()` lets finish.
  *
  * @internal
  */
@@ -15,23 +14,22 @@ export class InFlightHandlers {
   readonly #running = new Set<InFlightHandler>();
   #idle: (() => void) | undefined;
 
-  /** How many run. */
   get size(): number {
     return this.#running.size;
   }
 
-  add(work: InFlightHandler): void {
-    this.#running.add(work);
+  add(handler: InFlightHandler): void {
+    this.#running.add(handler);
   }
 
-  delete(work: InFlightHandler): void {
-    this.#running.delete(work);
+  delete(handler: InFlightHandler): void {
+    this.#running.delete(handler);
     if (this.#running.size === 0) {
       this.#idle?.();
     }
   }
 
-  /** Resolves when nothing runs any more, or after `ms`. */
+  /** Resolves when no handler runs, or after `ms`. */
   async idle(ms: number): Promise<void> {
     if (this.#running.size === 0) {
       return;
@@ -41,8 +39,8 @@ export class InFlightHandlers {
   }
 
   abortAll(): void {
-    for (const work of [...this.#running]) {
-      work.abort();
+    for (const handler of [...this.#running]) {
+      handler.abort();
     }
   }
 }

@@ -1,19 +1,21 @@
 import type { ConsumerSerializer, PacketId, WritePacket } from '@nestjs/microservices';
 import type { PublishCommand, PublishObserver } from '../../pubsub/common/publish-options.js';
-import type { Engine } from '../connection/engine-events.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import type { FrameOptions } from '../common/options.js';
 import { isPromiseLike } from '../../util/promises.js';
 import { assertWithin, encodeWithin } from '../wire/outgoing-packet.js';
 import { encodeSignal, encodeStock, FrameTrailer, type EncodedFrame } from '../wire/frame.js';
 import type { WireFields } from '../wire/frame-fields.js';
 
-/** Where a reply goes. */
+/** The destination of a reply. */
 export interface ReplyAddress {
   readonly kind: 'shard' | 'channel';
   readonly channel: string;
-  /** The asker is a stock Nest client: it takes Nest's own form only. */
+  /** The requester is a stock Nest client, which reads only Nest's own format. */
   readonly stock: boolean;
 }
+
+const VERIFY_ZERO = { verifyZero: true } as const;
 
 /**
  * Encodes and publishes replies.
@@ -21,18 +23,20 @@ export interface ReplyAddress {
  * @internal
  */
 export class ReplyPublisher {
-  readonly #end: FrameTrailer;
+  readonly #trailer: FrameTrailer;
 
   constructor(
-    private readonly engine: Engine,
+    private readonly engine: TransportEngine,
     private readonly serializer: ConsumerSerializer,
     private readonly options: FrameOptions,
   ) {
-    this.#end = new FrameTrailer(undefined, options.sequence);
+    this.#trailer = new FrameTrailer(undefined, options.sequence);
   }
 
   /**
-   * @throws {PayloadTooLargeError}, or what the serializer throws; a promise where the serializer gives one.
+   * Returns a promise if the serializer does.
+   *
+   * @throws {PayloadTooLargeError} or the error of the serializer.
    */
   encode(
     to: ReplyAddress,
@@ -42,19 +46,19 @@ export class ReplyPublisher {
   ): EncodedFrame | PromiseLike<EncodedFrame> {
     const serialized: unknown = this.serializer.serialize(packet);
     return isPromiseLike(serialized)
-      ? serialized.then((later) => this.#finish(to, route, later, fields))
-      : this.#finish(to, route, serialized, fields);
+      ? serialized.then((later) => this.#toFrame(to, route, later, fields))
+      : this.#toFrame(to, route, serialized, fields);
   }
 
-  #finish(
+  #toFrame(
     to: ReplyAddress,
     route: string,
     serialized: unknown,
     fields: WireFields | undefined,
   ): EncodedFrame {
     if (!to.stock) {
-      const end = fields === undefined ? this.#end : this.#end.with(fields);
-      return encodeWithin(this.options.maxPayload, route, serialized, end);
+      const trailer = fields === undefined ? this.#trailer : this.#trailer.with(fields);
+      return encodeWithin(this.options.maxPayload, route, serialized, trailer);
     }
     const frame = encodeStock(serialized);
     assertWithin(this.options.maxPayload, route, frame);
@@ -62,8 +66,8 @@ export class ReplyPublisher {
   }
 
   /**
-   * Tells the observer how many took it. A zero may be a mistake, see {@link isGone}; not so of a `final` reply, of which
-   * the asker drops a second copy, so that it may be sent again.
+   * Reports the number of receivers to the observer. A count of 0 may be wrong, see {@link isSubscribed}; that of a
+   * `final` reply is verified by sending it again, since the requester drops the duplicate.
    */
   publish(to: ReplyAddress, frame: EncodedFrame, final: boolean, observer: PublishObserver): void {
     this.engine.publishWithObserver(
@@ -71,24 +75,28 @@ export class ReplyPublisher {
       to.channel,
       frame,
       observer,
-      final && !to.stock ? VERIFIED : undefined,
+      final && !to.stock ? VERIFY_ZERO : undefined,
     );
   }
 
   /**
-   * Whether nobody listens at the address, on the word of the slot's master. Asked with a signal that may arrive
+   * Whether anybody is subscribed to the address, according to the slot's master. Sends a signal, which may arrive
    * twice: a value of a stream may not.
    */
-  async isGone(to: ReplyAddress): Promise<boolean> {
+  async isSubscribed(to: ReplyAddress): Promise<boolean> {
     const receivers = await new Promise<number>((published, failed) => {
       const observer = { published, failed };
-      this.engine.publishWithObserver(commandTo(to), to.channel, encodeSignal({ k: 1 }), observer, VERIFIED);
+      this.engine.publishWithObserver(
+        commandTo(to),
+        to.channel,
+        encodeSignal({ k: 1 }),
+        observer,
+        VERIFY_ZERO,
+      );
     });
-    return receivers === 0;
+    return receivers > 0;
   }
 }
-
-const VERIFIED = { verifyZero: true } as const;
 
 function commandTo({ kind }: ReplyAddress): PublishCommand {
   return kind === 'shard' ? 'SPUBLISH' : 'PUBLISH';

@@ -4,18 +4,17 @@ import { isPromiseLike } from '../../util/promises.js';
 import type { ReplyPublisher, ReplyAddress } from './reply-publisher.js';
 import type { EncodedFrame } from '../wire/frame.js';
 
-/** Who the queue reports to. */
 export interface ReplyQueueListener {
-  /** A reply went out, and so many took it. */
+  /** A reply has reached Redis and this many receivers. */
   sent(receivers: number): void;
-  /** A reply did not go out. */
+  /** A reply was not sent. */
   failed(error: unknown, at: 'encoding' | 'publishing'): void;
-  /** Nothing waits, and all that went out is confirmed. */
+  /** The queue is empty, and everything sent is confirmed. */
   drained(): void;
 }
 
 /**
- * The replies to one request, in order. They are not awaited one by one: order per channel is the engine's promise.
+ * The replies to one request, in order. They are not awaited one by one: the engine guarantees the order per channel.
  *
  * @internal
  */
@@ -29,19 +28,19 @@ export class ReplyQueue implements PublishObserver {
     private readonly to: ReplyAddress,
     private readonly route: string,
     private readonly id: string | number,
-    private readonly owner: ReplyQueueListener,
+    private readonly listener: ReplyQueueListener,
   ) {}
 
   get isDrained(): boolean {
     return !this.#flushing && this.#unconfirmed === 0;
   }
 
-  /** The last reply, if it has not gone out yet. */
+  /** The last reply, unless it has been sent. */
   get last(): WritePacket | undefined {
     return this.#waiting.at(-1);
   }
 
-  /** Goes out with the next tick, so that what comes in this one can still be added to it. */
+  /** Sends at the end of this tick, so that the end of the stream can still be added to the last value. */
   push(packet: WritePacket): void {
     this.#waiting.push(packet);
     if (!this.#flushing) {
@@ -50,7 +49,7 @@ export class ReplyQueue implements PublishObserver {
     }
   }
 
-  /** Goes out at once, after what waits. */
+  /** Sends at once, after the replies that wait. */
   pushNow(packet: WritePacket): void {
     this.#waiting.push(packet);
     if (!this.#flushing) {
@@ -59,7 +58,7 @@ export class ReplyQueue implements PublishObserver {
     }
   }
 
-  /** Forgets what waits. */
+  /** Drops the replies that wait. */
   clear(): void {
     this.#waiting = [];
   }
@@ -74,21 +73,21 @@ export class ReplyQueue implements PublishObserver {
           Object.assign(packet, { id: this.id as string }),
         );
         if (isPromiseLike(frame)) {
-          // What follows waits for it, for the order's sake.
+          // The replies that follow wait for it, to keep the order.
           const final = packet.isDisposed === true;
           frame
             .then((encoded) => this.#publish(encoded, final))
-            .then(undefined, (error: unknown) => this.owner.failed(error, 'encoding'))
+            .then(undefined, (error: unknown) => this.listener.failed(error, 'encoding'))
             .then(() => this.flush());
           return;
         }
         this.#publish(frame, packet.isDisposed === true);
       } catch (error) {
-        this.owner.failed(error, 'encoding');
+        this.listener.failed(error, 'encoding');
       }
     }
     this.#flushing = false;
-    this.#tellWhenDrained();
+    this.#notifyIfDrained();
   }
 
   #publish(frame: EncodedFrame, final: boolean): void {
@@ -96,28 +95,28 @@ export class ReplyQueue implements PublishObserver {
     this.replies.publish(this.to, frame, final, this);
   }
 
-  /** Called by the engine: a reply has reached Redis. */
+  /** Called by the engine. */
   published(receivers: number): void {
     this.#unconfirmed--;
-    this.owner.sent(receivers);
-    this.#tellWhenDrained();
+    this.listener.sent(receivers);
+    this.#notifyIfDrained();
   }
 
   /** Called by the engine. */
   failed(error: unknown): void {
     this.#unconfirmed--;
-    this.owner.failed(error, 'publishing');
-    this.#tellWhenDrained();
+    this.listener.failed(error, 'publishing');
+    this.#notifyIfDrained();
   }
 
-  #tellWhenDrained(): void {
+  #notifyIfDrained(): void {
     if (this.isDrained) {
-      this.owner.drained();
+      this.listener.drained();
     }
   }
 }
 
-/** Not a closure, for there is one with every value. */
+/** Not a closure: it would be one for every value. */
 function flush(queue: ReplyQueue): void {
   queue.flush();
 }

@@ -1,80 +1,82 @@
 import { GenerationalCache } from '../../util/generational-cache.js';
 
-/** How many ids back a second copy is known. */
-const WINDOW = 8_192;
+/** How many of the latest counts a duplicate is recognized in. */
+const WINDOW_SIZE = 8_192;
 
-/** Of `Number#toString(36)`: so that it stays a safe integer. */
-const MOST_DIGITS = 10;
+/** Of a count in base 36: more digits might exceed the safe integers. */
+const MAX_DIGITS = 10;
 
-/** How many ids of another form are remembered at least. */
-const OTHERS = 256;
+/** How many foreign ids are remembered at least. */
+const MIN_REMEMBERED_FOREIGN_IDS = 256;
 
-/** No client sends so many requests between two that one server gets: an id that is ahead by more is forged. */
+/** No client sends more requests between two that reach the same server: an id further ahead is forged. */
 const MAX_ID_GAP = 2 ** 20;
 
 /**
- * Tells second copies of one asker's requests. Our clients count their requests, in base 36: a bit for each of the last
- * 8,192 will do. Ids of another form are remembered one by one, in two generations of a bounded size.
+ * Recognizes duplicates of one requester's requests. Our clients count their requests in base 36, so one bit for each of
+ * the last 8,192 is enough. Foreign ids are remembered one by one, in two generations of bounded size.
  *
  * @internal
  */
 export class RequestIdWindow {
   #highest = -1;
-  /** One bit an id, round and round; made with the first one. */
+  /** A ring of one bit a count; allocated for the first one. */
   #bits: Uint32Array | undefined;
-  #others: GenerationalCache<true> | undefined;
+  #foreignIds: GenerationalCache<true> | undefined;
 
-  /** Whether the id comes for the first time; remembers it. */
+  /** Whether the id is new; remembers it. */
   isFirst(id: string): boolean {
     const count = countOf(id);
-    return count === undefined || this.#isForged(count) ? this.#isFirstOther(id) : this.#isFirstCount(count);
+    return count === undefined || this.#isForged(count)
+      ? this.#isFirstForeign(id)
+      : this.#isFirstCount(count);
   }
 
-  /** Where nothing is known yet, the first may be any. */
+  /** The first id may be any. */
   #isForged(count: number): boolean {
     return this.#highest >= 0 && count - this.#highest > MAX_ID_GAP;
   }
 
   #isFirstCount(count: number): boolean {
-    const bits = (this.#bits ??= new Uint32Array(WINDOW / 32));
+    const bits = (this.#bits ??= new Uint32Array(WINDOW_SIZE / 32));
     if (count > this.#highest) {
-      this.#forget(bits, count);
+      this.#clearUpTo(bits, count);
       this.#highest = count;
-    } else if (count <= this.#highest - WINDOW) {
-      return true; // forgotten
+    } else if (count <= this.#highest - WINDOW_SIZE) {
+      return true; // before the window: unknown
     }
-    const index = (count % WINDOW) >>> 5;
+    const index = (count % WINDOW_SIZE) >>> 5;
     const bit = 1 << (count % 32);
     const word = bits[index] ?? 0;
     bits[index] = word | bit;
     return (word & bit) === 0;
   }
 
-  /** Makes room for the counts above the highest, up to this one: their bits are those of counts a window before. */
-  #forget(bits: Uint32Array, count: number): void {
-    if (count - this.#highest >= WINDOW) {
+  /** Clears the bits of the counts above the highest up to this one: they still hold counts of a window before. */
+  #clearUpTo(bits: Uint32Array, count: number): void {
+    if (count - this.#highest >= WINDOW_SIZE) {
       bits.fill(0);
       return;
     }
     for (let next = this.#highest + 1; next <= count; next += 1) {
-      const index = (next % WINDOW) >>> 5;
+      const index = (next % WINDOW_SIZE) >>> 5;
       bits[index] = (bits[index] ?? 0) & ~(1 << (next % 32));
     }
   }
 
-  #isFirstOther(id: string): boolean {
-    this.#others ??= new GenerationalCache<true>(OTHERS);
-    if (this.#others.get(id) === true) {
+  #isFirstForeign(id: string): boolean {
+    this.#foreignIds ??= new GenerationalCache<true>(MIN_REMEMBERED_FOREIGN_IDS);
+    if (this.#foreignIds.get(id) === true) {
       return false;
     }
-    this.#others.add(id, true);
+    this.#foreignIds.add(id, true);
     return true;
   }
 }
 
-/** The number that `Number#toString(36)` made the id of; undefined: it is no such id. */
+/** The count that `Number#toString(36)` turned into this id; undefined for a foreign id. */
 function countOf(id: string): number | undefined {
-  if (id.length === 0 || id.length > MOST_DIGITS || (id.length > 1 && id.startsWith('0'))) {
+  if (id.length === 0 || id.length > MAX_DIGITS || (id.length > 1 && id.startsWith('0'))) {
     return undefined;
   }
   let count = 0;

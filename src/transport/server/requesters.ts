@@ -2,31 +2,31 @@ import { GenerationalCache } from '../../util/generational-cache.js';
 import type { ReplyAddress } from './reply-publisher.js';
 import { RequestIdWindow } from './request-id-window.js';
 
-/** How many askers are remembered at least; each takes some 1.5 KB. */
-const REMEMBERED = 4_096;
+/** How many requesters are remembered at least; each takes some 1.5 KB. */
+const MIN_REMEMBERED_REQUESTERS = 4_096;
 
-/** Who sends requests to this server: one reply inbox. */
+/** A sender of requests to this server: one reply inbox. */
 export class Requester {
-  /** Those that are not over, so that the asker can leave them. */
+  /** The requests in progress by id, so that the requester can cancel them. */
   readonly running = new Map<string, { stop(): void }>();
-  /** A sender that gets a doubtful count publishes the same bytes again. */
-  readonly seen = new RequestIdWindow();
-  readonly #declined = new Map<string, RequestIdWindow>();
+  /** The ids received so far: a sender that gets an uncertain receiver count publishes the same bytes again. */
+  readonly ids = new RequestIdWindow();
+  readonly #idsWithoutHandler = new Map<string, RequestIdWindow>();
   #address: ReplyAddress | undefined;
 
   constructor(private readonly channel: string) {}
 
-  /** What was declined at one subscription: the asker counts one answer from each. */
-  noHandlerReportedAt(lane: string): RequestIdWindow {
-    let seen = this.#declined.get(lane);
-    if (seen === undefined) {
-      seen = new RequestIdWindow();
-      this.#declined.set(lane, seen);
+  /** The ids without a handler at one subscription: the requester counts one reply from each subscription. */
+  idsWithoutHandler(subscription: string): RequestIdWindow {
+    let ids = this.#idsWithoutHandler.get(subscription);
+    if (ids === undefined) {
+      ids = new RequestIdWindow();
+      this.#idsWithoutHandler.set(subscription, ids);
     }
-    return seen;
+    return ids;
   }
 
-  /** Where it waits. Each request says which kind of channel that is, for the one before may have been forged. */
+  /** The address of its inbox. Each request names the kind of channel: the previous request may have been forged. */
   address(kind: ReplyAddress['kind']): ReplyAddress {
     if (this.#address?.kind !== kind) {
       this.#address = { kind, channel: this.channel, stock: false };
@@ -36,20 +36,23 @@ export class Requester {
 }
 
 /**
- * Remembers who has asked lately, and what.
+ * Remembers the recent requesters and their requests.
  *
  * @internal
  */
 export class Requesters {
-  readonly #askers = new GenerationalCache<Requester>(REMEMBERED, ({ running }) => running.size > 0);
+  readonly #requesters = new GenerationalCache<Requester>(
+    MIN_REMEMBERED_REQUESTERS,
+    ({ running }) => running.size > 0,
+  );
 
-  /** The asker that waits at the channel, known or new. */
+  /** The requester with this reply channel, known or new. */
   at(replyTo: string): Requester {
-    let asker = this.#askers.get(replyTo);
-    if (asker === undefined) {
-      asker = new Requester(replyTo);
-      this.#askers.add(replyTo, asker);
+    let requester = this.#requesters.get(replyTo);
+    if (requester === undefined) {
+      requester = new Requester(replyTo);
+      this.#requesters.add(replyTo, requester);
     }
-    return asker;
+    return requester;
   }
 }

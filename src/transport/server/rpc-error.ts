@@ -2,33 +2,33 @@ import { types } from 'node:util';
 import { MASKED_ERROR } from '../common/constants.js';
 
 /**
- * What the asker is told of an error. Nest's exception filters have made a plain value of it already; an `Error` that
- * gets here has passed outside of them, and its text is not for others to read, except where it is an `RpcException`,
- * which is made to be read.
+ * The error to send to the requester. Nest's exception filters turn errors into plain values; an `Error` that arrives here
+ * has bypassed them and is masked, because its text may be confidential. An `RpcException` is made to be read.
  *
  * @internal
- * @param unmasked called with what is not told, to log it
+ * @param onMasked called with an error that is masked, to log it
  */
-export function toRpcError(error: unknown, unmasked: (error: unknown) => void): unknown {
-  let told: unknown;
+export function toRpcError(error: unknown, onMasked: (error: unknown) => void): unknown {
+  let rpcError: unknown;
   try {
-    told = toldOf(error);
+    rpcError = readableError(error);
   } catch {
-    // What an exception of the application says of itself is its own code, and may fail.
+    // `getError` of an application's exception may throw.
   }
-  if (told === undefined) {
-    unmasked(error);
+  if (rpcError === undefined) {
+    onMasked(error);
     return MASKED_ERROR;
   }
-  return told;
+  return rpcError;
 }
 
-function toldOf(error: unknown): unknown {
+/** Undefined for an error to mask. */
+function readableError(error: unknown): unknown {
   const getError = (error as { getError?: unknown } | null | undefined)?.getError;
   if (typeof getError === 'function') {
-    const told: unknown = getError.call(error);
-    return typeof told === 'object' && told !== null ? told : { status: 'error', message: told };
+    const payload: unknown = getError.call(error);
+    return typeof payload === 'object' && payload !== null ? payload : { status: 'error', message: payload };
   }
-  // A falsy error would read as success at the asker.
+  // A falsy error would look like success to the requester.
   return types.isNativeError(error) || !error ? undefined : error;
 }

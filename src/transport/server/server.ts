@@ -11,24 +11,10 @@ import type { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClusterPubSubError, InvalidArgumentError } from '../../pubsub/common/errors.js';
 import { readEnum } from '../../pubsub/common/validation.js';
-import { errorMessage, errorStack, errorLogText } from '../../util/error-message.js';
-import { InFlightHandlers } from './in-flight-handlers.js';
-import { ChannelNames, isReserved } from '../wire/channel-names.js';
+import { sum } from '../../util/arrays.js';
+import { errorLogText, errorStack } from '../../util/error-message.js';
 import { CLUSTER_PUBSUB_TRANSPORT } from '../common/constants.js';
-import {
-  type ClusterPubSubStatus,
-  type ClusterPubSubTransportEvents,
-  type Engine,
-  EngineEvents,
-} from '../connection/engine-events.js';
 import { NotConnectedError } from '../common/errors.js';
-import { mappedHandlerLines } from './startup-log.js';
-import { HandlerRegistry } from './handler-registry.js';
-import { HandlerMetrics } from '../telemetry/handler-metrics.js';
-import { type Absence, forgetFailedServers, register } from '../connection/process-registry.js';
-import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
-import type { ClusterPubSubServerMetrics } from '../telemetry/metrics.js';
-import { createEngine } from '../connection/create-engine.js';
 import {
   type ClusterPubSubOptions,
   PUBSUB_MODES,
@@ -36,35 +22,30 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from '../common/options.js';
-import type { ProcessingHooks } from './processing-hooks.js';
-import { settledWithin } from '../../util/promises.js';
+import {
+  type ClusterPubSubStatus,
+  type ClusterPubSubTransportEvents,
+  EngineEvents,
+} from '../connection/engine-events.js';
+import { register, removeFailedServers } from '../connection/process-registry.js';
+import { HandlerMetrics } from '../telemetry/handler-metrics.js';
+import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
+import type { ClusterPubSubServerMetrics } from '../telemetry/metrics.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
-import { MessageRouter } from './message-router.js';
-import { ReplyPublisher } from './reply-publisher.js';
+import { ChannelNames } from '../wire/channel-names.js';
 import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
-import { fallbackWarning, handlerSubscriptionsOfAll, subscribeHandlers } from './handler-subscriptions.js';
-
-/** How long the answers of handlers that did not finish in time get to reach Redis, in ms. */
-const LAST_WORDS = 500;
-
-/** What is open between `listen()` and `close()`. */
-interface ServerConnection {
-  readonly engine: Engine;
-  readonly work: InFlightHandlers;
-  receiver: MessageRouter | undefined;
-  /** The names on the cluster of what its handlers listen to. */
-  channels: readonly string[];
-  absence: Absence | undefined;
-}
+import type { ProcessingHooks } from './handler-execution.js';
+import { HandlerRegistry } from './handler-registry.js';
+import { ServerConnection } from './server-connection.js';
 
 /**
  * A Nest transport strategy on Redis Cluster pub/sub.
  *
  * - `listen` calls back once Redis has confirmed every subscription, or with our error and nothing left open.
- * - Request handlers answer the asker alone; a handler that throws answers too. Requests of stock Nest Redis clients
- *   (`Transport.REDIS`, at any node) are answered the way they expect.
+ * - Request handlers reply to the requester alone, also when they throw. Requests of stock Nest Redis clients
+ *   (`Transport.REDIS`, connected to any node) get the replies that they expect.
  * - Message and event handlers of one pattern both work. `*`, `?` and `[…]` in a pattern are wildcards.
- * - `close` lets running handlers finish for `shutdownGracePeriod`; after it nothing is handled.
+ * - `close` waits up to `shutdownGracePeriod` for running handlers; after that, nothing is handled.
  *
  * ```ts
  * const app = await NestFactory.createMicroservice(AppModule, {
@@ -83,16 +64,16 @@ export class ClusterPubSubServer
   protected override readonly logger = new Logger(ClusterPubSubServer.name);
   private readonly options: ResolvedOptions;
   private readonly names: ChannelNames;
-  private readonly registry: HandlerRegistry;
+  private readonly handlers: HandlerRegistry;
   private readonly events: EngineEvents;
   private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
-  private readonly handlings = new HandlerMetrics(this);
-  private readonly problems = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
-  private session: ServerConnection | undefined;
-  /** Whose handlers may still run. */
+  private readonly handlerMetrics = new HandlerMetrics(this);
+  private readonly problemLog = new RateLimitedLog((line, stack) => this.logger.error(line, stack));
+  private connection: ServerConnection | undefined;
+  /** Closing connections, whose handlers may still run. */
   private readonly draining = new Set<ServerConnection>();
-  /** Takes the last session, also one that failed, out of what the health indicator sees. */
-  private leave: (() => void) | undefined;
+  /** Removes the last connection, which may have failed, from the process registry. */
+  private unregister: (() => void) | undefined;
   private closing: Promise<void> | undefined;
 
   /** @throws {InvalidArgumentError} naming the option that cannot work. */
@@ -100,47 +81,47 @@ export class ClusterPubSubServer
     super();
     this.options = resolveOptions(options);
     this.names = new ChannelNames(this.options.prefix);
-    this.registry = new HandlerRegistry(this.options.wildcards);
+    this.handlers = new HandlerRegistry(this.options.wildcards);
     this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
-    // We log failing event handlers, on Nest 11 as on 12; Nest 12 is not to do so a second time. Nest 11 has no such
-    // field, which is why it is not declared.
+    // We log failures of event handlers; this keeps Nest 12 from logging them again. Nest 11 has no such field, so it is
+    // not declared.
     Object.assign(this, { propagatesEventHandlerErrors: true });
   }
 
-  /** How the connection is doing, now and from now on; each change once. */
+  /** The current status and its changes. */
   override get status(): Observable<ClusterPubSubStatus> {
     return super.status as Observable<ClusterPubSubStatus>;
   }
 
-  /** How many messages could not be read, and were dropped. */
+  /** The number of messages dropped because they could not be decoded. */
   get malformed(): number {
     return this.malformedLog.count;
   }
 
-  /** What was counted since this server was made, and what is the case now. */
+  /** Counters since this server was created, and current gauges. */
   metrics(): ClusterPubSubServerMetrics {
-    const { requests, events, noHandler: declined, failed, times } = this.handlings;
-    const sessions = [...this.draining, ...(this.session === undefined ? [] : [this.session])];
+    const { requests, events, noHandler, failed, durations } = this.handlerMetrics;
+    const connections = [...this.draining, ...(this.connection === undefined ? [] : [this.connection])];
     return {
       kind: 'server',
       requests,
       events,
-      noHandler: declined,
+      noHandler,
       failed,
       malformed: this.malformed,
-      running: sessions.reduce((sum, { work }) => sum + work.size, 0),
-      handlerTime: times,
-      pubsub: sessions.at(-1)?.engine.metrics(),
+      running: sum(connections.map((connection) => connection.handling())),
+      handlerTime: durations,
+      pubsub: connections.at(-1)?.engine.metrics(),
     };
   }
 
   /**
-   * `extras` are those of the decorator: `mode`, and `nodes: 'all-masters'` for events that each master tells its own
-   * clients alone, such as keyspace notifications. Those have no prefix, and their data is text.
+   * Registers a handler. `extras` are those of the decorator: `mode`, and `nodes: 'all-masters'` for events that each
+   * master publishes to its own clients only, such as keyspace notifications. Those have no prefix, and their data is text.
    *
-   * @throws {InvalidArgumentError} for a pattern that cannot name a channel, and extras that cannot work.
+   * @throws {InvalidArgumentError} for a pattern that cannot name a channel, and for invalid extras.
    */
   override addHandler(
     pattern: unknown,
@@ -153,22 +134,22 @@ export class ClusterPubSubServer
     callback.extras = extras;
     const isString = typeof pattern === 'string';
     if (isEventHandler) {
-      this.registry.addEvent(route, isString, callback, modeOf(route, extras), nodesOf(route, extras));
-      // Nest's map has room for one handler a pattern: the request handler, where there are both.
+      this.handlers.addEvent(route, isString, callback, modeOf(route, extras), nodesOf(route, extras));
+      // Nest's map holds one handler a pattern: the request handler if there are both.
       if (!this.messageHandlers.has(route)) {
         this.messageHandlers.set(route, callback);
       }
       return;
     }
-    if (this.registry.addRequest(route, isString, callback) !== undefined) {
+    if (this.handlers.addRequest(route, isString, callback) !== undefined) {
       this.logger.warn(
-        `Two message handlers for the pattern "${route}": the one added last answers, the first is never called.`,
+        `Duplicate @MessagePattern("${route}"): the last registered handler is used, the earlier one is ignored.`,
       );
     }
     this.messageHandlers.set(route, callback);
   }
 
-  /** Connects and subscribes, then calls back; with an error if either fails. */
+  /** Connects and subscribes all handlers, then calls back; with an error if either fails. */
   async listen(callback: (error?: unknown) => unknown): Promise<void> {
     try {
       await this.start();
@@ -180,17 +161,17 @@ export class ClusterPubSubServer
   }
 
   /**
-   * Stops taking messages, gives running handlers `shutdownGracePeriod` to finish and reply, then closes the
-   * connections. Safe at any time, and more than once.
+   * Stops receiving, gives running handlers `shutdownGracePeriod` to finish and reply, then disconnects. May be called
+   * at any time, and more than once.
    */
   close(): Promise<void> {
-    const session = this.session;
-    this.leave?.();
-    if (session !== undefined) {
-      this.session = undefined;
-      this.events.leave(session.engine);
-      this.draining.add(session);
-      this.closing = this.shutDown(session).finally(() => this.draining.delete(session));
+    const { connection } = this;
+    this.unregister?.();
+    if (connection !== undefined) {
+      this.connection = undefined;
+      this.events.beforeClose(connection.engine);
+      this.draining.add(connection);
+      this.closing = connection.close().finally(() => this.draining.delete(connection));
     }
     return this.closing ?? Promise.resolve();
   }
@@ -203,16 +184,16 @@ export class ClusterPubSubServer
   }
 
   /**
-   * The `ClusterPubSub` underneath.
+   * Returns the underlying `ClusterPubSub`.
    *
    * @throws {NotConnectedError} before `listen()`.
    */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   override unwrap<T = ClusterPubSub<'buffer'>>(): T {
-    if (this.session === undefined) {
+    if (this.connection === undefined) {
       throw new NotConnectedError('Call listen() or startAllMicroservices() first.');
     }
-    return this.session.engine as T;
+    return this.connection.engine as T;
   }
 
   protected override normalizePattern(pattern: MsPattern): string {
@@ -220,117 +201,48 @@ export class ClusterPubSubServer
   }
 
   private async start(): Promise<void> {
-    if (this.session !== undefined) {
-      throw new InvalidArgumentError('This server listens already. Close it before it listens again.');
+    if (this.connection !== undefined) {
+      throw new InvalidArgumentError('This server is already listening. Call close() before listen().');
     }
-    const engine = createEngine(this.options);
-    const session: ServerConnection = {
-      engine,
-      work: new InFlightHandlers(),
-      receiver: undefined,
-      channels: [],
-      absence: { reason: 'A server of this process is not subscribed yet.', final: false },
-    };
-    this.session = session;
-    this.announce(session);
-    this.events.bind(engine);
+    const connection = this.createConnection();
+    this.connection = connection;
+    // At once: a server that cannot listen is a finding of the health indicator.
+    this.unregister?.();
+    this.unregister = register(connection);
+    this.events.bind(connection.engine);
     try {
-      await engine.connect();
-      session.receiver = this.newReceiver(session);
-      await this.subscribe(engine, session.receiver);
-      session.channels = channelsOfHandlers(engine);
-      session.absence = undefined;
-      forgetFailedServers(this.options);
+      await connection.open();
+      removeFailedServers(this.options);
     } catch (error) {
-      session.absence = { reason: failedToListen(error), final: true };
-      if (this.session === session) {
-        this.session = undefined;
+      if (this.connection === connection) {
+        this.connection = undefined;
       }
-      await engine.close();
+      await connection.fail(error);
       throw error;
     }
   }
 
-  /** From the beginning: one that never gets to listen is what the health indicator has to tell. */
-  private announce(session: ServerConnection): void {
-    this.leave?.();
-    this.leave = register({
-      is: 'server',
-      options: this.options,
-      engine: session.engine,
-      get channels() {
-        return session.channels;
-      },
-      get absence() {
-        return session.absence;
-      },
-      handling: () => session.work.size,
-      waiting: () => 0,
-    });
-  }
-
-  private newReceiver({ engine, work }: ServerConnection): MessageRouter {
-    const requestChannels = new Set<string>();
-    for (const { pattern, request } of this.registry.entries) {
-      if (pattern.kind === 'exact' && request !== undefined) {
-        requestChannels.add(this.names.channel(pattern.name));
-      }
-    }
-    return new MessageRouter({
-      deserializer: this.deserializer,
-      replies: new ReplyPublisher(engine, this.serializer, this.options),
-      hooks: this.processingHooks(),
-      handlings: this.handlings,
-      work,
+  private createConnection(): ServerConnection {
+    return new ServerConnection(this.options, {
       names: this.names,
+      handlers: this.handlers,
+      serializer: this.serializer,
+      deserializer: this.deserializer,
+      hooks: this.processingHooks(),
+      metrics: this.handlerMetrics,
       malformed: this.malformedLog,
-      requestChannels,
+      logger: this.logger,
       log: (route, problem, error) => this.logProblem(route, problem, error),
-      warn: (line) => this.logger.warn(line),
     });
-  }
-
-  private async subscribe(engine: Engine, receiver: MessageRouter): Promise<void> {
-    for (const entry of this.registry.entries) {
-      const warning = fallbackWarning(entry, engine.supportsSharded);
-      if (warning !== undefined) {
-        this.logger.warn(warning);
-      }
-    }
-    await subscribeHandlers(
-      engine,
-      handlerSubscriptionsOfAll(this.registry.entries, this.names, engine.supportsSharded),
-      (subscription) => receiver.listenerOf(subscription),
-    );
-    for (const entry of this.registry.entries) {
-      mappedHandlerLines(entry, this.names, engine).forEach((line) => this.logger.log(line));
-    }
-  }
-
-  private async shutDown({ engine, work, receiver }: ServerConnection): Promise<void> {
-    const grace = this.options.shutdownGracePeriod;
-    const end = performance.now() + grace;
-    if (receiver !== undefined && grace > 0) {
-      // What Redis has counted as received is served: it may be on its way until the unsubscription is confirmed.
-      await settledWithin(grace, engine.reset());
-      receiver.accepting = false;
-      await work.idle(Math.max(end - performance.now(), 0));
-    }
-    if (receiver !== undefined) {
-      receiver.accepting = false;
-    }
-    work.abortAll();
-    await work.idle(LAST_WORDS);
-    await engine.close();
   }
 
   private processingHooks(): ProcessingHooks {
     return {
-      start: (context: BaseRpcContext, done: () => Promise<void>): unknown => {
-        // Nest has them since 11.1.4.
+      start: (context: BaseRpcContext, run: () => Promise<void>): unknown => {
+        // Nest has the hooks since 11.1.4.
         const hook = this.onProcessingStartHook as
           ((...args: Parameters<typeof this.onProcessingStartHook>) => unknown) | undefined;
-        return hook === undefined ? done() : hook(this.transportId, context, done);
+        return hook === undefined ? run() : hook(this.transportId, context, run);
       },
       end: (context: BaseRpcContext): void => {
         (this.onProcessingEndHook as typeof this.onProcessingEndHook | undefined)?.(
@@ -342,22 +254,12 @@ export class ClusterPubSubServer
   }
 
   private logProblem(route: string, problem: string, error: unknown): void {
-    const what = `${problem} ("${route}")`;
-    // By the route, that no handler hides another: not by codes of the application, which may have any number. What
-    // Redis does not take for a reason of ours concerns all routes, and is one kind of trouble.
-    const kind = error instanceof ClusterPubSubError ? `${problem} ${error.code}` : what;
-    this.problems.log(`${what}: ${errorLogText(error)}`, kind, errorStack(error));
+    const line = `${problem} ("${route}")`;
+    // By route, so that no handler's line suppresses another's; not by codes of the application, which are not a small
+    // set. Errors of ours, such as a cluster that cannot be reached, concern all routes alike.
+    const kind = error instanceof ClusterPubSubError ? `${problem} ${error.code}` : line;
+    this.problemLog.log(`${line}: ${errorLogText(error)}`, kind, errorStack(error));
   }
-}
-
-/** Of the inbox and its like, which are subscribed as well, nobody asks. */
-function channelsOfHandlers({ channels, shardChannels }: Engine): string[] {
-  return [...new Set([...channels, ...shardChannels].map(String).filter((name) => !isReserved(name)))];
-}
-
-function failedToListen(error: unknown): string {
-  const code = error instanceof ClusterPubSubError ? ` (${error.code})` : '';
-  return `A server of this process could not listen${code}: ${errorMessage(error)}`;
 }
 
 function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | undefined {
@@ -367,7 +269,7 @@ function modeOf(route: string, { mode }: Record<string, unknown>): PubSubMode | 
 function nodesOf(route: string, { nodes, mode }: Record<string, unknown>): 'all-masters' | undefined {
   if (nodes !== undefined && (nodes !== 'all-masters' || mode === 'sharded')) {
     throw new InvalidArgumentError(
-      `The nodes of the event handler of "${route}" can only be "all-masters", and not where its mode is "sharded".`,
+      `@EventPattern("${route}"): nodes can only be "all-masters", and not with mode "sharded".`,
     );
   }
   return nodes;

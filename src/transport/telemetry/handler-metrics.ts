@@ -2,12 +2,10 @@ import type { BaseRpcContext } from '@nestjs/microservices';
 import type { HandledType } from '../common/cluster-pubsub.context.js';
 import { TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
-import type { ClusterPubSubServer } from '../server/server.js';
 
 const { handled } = TRANSPORT_DIAGNOSTICS;
 
-/** What became of a handler. */
-export interface Handled {
+interface HandlerEnd {
   readonly type: HandledType;
   readonly pattern: string;
   readonly context: BaseRpcContext;
@@ -16,7 +14,7 @@ export interface Handled {
 }
 
 /**
- * What the handlers of a server do: counted always, timed while somebody listens to `nestjs-cluster-pubsub:handled`.
+ * Counts what the handlers of a server do, and times it while `nestjs-cluster-pubsub:handled` has a subscriber.
  *
  * @internal
  */
@@ -25,24 +23,24 @@ export class HandlerMetrics {
   events = 0;
   noHandler = 0;
   failed = 0;
-  #times: DurationHistogram | undefined;
+  #durations: DurationHistogram | undefined;
 
-  constructor(private readonly server: ClusterPubSubServer) {}
+  constructor(private readonly server: object) {}
 
-  /** Undefined: nobody has ever listened. */
-  get times(): Durations | undefined {
-    return this.#times?.read();
+  /** Undefined until the diagnostics channel has had a subscriber. */
+  get durations(): Durations | undefined {
+    return this.#durations?.read();
   }
 
-  /** When a handler began, as `performance.now()` has it; 0 while nobody wants to know. */
-  now(): number {
+  /** The `performance.now()` at which an execution starts; 0 while the diagnostics channel has no subscriber. */
+  startTime(): number {
     return handled.hasSubscribers ? performance.now() : 0;
   }
 
-  /** Tells of a handler that began at `began`, which is not 0. */
-  publish(began: number, what: Handled): void {
-    const duration = performance.now() - began;
-    (this.#times ??= new DurationHistogram()).record(duration);
-    handled.publish({ server: this.server, ...what, duration });
+  /** Publishes the end of an execution; `startedAt` is a {@link startTime} other than 0. */
+  publish(startedAt: number, ended: HandlerEnd): void {
+    const duration = performance.now() - startedAt;
+    (this.#durations ??= new DurationHistogram()).record(duration);
+    handled.publish({ server: this.server, ...ended, duration });
   }
 }

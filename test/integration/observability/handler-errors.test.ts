@@ -61,7 +61,7 @@ describe('an error that JSON cannot hold', () => {
     });
     const { error: told } = await outcome(harness.client().send('ask', 1));
     expect(told).toEqual({ status: 'error', message: 'Internal server error' });
-    expect(about('ask')).toEqual([expect.stringContaining('The handler failed')]);
+    expect(about('ask')).toEqual([expect.stringContaining('Handler failed')]);
     await eventually(() => server.metrics().running === 0, 'it is over');
   });
 });

@@ -4,7 +4,6 @@ import { toRpcError } from '../../../src/transport/server/rpc-error.js';
 import { errorLogText } from '../../../src/util/error-message.js';
 import { MalformedMessageLog } from '../../../src/transport/telemetry/malformed-message-log.js';
 import { RateLimitedLog } from '../../../src/transport/telemetry/rate-limited-log.js';
-import type { ClusterPubSubServer } from '../../../src/transport/server/server.js';
 
 describe('RateLimitedLog', () => {
   it('writes one line an interval and kind, and says how many it left out', () => {
@@ -58,10 +57,10 @@ describe('errorLogText', () => {
   });
 });
 
-describe('MalformedLog', () => {
+describe('MalformedMessageLog', () => {
   it('tells of a channel once, and counts all', () => {
     const lines: string[] = [];
-    const log = new MalformedMessageLog({} as ClusterPubSubServer, (line) => lines.push(line));
+    const log = new MalformedMessageLog({}, (line) => lines.push(line));
     log.report('orders', 12);
     log.report('orders', 13);
     log.report('users', 14);
@@ -73,7 +72,7 @@ describe('MalformedLog', () => {
 
   it('keeps to one line of bearable length, however the channel is named', () => {
     const lines: string[] = [];
-    const log = new MalformedMessageLog({} as ClusterPubSubServer, (line) => lines.push(line));
+    const log = new MalformedMessageLog({}, (line) => lines.push(line));
     log.report('orders\r\n[Nest] ERROR all is lost', 12);
     log.report('x'.repeat(1_000_000), 13);
     log.report(`${'x'.repeat(1_000_000)} and no end`, 14);
@@ -89,7 +88,7 @@ describe('MalformedLog', () => {
   });
 });
 
-describe('errorForAsker', () => {
+describe('toRpcError', () => {
   it('never tells the text of an Error', () => {
     const masked: unknown[] = [];
     const error = new Error('password is 1234');

@@ -85,7 +85,7 @@ it('answers that have no way back are one line in the log, however many handlers
   try {
     done.resolve();
     await eventually(() => server.metrics().running === 0, 'all answers are given up');
-    expect(logged.filter((line) => line.startsWith('An answer was not sent'))).toHaveLength(1);
+    expect(logged.filter((line) => line.startsWith('Failed to send response'))).toHaveLength(1);
   } finally {
     await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../../src/transport/wire/channel-names.js';
-import type { Engine } from '../../../../src/transport/connection/engine-events.js';
+import type { TransportEngine } from '../../../../src/transport/connection/create-engine.js';
 import { ReplyInboxes } from '../../../../src/transport/client/reply-inboxes.js';
 import { InboxWaitQueue, readInboxWaitLimits } from '../../../../src/transport/client/inbox-wait-queue.js';
 
@@ -32,7 +32,7 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
   };
   return {
     asked,
-    inboxes: new ReplyInboxes(engine as unknown as Engine, new ChannelNames(''), 'me', true, owner),
+    inboxes: new ReplyInboxes(engine as unknown as TransportEngine, new ChannelNames(''), 'me', true, owner),
   };
 }
 

@@ -4,52 +4,55 @@ import { Observable } from 'rxjs';
 import { deferred } from '../../../../src/util/promises.js';
 import { EventExecution } from '../../../../src/transport/server/event-execution.js';
 import { HandlerMetrics } from '../../../../src/transport/telemetry/handler-metrics.js';
-import type { ClusterPubSubServer } from '../../../../src/transport/server/server.js';
+import { InFlightHandlers } from '../../../../src/transport/server/in-flight-handlers.js';
 
-/** Starts a run whose handler resolves to an Observable when it is told to. */
+/** Starts an execution whose handler resolves to an Observable once `ready` is resolved. */
 function started() {
-  const told: string[] = [];
+  const steps: string[] = [];
+  const inFlight = new InFlightHandlers();
   const ready = deferred<undefined>();
   const ended = deferred<undefined>();
   const source = new Observable<never>(() => {
-    told.push('subscribed');
-    return () => told.push('unsubscribed');
+    steps.push('subscribed');
+    return () => steps.push('unsubscribed');
   });
-  const run = new EventExecution('order.paid', {
+  const execution = new EventExecution('order.paid', {
     hooks: {
-      start: (_context, done) => done().then(() => ended.resolve(undefined)),
-      end: () => told.push('ended'),
+      start: (_context, run) => run().then(() => ended.resolve(undefined)),
+      end: () => steps.push('ended'),
     },
-    handlings: new HandlerMetrics({} as ClusterPubSubServer),
-    log: (_route, problem) => told.push(problem),
-    over: () => undefined,
+    metrics: new HandlerMetrics({}),
+    inFlight,
+    log: (_route, problem) => steps.push(problem),
   });
   const handler = (() => ready.promise.then(() => source)) as MessageHandler;
-  run.start(handler, { orderId: 7 }, {} as BaseRpcContext);
-  return { run, told, ready, ended: ended.promise };
+  execution.start(handler, { orderId: 7 }, {} as BaseRpcContext);
+  return { execution, inFlight, steps, ready, ended: ended.promise };
 }
 
 describe('an event whose handler resolves to an Observable', () => {
   it('has it subscribed, so that it runs', async () => {
-    const { told, ready, ended } = started();
+    const { inFlight, steps, ready, ended } = started();
     ready.resolve(undefined);
     await ended;
-    expect(told).toEqual(['subscribed']);
+    expect(steps).toEqual(['subscribed']);
+    expect(inFlight.size).toBe(1);
   });
 
   it('has it stopped when the server closes', async () => {
-    const { run, told, ready, ended } = started();
+    const { execution, inFlight, steps, ready, ended } = started();
     ready.resolve(undefined);
     await ended;
-    run.abort();
-    expect(told).toContain('unsubscribed');
+    execution.abort();
+    expect(steps).toEqual(['subscribed', 'unsubscribed', 'ended']);
+    expect(inFlight.size).toBe(0);
   });
 
   it('does not have it started when the server has closed meanwhile', async () => {
-    const { run, told, ready, ended } = started();
-    run.abort();
+    const { execution, steps, ready, ended } = started();
+    execution.abort();
     ready.resolve(undefined);
     await ended;
-    expect(told).toEqual(['ended']);
+    expect(steps).toEqual(['ended']);
   });
 });
