@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { getClusterPubSubClientToken, getClusterPubSubToken } from './cluster-pubsub.tokens.js';
 
 /**
- * Injects the `ClusterPubSub` engine that `ClusterPubSubModule.forRoot` provides, of the cluster with that name.
+ * Injects the `ClusterPubSub` engine provided by `ClusterPubSubModule.forRoot` for the cluster with this name.
  *
  * @publicApi
  */
@@ -11,7 +11,7 @@ export function InjectClusterPubSub(name?: string): PropertyDecorator & Paramete
 }
 
 /**
- * Injects the `ClusterPubSubClient` that `ClusterPubSubModule.forRoot` provides, of the cluster with that name.
+ * Injects the `ClusterPubSubClient` provided by `ClusterPubSubModule.forRoot` for the cluster with this name.
  *
  * @example
  * ```ts

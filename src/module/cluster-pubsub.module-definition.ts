@@ -9,19 +9,19 @@ import {
 } from './cluster-pubsub.tokens.js';
 
 /**
- * What `forRoot` and `forRootAsync` take besides the options of the cluster.
+ * The options of `forRoot` and `forRootAsync` in addition to those of the cluster.
  *
  * @publicApi
  */
 export interface ClusterPubSubModuleExtras {
-  /** Tells several clusters of one application apart; hand it to the `Inject…` decorators. */
+  /** The name of the cluster in an application with several; pass it to the `Inject…` decorators. */
   name?: string | undefined;
   /** Whether the providers are visible in every module. Default true. */
   isGlobal?: boolean | undefined;
 }
 
 /**
- * Makes the options; for `forRootAsync({ useClass })` and `({ useExisting })`.
+ * Creates the options; for `forRootAsync({ useClass })` and `({ useExisting })`.
  *
  * @publicApi
  */
@@ -46,7 +46,7 @@ function providersOf(name: string | undefined): Provider[] {
     { provide: getClusterPubSubOptionsToken(name), useExisting: MODULE_OPTIONS_TOKEN },
     {
       provide: getClusterPubSubToken(name),
-      // The prefix is for the channels that the engine uses itself: an ACL may allow no others.
+      // The engine's own channels need the prefix: an ACL may allow no others.
       useFactory: (options: ClusterPubSubOptions) =>
         new ClusterPubSub(options, {}, { prefix: options.prefix ?? '' }),
       inject: [MODULE_OPTIONS_TOKEN],
@@ -80,7 +80,8 @@ function exportsOf(name: string | undefined): NonNullable<DynamicModule['exports
 }
 
 /**
- * Nest calls this hook after the servers have closed: handlers that finish in their grace period still have a client.
+ * Closes the engine and the client. Nest calls this hook after the servers have closed, so that handlers which finish in
+ * their grace period still have a client.
  */
 function closeOnShutdown(
   pubsub: ClusterPubSub,

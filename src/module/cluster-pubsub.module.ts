@@ -3,7 +3,7 @@ import { ConfigurableModuleClass } from './cluster-pubsub.module-definition.js';
 
 /**
  * Provides a `ClusterPubSubClient` and a `ClusterPubSub` engine for one cluster, and closes both when the application
- * shuts down. Neither connects before it is used. The engine is yours alone: the client and the server have their own.
+ * shuts down. Neither connects before it is used. The client and the server do not share this engine.
  *
  * @example
  * ```ts
@@ -13,7 +13,7 @@ import { ConfigurableModuleClass } from './cluster-pubsub.module-definition.js';
  * export class AppModule {}
  * ```
  *
- * @example Options that come from elsewhere, and a second cluster
+ * @example Options from another module, and a second cluster
  * ```ts
  * ClusterPubSubModule.forRootAsync({
  *   name: 'audit',

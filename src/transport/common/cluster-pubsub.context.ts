@@ -11,7 +11,7 @@ type ClusterPubSubContextArgs = [
 ];
 
 /**
- * What a handler can ask about the message it handles.
+ * The context of a message, for its handler.
  *
  * ```ts
  * @EventPattern('order.*')
@@ -24,38 +24,38 @@ type ClusterPubSubContextArgs = [
  */
 export class ClusterPubSubContext extends BaseRpcContext<ClusterPubSubContextArgs> {
   /**
-   * Which handler gets it. The packet does not say: events of foreign programs may have an id.
+   * The type of the handler. The packet does not tell it: events of other programs may have an id.
    *
    * @internal
    */
   handledAs: HandledType = 'event';
 
-  /** The channel, with its prefix, as it is named on the cluster. */
+  /** The channel as named on the cluster, with the prefix. */
   getChannel(): string {
     return this.args[0];
   }
 
-  /** The pattern of the handler, as Nest normalizes it: for a wildcard handler the wildcard, not what matched it. */
+  /** The pattern of the handler as Nest normalizes it: of a wildcard handler the wildcard, not the channel that matched. */
   getPattern(): string {
     return this.args[1];
   }
 
-  /** The node that the message came from, as `host:port`. */
+  /** The node that delivered the message, as `host:port`. */
   getNode(): string {
     return this.args[2];
   }
 
-  /** The headers that the sender's record had; empty if none. */
+  /** The headers of the sender's record; empty if none. */
   getHeaders(): Readonly<Record<string, string>> {
     return this.args[3] ?? {};
   }
 
-  /** The packet as the deserializer gave it: pattern, data, and id where it is a request. */
+  /** The packet as the deserializer returned it: pattern, data, and the id of a request. */
   getMessage(): unknown {
     return this.args[4];
   }
 
-  /** What the sender's dispatch hook assigned to `packet.metadata` (Nest 12). */
+  /** The value that the sender's dispatch hook assigned to `packet.metadata` (Nest 12). */
   getMetadata(): Record<string, string> | undefined {
     return (this.args[4] as { metadata?: Record<string, string> } | null | undefined)?.metadata;
   }

@@ -1,11 +1,11 @@
 import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
 import { PUBSUB_MODES, type PubSubMode } from './options.js';
 
-/** Known across the ESM and the CommonJS build, whose classes are not the same objects. */
+/** Shared by the ESM and the CommonJS build, whose classes are not the same objects. */
 const BRAND = Symbol.for('nestjs-cluster-pubsub.record');
 
 /**
- * A payload with what shall travel beside it. Made by {@link ClusterPubSubRecordBuilder}.
+ * A payload with headers and options of its own. Created by {@link ClusterPubSubRecordBuilder}.
  *
  * @publicApi
  */
@@ -16,13 +16,13 @@ export class ClusterPubSubRecord<T = unknown> {
     readonly data: T,
     readonly headers?: Readonly<Record<string, string>>,
     readonly mode?: PubSubMode,
-    /** Of a request, in ms; 0: none. */
+    /** For requests, in ms; 0: no limit. */
     readonly timeout?: number,
   ) {}
 }
 
 /**
- * Builds a {@link ClusterPubSubRecord}: data with headers, with a mode (events) or a timeout (requests) of its own.
+ * Builds a {@link ClusterPubSubRecord}: data with headers, and a mode (events) or a timeout (requests).
  *
  * ```ts
  * const record = new ClusterPubSubRecordBuilder(order).setHeaders({ 'x-tenant': 'acme' }).setTimeout(500).build();
@@ -47,9 +47,9 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
   }
 
   /**
-   * What the handler reads from `ClusterPubSubContext#getHeaders()`.
+   * Sets the headers, which the handler reads with `ClusterPubSubContext#getHeaders()`.
    *
-   * @throws {InvalidArgumentError} when a value is not a string.
+   * @throws {InvalidArgumentError} if a value is not a string.
    */
   setHeaders(headers: Readonly<Record<string, string>>): this {
     for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
@@ -62,9 +62,9 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
   }
 
   /**
-   * How an event is published, whatever the `mode` of the client says. Requests take no notice of it.
+   * Sets the mode in which an event is published, instead of the `mode` of the client. Does not affect requests.
    *
-   * @throws {InvalidArgumentError} when it is neither `classic` nor `sharded`.
+   * @throws {InvalidArgumentError} if it is neither `classic` nor `sharded`.
    */
   setMode(mode: PubSubMode): this {
     this.mode = readEnum('setMode(): mode', mode, PUBSUB_MODES);
@@ -72,10 +72,10 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
   }
 
   /**
-   * How long a request waits for its next answer, in ms, whatever `requestTimeout` says; 0: for ever. Events take no
-   * notice of it.
+   * Sets the time a request waits for a response, in ms, instead of `requestTimeout`; 0 disables the limit. Does not affect
+   * events.
    *
-   * @throws {InvalidArgumentError} when it is negative or not a number.
+   * @throws {InvalidArgumentError} if it is negative or not a number.
    */
   setTimeout(ms: number): this {
     this.timeout = readNumber('setTimeout(): ms', ms, 0);

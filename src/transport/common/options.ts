@@ -8,46 +8,47 @@ import {
 import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
 import { readStartupNodes } from '../../pubsub/connection/startup-nodes.js';
 
-/** How events travel: to all nodes (`classic`), or inside the shard that owns their channel (`sharded`). */
+/** The way events are published: to all nodes (`classic`), or within the shard that owns their channel (`sharded`). */
 export type PubSubMode = 'classic' | 'sharded';
 
 /** @internal */
 export const PUBSUB_MODES: readonly PubSubMode[] = ['classic', 'sharded'];
 
 /**
- * One set of options for the module, the server and the client; each takes what concerns it.
+ * The options of the module, the server and the client; each uses those that concern it.
  *
  * @publicApi
  */
 export interface ClusterPubSubOptions extends ClusterConnectionOptions {
   /**
-   * How `emit` publishes. `classic` (default) reaches exact handlers, wildcard handlers and foreign subscribers;
-   * `sharded` is much cheaper for the cluster, but reaches exact handlers only. A record's own mode goes first. On
-   * Redis 6, `sharded` falls back to `classic` with a warning. Requests take no notice of it.
+   * The mode in which `emit` publishes. `classic` (default) reaches exact handlers, wildcard handlers and other programs;
+   * `sharded` costs the cluster much less, but reaches exact handlers only. The mode of a record takes precedence. On
+   * Redis 6, `sharded` falls back to `classic` with a warning. Does not affect requests.
    */
   mode?: PubSubMode | undefined;
-  /** Put before every channel, so that several applications can share a cluster. No braces. Default: none. */
+  /** Prefix of every channel, so that several applications can share a cluster. No braces. Default: none. */
   prefix?: string | undefined;
   /**
-   * How long a request waits for its answer, in ms, before `RequestTimeoutError`; 0: for ever. Each value of a stream
-   * starts it anew. Default 30,000.
+   * The time a request waits for a response, in ms, before `RequestTimeoutError`; 0 disables the limit. Each value of a
+   * stream restarts it. Default 30,000.
    */
   requestTimeout?: number | undefined;
-  /** The largest encoded packet that is sent, in bytes; a larger one is a `PayloadTooLargeError`. Default 1,048,576. */
+  /** The size limit of an encoded packet, in bytes; a larger one fails with `PayloadTooLargeError`. Default 1,048,576. */
   maxPayload?: number | undefined;
   /**
-   * Number what is sent, so that receivers drop second copies and report what is missing, and messages in flight when a
-   * node dies can be sent again. Costs some 30 bytes a message, in the `_cps` key that other programs ignore; with
-   * `false`, an event without headers is byte for byte what stock Nest sends. Numbers are read in any case. Default true.
+   * Adds sequence numbers to messages, so that receivers drop duplicates and report missing messages, and messages in
+   * flight when a node fails can be retransmitted. Costs some 30 bytes a message, in the `_cps` key that other programs
+   * ignore; with `false`, an event without headers is byte for byte that of stock Nest. Numbers received are always used.
+   * Default true.
    */
   sequence?: boolean | undefined;
-  /** How long `close()` lets running handlers finish and reply, in ms. Default 5,000. */
+  /** The time that `close()` gives running handlers to finish and reply, in ms. Default 5,000. */
   shutdownGracePeriod?: number | undefined;
   /** Whether `*`, `?` and `[…]` in a handler's string pattern are wildcards. `\` escapes them. Default true. */
   wildcards?: boolean | undefined;
-  /** Nest's; gets the packet of each message that is sent. Default: Nest's identity serializer. */
+  /** Nest's serializer for the packet of each message sent. Default: Nest's identity serializer. */
   serializer?: Serializer | undefined;
-  /** Nest's; gets each packet that arrives. Default: Nest's own for requests and for responses. */
+  /** Nest's deserializer for each packet received. Default: Nest's own for requests and for responses. */
   deserializer?: Deserializer | undefined;
 }
 
@@ -63,25 +64,25 @@ export interface ResolvedOptions {
   readonly wildcards: boolean;
 }
 
-/** What the encoding of a frame depends on. @internal */
+/** The options that the encoding of a frame depends on. @internal */
 export type FrameOptions = Pick<ResolvedOptions, 'maxPayload' | 'sequence'>;
 
 /**
  * Fills in defaults.
  *
  * @internal
- * @throws {InvalidArgumentError} naming the option that cannot work.
+ * @throws {InvalidArgumentError} naming the invalid option.
  */
 export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   const given = options as ClusterPubSubOptions | undefined;
   if (given?.cluster === undefined && (given?.nodes === undefined || given.nodes.length === 0)) {
     throw new InvalidArgumentError(
-      'No cluster to connect to: give `nodes: [{ host, port }]`, or `cluster`, an ioredis Cluster of yours.',
+      'No cluster to connect to: pass `nodes: [{ host, port }]`, or an ioredis Cluster as `cluster`.',
     );
   }
   const { requestTimeout = 30_000, maxPayload = 1_048_576, shutdownGracePeriod = 5_000 } = given;
   const connection = connectionOf(given);
-  // The engine reads them anew when it is made, which is too late to tell of a mistake.
+  // The engine validates them too, but it is created on connecting, which is too late to report a mistake.
   readLimits(connection);
   readOverflowPolicy(connection.onOverflow);
   readStartupNodes(connection);
@@ -95,11 +96,11 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
     shutdownGracePeriod: readNumber('shutdownGracePeriod', shutdownGracePeriod, 0),
     wildcards: given.wildcards ?? true,
   };
-  // It holds credentials: they shall not be printed with the server or client that a diagnostics message names.
+  // It holds credentials, which must not be printed with a server or client that a diagnostics message names.
   return Object.defineProperty(resolved, 'connection', { enumerable: false });
 }
 
-/** What of it is for the engine. */
+/** The options of the engine. */
 function connectionOf(options: ClusterPubSubOptions): ClusterConnectionOptions {
   return {
     nodes: options.nodes,
@@ -121,13 +122,13 @@ function prefixOf(prefix: string): string {
   }
   if (/[{}]/.test(prefix)) {
     throw new InvalidArgumentError(
-      `prefix "${prefix}" has braces, which Redis Cluster reads as a hash tag: every channel would sit in one slot, ` +
-        `on one node. Use another separator, such as "app:".`,
+      `prefix "${prefix}" contains braces, which Redis Cluster reads as a hash tag: every channel would be in one slot, ` +
+        'on one node. Use another separator, such as "app:".',
     );
   }
   if (prefix.includes('_cps:')) {
     throw new InvalidArgumentError(
-      'prefix must not contain "_cps:", which marks the channels of this package.',
+      'prefix must not contain "_cps:", which is reserved for the channels of this package.',
     );
   }
   return prefix;

@@ -2,65 +2,65 @@ import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
 import type { Durations } from './duration-histogram.js';
 
 /**
- * What a `ClusterPubSubServer` has counted since it was made; see `ClusterPubSubServer.metrics()`.
+ * The counters of a `ClusterPubSubServer` since it was created; see `ClusterPubSubServer.metrics()`.
  *
  * @publicApi
  */
 export interface ClusterPubSubServerMetrics {
   readonly kind: 'server';
-  /** Requests that were handed to a handler. */
+  /** Requests passed to a handler. */
   readonly requests: number;
-  /** Events that were handed to the handlers of their pattern: once for each chain of them. */
+  /** Events passed to the handlers of their pattern: one for each chain of handlers. */
   readonly events: number;
-  /** Requests that came although there is no handler for them here. */
+  /** Requests received without a handler for them. */
   readonly noHandler: number;
   /** Handlers that threw, or whose promise or Observable failed. */
   readonly failed: number;
-  /** Messages that could not be read, and were dropped. */
+  /** Messages dropped because they could not be decoded. */
   readonly malformed: number;
-  /** Handlers that run now, or whose answer is on its way; those that `close()` waits for among them. */
+  /** Handlers that are running, or whose response is being sent, including those that `close()` waits for. */
   readonly running: number;
   /**
-   * How long handlers took. Undefined until somebody has subscribed to the diagnostics channel
-   * `nestjs-cluster-pubsub:handled`, as the Prometheus and OpenTelemetry adapters do; filled while somebody does.
+   * Durations of handlers, recorded while the diagnostics channel `nestjs-cluster-pubsub:handled` has a subscriber, such as
+   * the Prometheus and OpenTelemetry adapters. Undefined until then.
    */
   readonly handlerTime: Durations | undefined;
-  /** Of the engine underneath, since `listen()`; undefined while there is none, and once `close()` has resolved. */
+  /** Of the underlying engine, since `listen()`; undefined before, and once `close()` has resolved. */
   readonly pubsub: PubSubMetrics | undefined;
 }
 
 /**
- * What a `ClusterPubSubClient` has counted since it was made; see `ClusterPubSubClient.metrics()`.
+ * The counters of a `ClusterPubSubClient` since it was created; see `ClusterPubSubClient.metrics()`.
  *
  * @publicApi
  */
 export interface ClusterPubSubClientMetrics extends RequestCounts {
   readonly kind: 'client';
-  /** Events that `emit` was asked to publish. */
+  /** Events passed to `emit`. */
   readonly events: number;
-  /** Replies that could not be read, and were dropped. */
+  /** Replies dropped because they could not be decoded. */
   readonly malformed: number;
-  /** Requests that wait for an answer now. */
+  /** Requests waiting for a response. */
   readonly inFlight: number;
-  /** Of the engine underneath, since it connected last; undefined before. */
+  /** Of the underlying engine, since it connected last; undefined before. */
   readonly pubsub: PubSubMetrics | undefined;
 }
 
-/** How the requests of a client went. */
+/** The requests of a client by outcome. */
 export interface RequestCounts {
-  /** Requests that were begun. Those that neither stand below nor are in flight got their answer. */
+  /** Requests started. Those neither in flight nor counted below were answered. */
   readonly requests: number;
-  /** Requests that got no answer in time: `RequestTimeoutError`. */
+  /** Requests without a response in time: `RequestTimeoutError`. */
   readonly timeouts: number;
-  /** Requests that nobody serves: `NoSubscribersError`. */
+  /** Requests that no server handles: `NoSubscribersError`. */
   readonly noSubscribers: number;
-  /** Requests whose inbox was interrupted: `GapError`. */
+  /** Requests whose reply inbox was interrupted: `GapError`. */
   readonly gaps: number;
-  /** Requests that were answered with an error. */
+  /** Requests answered with an error. */
   readonly errors: number;
-  /** Requests that failed otherwise: no cluster, not published, or `close()` was called. */
+  /** Requests that failed otherwise: not connected, not published, or `close()` was called. */
   readonly failed: number;
-  /** Requests whose asker unsubscribed before the end. */
+  /** Requests cancelled by unsubscribing. */
   readonly cancelled: number;
 }
 
