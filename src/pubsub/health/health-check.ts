@@ -125,7 +125,7 @@ export class HealthCheck {
         found.map((other) => {
           const { node, failed } = other;
           const role = other.role === 'master' ? 'slotless' : 'replica';
-          return checkNode({ node, role, failed }, (ask) => slotlessNodes.ask(other, ask), query, deadline);
+          return checkNode({ node, role, failed }, (ask) => slotlessNodes.run(other, ask), query, deadline);
         }),
       );
     };

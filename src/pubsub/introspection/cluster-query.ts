@@ -60,7 +60,7 @@ export class ClusterQuery {
       return command(connection).catch((error: unknown) => rethrow(error, name, node));
     };
     const sendSlotless = (other: SlotlessNode): Promise<T> =>
-      this.slotlessNodes.ask(other, command).catch((error: unknown) => rethrow(error, name, other.node));
+      this.slotlessNodes.run(other, command).catch((error: unknown) => rethrow(error, name, other.node));
     await Promise.all([
       ...required.map((node) => add(node, send(node))),
       ...requiredSlotless.map((other) => add(other.node, sendSlotless(other))),

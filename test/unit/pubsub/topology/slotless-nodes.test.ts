@@ -3,14 +3,14 @@ import type { NatMap } from 'ioredis';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { readClusterNodes } from '../../../../src/pubsub/topology/slotless-nodes.js';
 
-/** The answer to CLUSTER NODES of whoever is `myself`, read by one who knows `known`. */
-function read(lines: readonly string[], asked: string, known: readonly string[], natMap?: NatMap) {
+/** Reads the CLUSTER NODES reply of the node flagged `myself`, where the nodes `known` are known. */
+function read(lines: readonly string[], queried: string, known: readonly string[], natMap?: NatMap) {
   const reply = Buffer.from(`${lines.map((line, id) => `id${id} ${line} - 0 0 1 connected`).join('\n')}\n`);
-  return readClusterNodes(reply, asked as NodeKey, natMap, (node) => known.includes(node));
+  return readClusterNodes(reply, queried as NodeKey, natMap, (node) => known.includes(node));
 }
 
-describe('the nodes that CLUSTER NODES tells of besides those that we know', () => {
-  it('are masters and replicas, given up or not', () => {
+describe('nodes in CLUSTER NODES that are not known yet', () => {
+  it('are masters and replicas, flagged fail or not', () => {
     const found = read(
       [
         '10.0.0.1:7000@17000 myself,master',
@@ -23,13 +23,13 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
       ['10.0.0.1:7000', '10.0.0.2:7000'],
     );
     expect(found).toEqual([
-      { id: 'id2', node: '10.0.0.3:7000', role: 'replica', failed: true },
-      { id: 'id3', node: '10.0.0.4:7000', role: 'master', failed: false },
-      { id: 'id4', node: '::1:7000', role: 'master', failed: false },
+      { node: '10.0.0.3:7000', role: 'replica', failed: true },
+      { node: '10.0.0.4:7000', role: 'master', failed: false },
+      { node: '::1:7000', role: 'master', failed: false },
     ]);
   });
 
-  it('are not those that are not met yet, or have no address', () => {
+  it('are not those in handshake or without an address', () => {
     const found = read(
       [
         '10.0.0.1:7000@17000 myself,master',
@@ -43,7 +43,7 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
     expect(found).toEqual([]);
   });
 
-  it('go by their host names where we know the one that was asked by its own', () => {
+  it('are named by host name where the queried node is', () => {
     const lines = [
       '10.0.0.1:7000@17000,one.example myself,master',
       '10.0.0.2:7000@17000,two.example slave',
@@ -60,7 +60,7 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
     ]);
   });
 
-  it('go by the addresses that the NAT map gives them', () => {
+  it('are named by the addresses of the NAT map', () => {
     const natMap: NatMap = {
       '10.0.0.1:7000': { host: 'gate.example', port: 1 },
       '10.0.0.2:7000': { host: 'gate.example', port: 2 },
@@ -76,7 +76,7 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
     ]);
   });
 
-  it('are at the host that was asked where Redis tells no endpoints', () => {
+  it('are at the queried host where Redis announces no endpoint', () => {
     const lines = [
       '172.17.0.2:7000@17000 myself,master',
       '172.17.0.2:7001@17001 slave',
@@ -87,7 +87,7 @@ describe('the nodes that CLUSTER NODES tells of besides those that we know', () 
     ]);
   });
 
-  it('are none where a node does not know its own address yet, or refuses to tell', () => {
+  it('are none where a node does not know its own address yet, or refuses the command', () => {
     expect(read([':7000@17000 myself,master'], '127.0.0.1:7000', ['127.0.0.1:7000'])).toEqual([]);
     expect(readClusterNodes(null, '127.0.0.1:7000' as NodeKey, undefined, () => false)).toEqual([]);
   });
