@@ -9,7 +9,7 @@ import type {
 import type { MetricDefinition, Reading } from './metric-definitions.js';
 
 /**
- * What has metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
+ * A source of metrics: a `ClusterPubSubServer`, a `ClusterPubSubClient` or a `ClusterPubSub`.
  *
  * @publicApi
  */
@@ -17,7 +17,7 @@ export interface MetricsSource {
   metrics(): ClusterPubSubServerMetrics | ClusterPubSubClientMetrics | PubSubMetrics;
 }
 
-/** What a handler's duration is told with. */
+/** The labels of a handler's duration. */
 export interface HandlerLabels {
   readonly source: string;
   readonly pattern: string;
@@ -28,23 +28,21 @@ type Handled = ClusterPubSubDiagnostics['nestjs-cluster-pubsub:handled'];
 
 const HANDLED: keyof ClusterPubSubDiagnostics = 'nestjs-cluster-pubsub:handled';
 
-/**
- * The sources that one adapter watches, by name. Handlers are timed while there is a server among them.
- */
+/** The sources that one adapter watches, by name. Handlers are timed while one of them is a server. */
 export class MetricSources {
   readonly #names = new Map<MetricsSource, string>();
   #readings: readonly (readonly [name: string, reading: Reading])[] | undefined;
   #state: 'idle' | 'timing' | 'closed' = 'idle';
 
   constructor(
-    /** What the adapter is called. */
+    /** The name of the adapter, for errors. */
     private readonly owner: string,
     private readonly record: (seconds: number, labels: HandlerLabels) => void,
   ) {}
 
   /**
-   * @throws {InvalidArgumentError} when another source has the name.
-   * @throws {ClosedError} after {@link close}.
+   * @throws {InvalidArgumentError} when another source has the name
+   * @throws {ClosedError} after {@link close}
    */
   add(source: MetricsSource, name: string): void {
     if (this.#state === 'closed') {
@@ -53,7 +51,7 @@ export class MetricSources {
     for (const [other, taken] of this.#names) {
       if (taken === name && other !== source) {
         throw new InvalidArgumentError(
-          `Another source is watched as "${name}". Give each a name of its own.`,
+          `Another source is already watched as "${name}". Give each source its own name.`,
         );
       }
     }
@@ -64,7 +62,7 @@ export class MetricSources {
     }
   }
 
-  /** @returns the name that it had. */
+  /** @returns the name of the source, if it was watched */
   delete(source: MetricsSource): string | undefined {
     const name = this.#names.get(source);
     this.#names.delete(source);
@@ -81,7 +79,7 @@ export class MetricSources {
     this.#names.clear();
   }
 
-  /** Asked once for all metrics of a scrape: those are read in one tick. */
+  /** Cached for one tick, in which a scrape reads all metrics. */
   #read(): readonly (readonly [name: string, reading: Reading])[] {
     if (this.#readings === undefined) {
       this.#readings = [...this.#names].map(([source, name]) => [name, readingOf(source)]);
@@ -90,7 +88,7 @@ export class MetricSources {
     return this.#readings;
   }
 
-  /** What each source says of one metric, now; those that have no such thing are left out. */
+  /** Calls `take` with the current value of each source that has the metric. */
   forEachValue({ read }: MetricDefinition, take: (source: string, value: number) => void): void {
     for (const [source, reading] of this.#read()) {
       const value = read(reading);

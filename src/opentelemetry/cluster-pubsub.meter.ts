@@ -10,13 +10,14 @@ import { INSTRUMENTATION } from './instrumentation-name.js';
 
 /** @publicApi */
 export interface ClusterPubSubMeterOptions {
-  /** Default: one named `nestjs-cluster-pubsub` of the global meter provider, which is to be registered before. */
+  /** Default: the meter `nestjs-cluster-pubsub` of the global meter provider, which must be registered first. */
   meter?: Meter | undefined;
 }
 
 /**
- * Gives OpenTelemetry what servers, clients and engines count; docs/observability.md lists the instruments. Sources are
- * read when metrics are collected; handlers alone cost something meanwhile, for each is timed while its server is watched.
+ * Exports the metrics of servers, clients and engines to OpenTelemetry; docs/observability.md lists the instruments.
+ * Sources are read when metrics are collected. In between the only cost is the timing of handlers, while their server is
+ * watched.
  *
  * @example
  * ```ts
@@ -49,7 +50,7 @@ export class ClusterPubSubMeter {
   }
 
   /**
-   * @param name what its metrics have as their attribute `source`
+   * @param name the attribute `source` of its metrics
    * @throws {InvalidArgumentError} when another source has the name
    * @throws {ClosedError} after {@link close}
    */
@@ -63,7 +64,7 @@ export class ClusterPubSubMeter {
     return this;
   }
 
-  /** Reports no more, and no longer has handlers timed. */
+  /** Stops the export and the timing of handlers. */
   close(): void {
     this.#sources.close();
     this.#meter.removeBatchObservableCallback(this.#observe, [...this.#instruments.keys()]);

@@ -2,34 +2,34 @@ import { type Span, SpanStatusCode } from '@opentelemetry/api';
 
 interface OpenSpan<T extends object> {
   readonly span: Span;
-  readonly about: WeakRef<T>;
+  readonly subject: WeakRef<T>;
 }
 
 /**
- * The spans that have begun and not ended, each by what it is about. That is a packet or a context, with a payload in it: it
- * is not held, for of some nobody ever tells the end.
+ * Spans that have started and not ended, by their subject: a packet or a context. Subjects hold payloads and the end of some
+ * is never reported, so they are referenced weakly.
  */
 export class OpenSpans<T extends object> {
-  readonly #byAbout = new WeakMap<T, OpenSpan<T>>();
+  readonly #bySubject = new WeakMap<T, OpenSpan<T>>();
   readonly #all = new Set<OpenSpan<T>>();
-  readonly #forgotten = new FinalizationRegistry<OpenSpan<T>>((one) => {
+  readonly #collected = new FinalizationRegistry<OpenSpan<T>>((one) => {
     this.#all.delete(one);
   });
 
-  begin(about: T, span: Span): void {
-    const one = { span, about: new WeakRef(about) };
-    this.#byAbout.set(about, one);
+  begin(subject: T, span: Span): void {
+    const one = { span, subject: new WeakRef(subject) };
+    this.#bySubject.set(subject, one);
     this.#all.add(one);
-    this.#forgotten.register(about, one, one);
+    this.#collected.register(subject, one, one);
   }
 
-  /** Never with the error's message: it may hold what a handler was given. */
-  end(about: T, outcome: string, error: unknown): void {
-    const one = this.#byAbout.get(about);
+  /** Leaves out the message of the error, which may contain a payload. */
+  end(subject: T, outcome: string, error: unknown): void {
+    const one = this.#bySubject.get(subject);
     if (one === undefined) {
       return;
     }
-    this.#close(one, about);
+    this.#close(one, subject);
     const { span } = one;
     span.setAttribute('cluster_pubsub.outcome', outcome);
     if (outcome === 'failed') {
@@ -39,19 +39,19 @@ export class OpenSpans<T extends object> {
     span.end();
   }
 
-  /** Without an outcome, for that is not known yet. */
+  /** Ends all spans without an outcome, which is not known yet. */
   endAll(): void {
     for (const one of [...this.#all]) {
-      this.#close(one, one.about.deref());
+      this.#close(one, one.subject.deref());
       one.span.end();
     }
   }
 
-  #close(one: OpenSpan<T>, about: T | undefined): void {
+  #close(one: OpenSpan<T>, subject: T | undefined): void {
     this.#all.delete(one);
-    this.#forgotten.unregister(one);
-    if (about !== undefined) {
-      this.#byAbout.delete(about);
+    this.#collected.unregister(one);
+    if (subject !== undefined) {
+      this.#bySubject.delete(subject);
     }
   }
 }
@@ -61,6 +61,6 @@ function errorType(error: unknown): string {
   if (typeof code === 'string') {
     return code;
   }
-  // What semantic conventions say where nothing better is known.
+  // The fallback of the semantic conventions.
   return error instanceof Error && typeof name === 'string' ? name : '_OTHER';
 }

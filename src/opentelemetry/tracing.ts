@@ -22,19 +22,19 @@ import { OpenSpans } from './open-spans.js';
 
 /** @publicApi */
 export interface TracingOptions {
-  /** Default: one named `nestjs-cluster-pubsub` of the global tracer provider. */
+  /** Default: the tracer `nestjs-cluster-pubsub` of the global tracer provider. */
   tracer?: Tracer | undefined;
 }
 
 type Diagnostic<Name extends keyof ClusterPubSubDiagnostics> = ClusterPubSubDiagnostics[Name];
 
 /**
- * Traces what a client sends. Each request is a span from its dispatch to the end of its answer, each event one until
- * Redis has taken it; the trace travels in the packet's metadata (W3C `traceparent`, or whatever the global propagator
- * writes) to servers that {@link instrumentServer} traces. A dispatch hook that was set before is called as well; one
- * that is set later takes the place of this one.
+ * Traces the requests and events of a client. The span of a request lasts from its dispatch to the end of its response,
+ * that of an event until Redis has accepted it. The trace context travels in the metadata of the packet (W3C `traceparent`,
+ * or the format of the global propagator) to servers with {@link instrumentServer}. A dispatch hook set earlier is still
+ * called; one set later replaces this one.
  *
- * @returns ends it, with the spans that are open; other hooks stay as they are
+ * @returns a function that ends the instrumentation and its open spans; other hooks stay as they are
  * @throws {InvalidArgumentError} on Nest 11, which has no dispatch hook
  * @publicApi
  */
@@ -48,10 +48,10 @@ export function instrumentClient(
   const hooked = client as unknown as { onDispatchHook: DispatchHook | undefined };
   const { onDispatchHook: earlier } = hooked;
   const spans = new OpenSpans<ReadPacket>();
-  let isUndone = false;
+  let isEnded = false;
   const hook: DispatchHook = (packet) => {
     earlier?.(packet);
-    if (isUndone) {
+    if (isEnded) {
       return;
     }
     const isRequest = client.dispatching === 'request';
@@ -68,19 +68,19 @@ export function instrumentClient(
     }
   };
   client.setOnDispatchHook(hook);
-  const over = (message: unknown): void => {
+  const onEnd = (message: unknown): void => {
     const { packet, outcome, error } = message as Diagnostic<
       'nestjs-cluster-pubsub:request' | 'nestjs-cluster-pubsub:emit'
     >;
     spans.end(packet, outcome, error);
   };
-  subscribe('nestjs-cluster-pubsub:request', over);
-  subscribe('nestjs-cluster-pubsub:emit', over);
+  subscribe('nestjs-cluster-pubsub:request', onEnd);
+  subscribe('nestjs-cluster-pubsub:emit', onEnd);
   return () => {
-    isUndone = true;
-    unsubscribe('nestjs-cluster-pubsub:request', over);
-    unsubscribe('nestjs-cluster-pubsub:emit', over);
-    // Under one that was set later it stays, and only calls the one of before.
+    isEnded = true;
+    unsubscribe('nestjs-cluster-pubsub:request', onEnd);
+    unsubscribe('nestjs-cluster-pubsub:emit', onEnd);
+    // A hook set later may still call this one, which then only calls the earlier one.
     if (hooked.onDispatchHook === hook) {
       hooked.onDispatchHook = earlier;
     }
@@ -89,38 +89,38 @@ export function instrumentClient(
 }
 
 /**
- * Traces what a server handles: each message is a span from the handler's start to its end, of an Observable to its
- * completion, under the trace that its sender has sent along. What the handler does itself is under that span. A
- * processing start hook that was set before is called as well; one that is set later takes the place of this one.
+ * Traces the handlers of a server. The span of a message lasts from the start of its handler to the end of the promise or
+ * Observable, and is a child of the sender's span; it is active while the handler runs. A processing start hook set earlier
+ * is still called; one set later replaces this one.
  *
- * @returns ends it, with the spans that are open; other hooks stay as they are
+ * @returns a function that ends the instrumentation and its open spans; other hooks stay as they are
  * @publicApi
  */
 export function instrumentServer(
   server: ClusterPubSubServer,
   { tracer = trace.getTracer(INSTRUMENTATION) }: TracingOptions = {},
 ): () => void {
-  // Set by hand: the method that sets it is younger than Nest 11, as the default start hook is.
+  // Set directly: Nest 11 has neither the setter nor a default hook.
   const hooked = server as unknown as Hooked;
   const { onProcessingStartHook: earlier } = hooked;
   const spans = new OpenSpans<object>();
-  let isUndone = false;
+  let isEnded = false;
   const hook: StartHook = (transportId, context, done) => {
-    if (isUndone) {
+    if (isEnded) {
       return earlier === undefined ? done() : earlier(transportId, context, done);
     }
-    // Not under what is active here: that is whatever opened the connection.
+    // Not a child of the active span, which belongs to whatever opened the connection.
     const sent = propagation.extract(ROOT_CONTEXT, context.getMetadata(), STRINGS);
     const span = startHandling(tracer, context, sent);
     spans.begin(context, span);
-    let began = false;
+    let isStarted = false;
     const begin = (): Promise<unknown> => {
-      began = true;
+      isStarted = true;
       return done();
     };
-    const refused = (error: unknown): void => {
-      // Once the handler runs it is told of by itself, whatever the hook does.
-      if (!began) {
+    const onRefused = (error: unknown): void => {
+      // Once the handler runs, its end is reported whatever the hook does.
+      if (!isStarted) {
         spans.end(context, 'failed', error);
       }
     };
@@ -129,11 +129,11 @@ export function instrumentServer(
         earlier === undefined ? begin() : earlier(transportId, context, begin),
       );
       if (isPromiseLike(result)) {
-        result.then(undefined, refused);
+        result.then(undefined, onRefused);
       }
       return result;
     } catch (error) {
-      refused(error);
+      onRefused(error);
       throw error;
     }
   };
@@ -144,7 +144,7 @@ export function instrumentServer(
   };
   subscribe('nestjs-cluster-pubsub:handled', handled);
   return () => {
-    isUndone = true;
+    isEnded = true;
     unsubscribe('nestjs-cluster-pubsub:handled', handled);
     if (hooked.onProcessingStartHook === hook) {
       hooked.onProcessingStartHook = earlier;
@@ -155,7 +155,7 @@ export function instrumentServer(
 
 type DispatchHook = (packet: ReadPacket) => void;
 
-/** It gives what `done` gives where it is Nest's own, so that a rejection does not get lost. */
+/** Nest's own hook returns the result of `done`, so that a rejection is not lost. */
 type StartHook = (
   transportId: Transport | symbol,
   context: ClusterPubSubContext,
@@ -179,7 +179,7 @@ function startHandling(tracer: Tracer, context: ClusterPubSubContext, sent: type
   );
 }
 
-/** Anybody may publish, so that what is read may be of any type; propagators split and match it as a string. */
+/** Metadata comes from any sender and may have any type, but propagators expect strings. */
 const STRINGS: TextMapGetter<unknown> = {
   keys: (carrier) => (typeof carrier === 'object' && carrier !== null ? Object.keys(carrier) : []),
   get: (carrier, key) => {

@@ -10,15 +10,15 @@ import { InvalidArgumentError } from '../pubsub/common/errors.js';
 
 /** @publicApi */
 export interface ClusterPubSubPrometheusOptions {
-  /** Where the metrics are registered. Default: the global registry of `prom-client`. */
+  /** The registry of the metrics. Default: the global registry of `prom-client`. */
   register?: Registry | undefined;
-  /** The buckets of the handler time, in seconds. Default: 0.1 ms to 10 s. */
+  /** The buckets of the handler duration, in seconds. Default: 0.1 ms to 10 s. */
   buckets?: readonly number[] | undefined;
 }
 
 /**
- * Gives Prometheus what servers, clients and engines count; docs/observability.md lists the metrics. Sources are read
- * when Prometheus scrapes; handlers alone cost something meanwhile, for each is timed while its server is watched.
+ * Exports the metrics of servers, clients and engines to Prometheus; docs/observability.md lists them. Sources are read on
+ * each scrape. Between scrapes the only cost is the timing of handlers, while their server is watched.
  *
  * @example
  * ```ts
@@ -34,10 +34,10 @@ export class ClusterPubSubPrometheus {
   readonly #names = [HANDLER_DURATION, ...METRICS].map(prometheusName);
   readonly #sources: MetricSources;
   readonly #handlerDuration: Histogram<keyof HandlerLabels>;
-  /** Which handlers have been timed, by source and then by type and pattern. */
+  /** The labels of the timed handlers, by source and then by type and pattern: {@link unwatch} removes them. */
   readonly #timed = new Map<string, Map<string, HandlerLabels>>();
 
-  /** @throws {InvalidArgumentError} when the register has these metrics already: one of this kind watches many sources. */
+  /** @throws {InvalidArgumentError} when the registry already has these metrics: one adapter watches many sources */
   constructor({
     register = globalRegister,
     buckets = DURATION_BUCKETS,
@@ -59,7 +59,7 @@ export class ClusterPubSubPrometheus {
   }
 
   /**
-   * @param name what its metrics have as their label `source`
+   * @param name the label `source` of its metrics
    * @throws {InvalidArgumentError} when another source has the name
    * @throws {ClosedError} after {@link close}
    */
@@ -68,7 +68,7 @@ export class ClusterPubSubPrometheus {
     return this;
   }
 
-  /** Takes what the source has told off the page, too. */
+  /** Removes the metrics of the source from the page. */
   unwatch(source: MetricsSource): this {
     const name = this.#sources.delete(source);
     if (name !== undefined) {
@@ -78,7 +78,7 @@ export class ClusterPubSubPrometheus {
     return this;
   }
 
-  /** Takes the metrics out of the register, and no longer has handlers timed. */
+  /** Removes the metrics from the registry and stops timing handlers. */
   close(): void {
     this.#sources.close();
     this.#names.splice(0).forEach((name) => this.#register.removeSingleMetric(name));
@@ -125,14 +125,14 @@ export class ClusterPubSubPrometheus {
   #assertFree(name: string): void {
     if (this.#register.getSingleMetric(name) !== undefined) {
       throw new InvalidArgumentError(
-        `The register has a metric ${name} already. Make one ClusterPubSubPrometheus a register, and have it watch ` +
-          `all sources; call a metric of your own something else.`,
+        `The registry already has a metric ${name}. Create one ClusterPubSubPrometheus per registry and let it watch ` +
+          `all sources; rename a metric of your own.`,
       );
     }
   }
 }
 
-/** With base units and `_total`, as Prometheus wants them. */
+/** With the suffixes that Prometheus prescribes for units and counters. */
 function prometheusName({
   name,
   unit,
