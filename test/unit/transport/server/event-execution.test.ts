@@ -4,7 +4,7 @@ import { Observable } from 'rxjs';
 import { deferred } from '../../../../src/util/promises.js';
 import { EventExecution } from '../../../../src/transport/server/event-execution.js';
 import { HandlerMetrics } from '../../../../src/transport/telemetry/handler-metrics.js';
-import { InFlightHandlers } from '../../../../src/transport/server/in-flight-handlers.js';
+import { InFlightHandlers } from '../../../../src/transport/server/handler-execution.js';
 
 /** Starts an execution whose handler resolves to an Observable once `ready` is resolved. */
 function started() {
