@@ -2,8 +2,7 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, type Observable, type Subscription } from 'rxjs';
 import type { HandledType } from '../common/cluster-pubsub.context.js';
 import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
-import { isPromiseLike } from '../../util/promises.js';
-import type { InFlightHandler, InFlightHandlers } from './in-flight-handlers.js';
+import { isPromiseLike, settledWithin } from '../../util/promises.js';
 
 /**
  * The hooks of Nest's `Server` (`setOnProcessingStartHook`, `setOnProcessingEndHook`). They may be set at any time, so
@@ -18,7 +17,7 @@ export interface HandlerExecutionDeps {
   readonly hooks: ProcessingHooks;
   readonly metrics: HandlerMetrics;
   readonly inFlight: InFlightHandlers;
-  /** Logs an error that nobody else is told. */
+  /** Logs an error that is reported nowhere else. */
   log(route: string, problem: string, error: unknown): void;
 }
 
@@ -28,9 +27,7 @@ export interface HandlerExecutionDeps {
  *
  * @internal
  */
-export abstract class HandlerExecution<
-  Deps extends HandlerExecutionDeps = HandlerExecutionDeps,
-> implements InFlightHandler {
+export abstract class HandlerExecution<Deps extends HandlerExecutionDeps = HandlerExecutionDeps> {
   /** Stopped from outside before the handler ended. */
   protected cancelled = false;
   #hasStarted = false;
@@ -67,6 +64,7 @@ export abstract class HandlerExecution<
     }
   }
 
+  /** Ends the execution although the handler has not finished. */
   abort(): void {
     this.cancelled = true;
     this.unsubscribe();
@@ -173,5 +171,44 @@ export abstract class HandlerExecution<
       outcome: this.#failure === undefined ? outcome : 'failed',
       error: this.#failure?.error,
     });
+  }
+}
+
+/**
+ * The executions in progress, which `close()` lets finish.
+ *
+ * @internal
+ */
+export class InFlightHandlers {
+  readonly #executions = new Set<HandlerExecution>();
+  #onIdle: (() => void) | undefined;
+
+  get size(): number {
+    return this.#executions.size;
+  }
+
+  add(execution: HandlerExecution): void {
+    this.#executions.add(execution);
+  }
+
+  delete(execution: HandlerExecution): void {
+    this.#executions.delete(execution);
+    if (this.#executions.size === 0) {
+      this.#onIdle?.();
+    }
+  }
+
+  /** Resolves when no execution is in progress, or after `ms`. */
+  async idle(ms: number): Promise<void> {
+    if (this.#executions.size > 0) {
+      await settledWithin(ms, new Promise<void>((resolve) => (this.#onIdle = resolve)));
+      this.#onIdle = undefined;
+    }
+  }
+
+  abortAll(): void {
+    for (const execution of [...this.#executions]) {
+      execution.abort();
+    }
   }
 }
