@@ -1,26 +1,26 @@
 import { ClosedError } from '../common/errors.js';
+import { type Transitions, transition } from '../../util/transitions.js';
 import type { PubSubStatus } from '../common/events.js';
 
-/** What happens on the way from one state to the next. */
+/** Every legal move of an engine; the states are those of {@link PubSubStatus}. */
+export const LIFECYCLE_TRANSITIONS: Transitions<PubSubStatus> = {
+  idle: ['connecting', 'closed'],
+  connecting: ['connected', 'idle', 'closed'],
+  connected: ['reconnecting', 'closed'],
+  reconnecting: ['connected', 'closed'],
+  closed: [],
+};
+
+/** What a {@link Lifecycle} calls back on its way. */
 export interface LifecycleCallbacks {
-  /** Finds the cluster, or rejects; the signal tells that it is not wanted any more. */
+  /** Finds the cluster, or rejects; the signal aborts when the engine is closed. */
   find(signal: AbortSignal): Promise<void>;
-  /** The cluster was not found: nothing that was opened on the way is to stay. */
+  /** The cluster was not found: closes whatever was opened on the way. */
   notFound(): void;
   changed(status: PubSubStatus): void;
 }
 
-/**
- * The states of an engine, as {@link PubSubStatus} tells them. An arrow that is not here is not taken:
- *
- * ```
- *          connect()               found                  a subscription is lost
- *  ┌─idle ─────────► connecting ─────────────► connected ◄──────────────────────► reconnecting
- *  │  ▲                  │ not found               │         all stand again           │
- *  │  └──────────────────┘                         │                                   │
- *  └───────────────────► closed ◄──────────────────┴───────────────────────────────────┘
- * ```
- */
+/** The states of an engine, from `idle` to `closed`. */
 export class Lifecycle {
   readonly #abort = new AbortController();
   #status: PubSubStatus = 'idle';
@@ -32,7 +32,7 @@ export class Lifecycle {
     return this.#status;
   }
 
-  /** Whether the cluster was found, and nobody has closed the engine since. */
+  /** Whether the cluster was found, and the engine has not been closed since. */
   get open(): boolean {
     return this.#status === 'connected' || this.#status === 'reconnecting';
   }
@@ -48,7 +48,7 @@ export class Lifecycle {
     }
   }
 
-  /** Calls that meet share one attempt; after a failure the next call tries again. */
+  /** Concurrent calls share one attempt; after a failure the next call tries again. */
   connect(): Promise<void> {
     if (this.closed) {
       return Promise.reject(new ClosedError());
@@ -60,12 +60,12 @@ export class Lifecycle {
     return this.#connecting;
   }
 
-  /** What {@link connect} has begun, and gives to all who call it, unless it failed. */
+  /** The attempt that {@link connect} has started and shares, unless it failed. */
   get connecting(): Promise<void> | undefined {
     return this.#connecting;
   }
 
-  /** Whether all that is wanted stands. */
+  /** Notes whether all subscriptions are active. */
   settled(whole: boolean): void {
     if (this.open) {
       this.#become(whole ? 'connected' : 'reconnecting');
@@ -96,7 +96,7 @@ export class Lifecycle {
   #become(status: PubSubStatus): void {
     const before = this.#status;
     if (status !== before && before !== 'closed') {
-      this.#status = status;
+      this.#status = transition('the lifecycle of an engine', LIFECYCLE_TRANSITIONS, before, status);
       this.steps.changed(status);
     }
   }

@@ -1,3 +1,4 @@
+import { type Transitions, transition } from '../../util/transitions.js';
 import { deferred, type Deferred } from '../../util/promises.js';
 import { channelKey, type ChannelKey } from '../common/channel-name.js';
 import { PublishError } from '../common/errors.js';
@@ -27,7 +28,7 @@ export interface LivenessProbeDeps extends ProbeChannelDeps {
  */
 type ProbeState = 'idle' | 'waiting' | 'closed';
 
-const TRANSITIONS: Readonly<Record<ProbeState, readonly ProbeState[]>> = {
+export const PROBE_TRANSITIONS: Transitions<ProbeState> = {
   idle: ['waiting', 'closed'],
   waiting: ['idle', 'closed'],
   closed: [],
@@ -146,10 +147,7 @@ export class LivenessProbe {
   }
 
   #move(next: ProbeState): void {
-    if (!TRANSITIONS[this.#state].includes(next)) {
-      throw new Error(`Liveness probe of ${this.node}: no transition from ${this.#state} to ${next}`);
-    }
-    this.#state = next;
+    this.#state = transition(`the liveness probe of ${this.node}`, PROBE_TRANSITIONS, this.#state, next);
   }
 
   #check(): void {

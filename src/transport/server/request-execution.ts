@@ -1,4 +1,5 @@
 import { PayloadTooLargeError } from '../common/errors.js';
+import { type Transitions, transition } from '../../util/transitions.js';
 import { MASKED_ERROR } from '../common/constants.js';
 import { HandlerExecution, type HandlerExecutionDeps } from './handler-execution.js';
 import type { ReplyAddress, ReplyPublisher } from './reply-publisher.js';
@@ -12,21 +13,30 @@ const INCOMPLETE = { status: 'error', message: 'A part of the response could not
 /** As the requester sent it: those of our clients are strings. */
 export type RequestId = string | number;
 
+/**
+ * - `running`: the handler, or the Observable it returned, has not ended
+ * - `ended`: it has ended; the last replies may still be on their way
+ * - `stopped`: the requester has cancelled or is gone, and nothing more is sent
+ */
+type RequestExecutionState = 'running' | 'ended' | 'stopped';
+
+export const REQUEST_EXECUTION_TRANSITIONS: Transitions<RequestExecutionState> = {
+  running: ['ended', 'stopped'],
+  ended: ['stopped'],
+  stopped: [],
+};
+
 export interface RequestExecutionDeps extends HandlerExecutionDeps {
   readonly replies: ReplyPublisher;
 }
 
 /**
- * One request at the server:
- *
- * - `running`: the handler, or the Observable it returned, has not ended.
- * - `ended`: it has ended; the last replies may still be on their way.
- * - `stopped`: the requester has cancelled or is gone. Nothing more is sent.
+ * One request at the server.
  *
  * @internal
  */
 export class RequestExecution extends HandlerExecution<RequestExecutionDeps> implements ReplyQueueListener {
-  #state: 'running' | 'ended' | 'stopped' = 'running';
+  #state: RequestExecutionState = 'running';
   #isCheckingRequester = false;
   #encodingFailed = false;
   readonly #queue: ReplyQueue;
@@ -46,7 +56,7 @@ export class RequestExecution extends HandlerExecution<RequestExecutionDeps> imp
   /** Unsubscribes from the handler's Observable and sends nothing more: the requester has cancelled or is gone. */
   stop(): void {
     this.cancelled = true;
-    this.#state = 'stopped';
+    this.#become('stopped');
     this.#queue.clear();
     this.unsubscribe();
     this.drained();
@@ -77,7 +87,7 @@ export class RequestExecution extends HandlerExecution<RequestExecutionDeps> imp
       this.#end({ isDisposed: true });
     } else {
       last.isDisposed = true;
-      this.#state = 'ended';
+      this.#become('ended');
     }
   }
 
@@ -156,8 +166,12 @@ export class RequestExecution extends HandlerExecution<RequestExecutionDeps> imp
     this.drained();
   }
 
+  #become(next: RequestExecutionState): void {
+    this.#state = transition('a request execution', REQUEST_EXECUTION_TRANSITIONS, this.#state, next);
+  }
+
   #end(packet: { response?: unknown; err?: unknown; isDisposed: true }): void {
-    this.#state = 'ended';
+    this.#become('ended');
     this.#queue.pushNow(packet);
   }
 
