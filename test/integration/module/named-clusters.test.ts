@@ -53,7 +53,7 @@ async function startWith(...imports: ReturnType<typeof ClusterPubSubModule.forRo
 }
 
 describe('two clusters in one application', () => {
-  it('are told apart by name: what goes to one does not come from the other', async () => {
+  it('are separate: messages to one do not arrive from the other', async () => {
     const app = await startWith(
       ClusterPubSubModule.forRoot(apps.options()),
       ClusterPubSubModule.forRoot({ name: 'audit', ...apps.options({ nodes: other.nodes }) }),

@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(() => apps.close());
 
 describe('two servers of one pattern', () => {
-  it('both answer a request, and neither goes on once the asker has two answers', async () => {
+  it('both answer a request, and neither goes on once the requester has two responses', async () => {
     await http(hybrid).get('/present').expect(200, '2');
     expect(asked).toBe(2);
     await eventually(() => left === 2, 'both streams are left');

@@ -136,7 +136,7 @@ describe('a guard', () => {
     expect(await ask('tea.taste', asTenant({}, 'acme'))).toEqual({ values: ['fine'] });
   });
 
-  it('keeps out, and the asker is told', async () => {
+  it('rejects, and the requester gets the error', async () => {
     expect(await ask('tea.taste', asTenant({}, 'someone else'))).toEqual({
       values: [],
       error: { status: 'error', message: 'Forbidden resource' },
@@ -161,7 +161,7 @@ describe('an interceptor', () => {
 describe('an exception filter', () => {
   const error = { code: 'OUT_OF_TEA', retryAfter: 60 };
 
-  it('says what the asker gets of a rejection', async () => {
+  it('determines the error that the requester gets', async () => {
     expect(await ask('tea.brew')).toEqual({ values: [], error });
   });
 
@@ -171,19 +171,19 @@ describe('an exception filter', () => {
 });
 
 describe('what a handler throws', () => {
-  it('is an RpcException with an object: the asker gets the object', async () => {
+  it('is an RpcException with an object: the requester gets the object', async () => {
     const reason = { code: 'TOO_HOT', degrees: 98, nested: [null] };
     expect(await ask('tea.refuse', reason)).toEqual({ values: [], error: reason });
   });
 
-  it('is an RpcException with a text: the asker gets it as a message', async () => {
+  it('is an RpcException with a text: the requester gets it as a message', async () => {
     expect(await ask('tea.refuse', 'too hot')).toEqual({
       values: [],
       error: { status: 'error', message: 'too hot' },
     });
   });
 
-  it('is any other error: the asker does not get to know what', async () => {
+  it('is any other error: the requester gets a masked one', async () => {
     expect(await ask('tea.spill')).toEqual({
       values: [],
       error: { status: 'error', message: 'Internal server error' },

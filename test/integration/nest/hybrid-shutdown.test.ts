@@ -105,7 +105,7 @@ describe('a hybrid application that closes', () => {
     ]);
   });
 
-  it('lets a handler that runs finish, and its asker gets the answer', async () => {
+  it('lets a running handler finish, and its requester gets the response', async () => {
     const { app } = await apps.start(serving);
     const client = apps.closing(new ClusterPubSubClient(apps.options()));
     const answer = lastValueFrom(client.send('serve.slow', {}));
@@ -116,7 +116,7 @@ describe('a hybrid application that closes', () => {
     await closed;
   });
 
-  it('takes nothing new meanwhile: who asks then is told at once that nobody serves', async () => {
+  it('accepts nothing new meanwhile: a request then fails at once without subscribers', async () => {
     const { app } = await apps.start(serving);
     const client = apps.closing(new ClusterPubSubClient(apps.options()));
     const answer = lastValueFrom(client.send('serve.slow', {}));

@@ -20,7 +20,7 @@ afterEach(() => harness.close());
 
 afterAll(() => cluster.stop());
 
-/** All that `on` and `status` of a server or client tell, bound at once. */
+/** Records everything that `on` and `status` of a server or client emit. */
 class Diary {
   readonly lost: Interruption[] = [];
   readonly gaps: Gap[] = [];
@@ -68,7 +68,7 @@ const namesOf = (losses: readonly Interruption[]): string[] =>
   losses.flatMap(({ names }) => names.map(String));
 
 describe('listeners bound before listen()', () => {
-  it('hear of a lost connection and of the gap it left, and status tells the way', async () => {
+  it('receive a lost connection and the gap it left, and status reports each change', async () => {
     const server = harness.newServer();
     addHandlers(server, { ask: () => 1 });
     const diary = new Diary(server);
@@ -87,7 +87,7 @@ describe('listeners bound before listen()', () => {
     expect(diary.statuses).toEqual(['connected', 'reconnecting', 'connected', 'disconnected']);
   });
 
-  it('hear of a slot that moved, and the handler answers from its new place', async () => {
+  it('receive a slot that moved, and the handler answers from its new node', async () => {
     const server = harness.newServer();
     addHandlers(server, { ask: () => 1 });
     const diary = new Diary(server);
@@ -113,7 +113,7 @@ describe('listeners bound before listen()', () => {
 });
 
 describe('listeners bound before connect()', () => {
-  it('hear what becomes of the inbox, and status tells the way', async () => {
+  it('receive the fate of the inbox, and status reports each change', async () => {
     await harness.server({ ask: () => 1 });
     const client = harness.client();
     const diary = new Diary(client);
@@ -130,7 +130,7 @@ describe('listeners bound before connect()', () => {
     expect(diary.statuses).toEqual(['connected', 'reconnecting', 'connected', 'disconnected']);
   });
 
-  it('hear of a slot that moved', async () => {
+  it('receive a slot that moved', async () => {
     const client = harness.client();
     const diary = new Diary(client);
     await client.connect();

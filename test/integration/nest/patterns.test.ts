@@ -84,7 +84,7 @@ describe('a request finds its handler by', () => {
   });
 });
 
-describe('a request finds nobody', () => {
+describe('a request has no handler', () => {
   it.each([
     ['where an object has a key more', { cmd: 'get', of: { kind: 'order', version: 2 }, more: 1 }],
     ['where the handler is bound to another transport', 'other.transport'],

@@ -107,7 +107,7 @@ describe('the processing hooks run exactly once, start and end,', () => {
     expect(spans.contexts.size).toBe(3);
   });
 
-  it('for a stream that the asker leaves', async () => {
+  it('for a stream that the requester unsubscribes from', async () => {
     const spans = await serverWithSpans({ ask: () => interval(5) });
     const client = harness.client();
     const ended = spans.nextEnd;
@@ -211,7 +211,7 @@ describe('the start hook', () => {
     expect(await told.promise).toBe('span of told');
   });
 
-  it('that fails before done: the asker gets an error rather than silence', async () => {
+  it('that fails before done: the requester gets an error instead of a timeout', async () => {
     const server = harness.newServer();
     addHandlers(server, { ask: () => 1 });
     server.setOnProcessingStartHook(() => {

@@ -46,7 +46,7 @@ async function shardChannels(): Promise<string[]> {
   return await pubsub.pubsubShardChannels(`${harness.prefix}*`);
 }
 
-describe('an asker that leaves', () => {
+describe('a requester that unsubscribes', () => {
   it('before the client has connected: nothing is published', async () => {
     const asked: unknown[] = [];
     await harness.server({ ask: (data: unknown) => asked.push(data) });
@@ -65,7 +65,7 @@ describe('an asker that leaves', () => {
     );
     await client.published.promise;
     subscriptions.forEach((subscription) => subscription.unsubscribe());
-    // The inbox stands by now, and whatever waited for it would be out before this one.
+    // The inbox is active by now, and whatever waited for it would have been sent before this one.
     await lastValueFrom(client.send('ask', 'stayed'));
     expect(asked).toEqual(['stayed']);
   });
@@ -97,7 +97,7 @@ describe('an asker that leaves', () => {
       await client.published.promise;
       subscription.unsubscribe();
     }
-    await eventually(async () => (await shardChannels()).length === 1, 'the one inbox stands');
+    await eventually(async () => (await shardChannels()).length === 1, 'the one inbox is active');
     await client.close();
     await eventually(async () => (await shardChannels()).length === 0, 'it is gone');
   });

@@ -95,7 +95,7 @@ describe('where no cluster can be reached', () => {
     }
   });
 
-  it('an event that nobody watches is logged as lost, and does no other harm', async () => {
+  it('an event without a subscriber to its Observable is logged as lost, and does no other harm', async () => {
     await http({ app }).get('/forget').expect(200, 'forgotten');
     await eventually(
       () => apps.logged.some((line) => line.includes('was not published') && line.includes(String(port))),

@@ -62,7 +62,7 @@ it('a killed master is a handful of lines, however many messages fail meanwhile;
   );
   await eventually(
     () => server.metrics().pubsub!.confirmed === server.metrics().pubsub!.desired,
-    'all stand',
+    'all are active',
   );
   clearInterval(traffic);
   await eventually(() => client.metrics().inFlight === 0, 'all requests are over');

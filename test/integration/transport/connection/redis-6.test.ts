@@ -3,7 +3,7 @@ import { lastValueFrom, NEVER, Observable, of } from 'rxjs';
 import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
 import { Harness, logged, outcome, Signal } from '../harness.js';
 
-/** A cluster without sharded pub/sub, which is what tells Redis 6 from 7 here. */
+/** A cluster without sharded pub/sub: the difference between Redis 6 and 7 here. */
 let cluster: LocalCluster;
 let harness: Harness;
 
@@ -42,13 +42,13 @@ describe('on a cluster without sharded pub/sub', () => {
     }
   });
 
-  it('a request that nobody serves fails at once', async () => {
+  it('a request without a handler fails at once', async () => {
     expect(await outcome(harness.client().send('nobody', 1))).toMatchObject({
       error: { code: 'NO_SUBSCRIBERS' },
     });
   });
 
-  it('a stream that the asker leaves is stopped', async () => {
+  it('a stream is stopped when its requester unsubscribes', async () => {
     const [running, left] = [new Signal(), new Signal()];
     await harness.server({
       endless: () =>

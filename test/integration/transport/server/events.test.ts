@@ -8,7 +8,7 @@ import { addHandlers, Harness, listen, logged, outcome, Signal } from '../harnes
 const harness = new Harness(sharedCluster());
 afterEach(() => harness.close());
 
-/** Collects what handlers get, and tells when there is so much of it. */
+/** Collects the data of handlers, and resolves when there is a given amount. */
 class Collector {
   readonly got: unknown[] = [];
   #wanted = Infinity;
@@ -158,7 +158,7 @@ describe('between our events and the world', () => {
   it('emit is plain JSON for any subscriber, at any node', async () => {
     const client = harness.client();
     for (let index = 0; index < 3; index++) {
-      // One for each node: what is on its way over the cluster bus would be heard by the next subscriber too.
+      // One for each node: a message still on the cluster bus would reach the next subscriber too.
       const pattern = `e${String(index)}`;
       const redis = harness.redis(index);
       await redis.subscribe(harness.prefix + pattern);

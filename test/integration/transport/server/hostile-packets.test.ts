@@ -28,7 +28,7 @@ const megabyte = 'x'.repeat(1_000_000);
 /** What an object without a string form does to `String(id)`: it throws. */
 const noString = { toString: 1, valueOf: 1 };
 
-describe('a request that names a reply channel which is no inbox', () => {
+describe('a request with a reply channel that is not an inbox', () => {
   it.each([
     ['a message handler, by SPUBLISH', echo, undefined],
     ['a message handler, by PUBLISH', echo, 1],
@@ -62,7 +62,7 @@ describe.each([
     'an asynchronous deserializer',
     { deserializer: { deserialize: (packet: never) => Promise.resolve(packet) } },
   ],
-])('with %s, what nobody can answer is malformed, and the server goes on:', (_how, options) => {
+])('with %s, a request that cannot be answered is malformed, and the server goes on:', (_how, options) => {
   it.each<[string, unknown, string]>([
     ['an id that has no string form', noString, '_cps:in:a'],
     ['an id that is a list', [1], '_cps:in:a'],
@@ -96,7 +96,7 @@ describe.each([
     expect(asked).toEqual(['after']);
   });
 
-  it('bytes for a field of a packet that is no object', async () => {
+  it('bytes for a field of a packet that is not an object', async () => {
     const server = await serverWith({}, options);
     const head = Buffer.from('{"_cps":{"w":1,"bin":"data"}}');
     await stranger().spublish(

@@ -80,7 +80,7 @@ describe('close of a server', () => {
     await closing;
   });
 
-  it('tells the asker of a handler that does not finish in time, and stops its stream', async () => {
+  it('replies an error for a handler that does not finish in time, and stops its stream', async () => {
     const running = new Signal();
     const left = new Signal();
     const server = await harness.server({
@@ -131,7 +131,7 @@ describe('close of a server', () => {
     }
     const results = await Promise.allSettled(answers);
     await closing;
-    // Answered, or told at once that nobody is there any more: never left to time out.
+    // Answered, or failed at once without subscribers: never left to time out.
     for (const result of results) {
       if (result.status === 'rejected') {
         expect(result.reason).toMatchObject({ code: 'NO_SUBSCRIBERS' });
@@ -174,7 +174,7 @@ describe('a client', () => {
 });
 
 describe('status and events', () => {
-  it('tell of the connection in the words of Nest, whenever one subscribes', async () => {
+  it('reports the connection in the words of Nest, at any time of subscription', async () => {
     const server = harness.newServer();
     const statuses: string[] = [];
     server.status.subscribe((status) => statuses.push(status));
@@ -275,13 +275,16 @@ describe('processing hooks', () => {
   it('are not missed in a Nest that has none yet (11.0.0 to 11.1.3)', async () => {
     const server = harness.newServer();
     Object.assign(server, { onProcessingStartHook: undefined, onProcessingEndHook: undefined });
-    const heard: unknown[] = [];
-    addHandlers(server, { a: (data: unknown) => data, 'event:a': (data: unknown) => void heard.push(data) });
+    const received: unknown[] = [];
+    addHandlers(server, {
+      a: (data: unknown) => data,
+      'event:a': (data: unknown) => void received.push(data),
+    });
     await listen(server);
     const client = harness.client();
     expect(await outcome(client.send('a', 1))).toEqual({ values: [1] });
     await lastValueFrom(client.emit('a', 2));
-    await eventually(() => heard.length === 1, 'the event was handled');
+    await eventually(() => received.length === 1, 'the event was handled');
     const end = instrumentServer(server);
     expect(await outcome(client.send('a', 3))).toEqual({ values: [3] });
     end();

@@ -33,7 +33,7 @@ it('what redis-cli publishes at any node reaches exact and wildcard handlers, ea
 it('what emit publishes reaches redis-cli SUBSCRIBE at any node, as JSON that stock Nest would send', async () => {
   const client = harness.client();
   for (const { port } of nodes) {
-    // One for each node: what is on its way over the cluster bus would be heard by the next subscriber too.
+    // One for each node: a message still on the cluster bus would reach the next subscriber too.
     const pattern = `order.created.${String(port)}`;
     const channel = harness.prefix + pattern;
     const cli = spawn('redis-cli', ['-p', String(port), 'SUBSCRIBE', channel]);
@@ -54,14 +54,14 @@ it('what emit publishes reaches redis-cli SUBSCRIBE at any node, as JSON that st
 });
 
 it('what emit publishes is byte for byte what stock Nest would send, where messages are not numbered', async () => {
-  const heard = new Signal<string>();
+  const received = new Signal<string>();
   const redis = harness.redis();
   try {
     await redis.subscribe(`${harness.prefix}order.created`);
-    redis.on('message', (_channel: string, text: string) => heard.resolve(text));
+    redis.on('message', (_channel: string, text: string) => received.resolve(text));
     const client = harness.client({ sequence: false });
     await lastValueFrom(client.emit('order.created', { id: 7 }));
-    expect(await heard.promise).toBe('{"pattern":"order.created","data":{"id":7}}');
+    expect(await received.promise).toBe('{"pattern":"order.created","data":{"id":7}}');
   } finally {
     redis.disconnect();
   }

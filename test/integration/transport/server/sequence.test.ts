@@ -22,12 +22,12 @@ const withNumber = (wire: Wire, add: number): string => {
 
 /** What one `emit` puts on the wire, once a handler has taken it. */
 async function emitted(pattern: string, data: unknown): Promise<Wire> {
-  const heard = new Signal<string>();
+  const received = new Signal<string>();
   const redis = harness.redis();
   await redis.subscribe(harness.prefix + pattern);
-  redis.on('message', (_channel, text) => heard.resolve(text));
+  redis.on('message', (_channel, text) => received.resolve(text));
   await lastValueFrom(harness.client().emit(pattern, data));
-  const text = await heard.promise;
+  const text = await received.promise;
   redis.disconnect();
   return JSON.parse(text) as Wire;
 }

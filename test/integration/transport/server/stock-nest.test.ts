@@ -59,7 +59,7 @@ describe('a stock Nest Redis client', () => {
     expect(await lastValueFrom(client.send(named('bytes'), 1))).toEqual({ type: 'Buffer', data: [1, 2] });
   });
 
-  it('is told where there is an event handler only', async () => {
+  it('gets an error where there is only an event handler', async () => {
     expect(await outcome(stock(0).send(named('only'), 1))).toEqual({
       values: [],
       error: 'There is no matching message handler defined in the remote service.',

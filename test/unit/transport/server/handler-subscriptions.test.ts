@@ -9,7 +9,10 @@ import {
 
 const handler = (): MessageHandler => () => Promise.resolve();
 
-function lanesFor(fill: (registry: HandlerRegistry) => void, { sharded = true, wildcards = true } = {}) {
+function subscriptionsFor(
+  fill: (registry: HandlerRegistry) => void,
+  { sharded = true, wildcards = true } = {},
+) {
   const registry = new HandlerRegistry(wildcards);
   fill(registry);
   return handlerSubscriptionsOfAll(registry.entries, new ChannelNames('p:'), sharded).map(
@@ -18,51 +21,55 @@ function lanesFor(fill: (registry: HandlerRegistry) => void, { sharded = true, w
   );
 }
 
-describe('where handlers listen', () => {
+describe('the subscriptions of', () => {
   it('an exact request handler: sharded for our clients, classic for stock ones', () => {
-    expect(lanesFor((r) => r.addRequest('a', true, handler()))).toEqual([
+    expect(subscriptionsFor((r) => r.addRequest('a', true, handler()))).toEqual([
       'channel p:a request',
       'shard p:a request',
     ]);
   });
 
   it('an exact request handler where there are no shard channels: a classic channel of its own', () => {
-    expect(lanesFor((r) => r.addRequest('a', true, handler()), { sharded: false })).toEqual([
+    expect(subscriptionsFor((r) => r.addRequest('a', true, handler()), { sharded: false })).toEqual([
       'channel p:a request',
       'channel p:_cps:req:a request',
     ]);
   });
 
   it('an exact event handler: wherever the emitter publishes, unless it names a mode', () => {
-    expect(lanesFor((r) => r.addEvent('a', true, handler(), undefined))).toEqual([
+    expect(subscriptionsFor((r) => r.addEvent('a', true, handler(), undefined))).toEqual([
       'channel p:a event',
       'shard p:a event',
     ]);
-    expect(lanesFor((r) => r.addEvent('a', true, handler(), 'classic'))).toEqual(['channel p:a event']);
-    expect(lanesFor((r) => r.addEvent('a', true, handler(), 'sharded'))).toEqual(['shard p:a event']);
-    expect(lanesFor((r) => r.addEvent('a', true, handler(), 'sharded'), { sharded: false })).toEqual([
+    expect(subscriptionsFor((r) => r.addEvent('a', true, handler(), 'classic'))).toEqual([
+      'channel p:a event',
+    ]);
+    expect(subscriptionsFor((r) => r.addEvent('a', true, handler(), 'sharded'))).toEqual(['shard p:a event']);
+    expect(subscriptionsFor((r) => r.addEvent('a', true, handler(), 'sharded'), { sharded: false })).toEqual([
       'channel p:a event',
     ]);
   });
 
   it('a wildcard: by pattern subscription, with one more for requests of our clients', () => {
-    expect(lanesFor((r) => r.addRequest('a.*', true, handler()))).toEqual([
+    expect(subscriptionsFor((r) => r.addRequest('a.*', true, handler()))).toEqual([
       'pattern p:a.* request',
       'pattern p:_cps:req:a.* request',
     ]);
-    expect(lanesFor((r) => r.addEvent('a.*', true, handler(), undefined))).toEqual(['pattern p:a.* event']);
+    expect(subscriptionsFor((r) => r.addEvent('a.*', true, handler(), undefined))).toEqual([
+      'pattern p:a.* event',
+    ]);
   });
 
-  it('an event handler for what each master tells alone: one subscription, without a prefix', () => {
-    expect(lanesFor((r) => r.addEvent('a', true, handler(), undefined, 'all-masters'))).toEqual([
+  it('an event handler for what each master publishes alone: one subscription, without a prefix', () => {
+    expect(subscriptionsFor((r) => r.addEvent('a', true, handler(), undefined, 'all-masters'))).toEqual([
       'channel a event',
     ]);
-    expect(lanesFor((r) => r.addEvent('a*', true, handler(), 'classic', 'all-masters'))).toEqual([
+    expect(subscriptionsFor((r) => r.addEvent('a*', true, handler(), 'classic', 'all-masters'))).toEqual([
       'pattern a* event',
     ]);
   });
 
-  it('nowhere, where handlers of one pattern do not agree about that', () => {
+  it('conflicting handlers of one pattern: an error', () => {
     const disagreement = expect.objectContaining({ code: 'INVALID_ARGUMENT' });
     const registry = new HandlerRegistry(true);
     registry.addEvent('a', true, handler(), undefined, 'all-masters');
@@ -74,24 +81,26 @@ describe('where handlers listen', () => {
 
   it('a message and an event handler of one pattern: one subscription a channel, with both', () => {
     expect(
-      lanesFor((r) => {
+      subscriptionsFor((r) => {
         r.addEvent('a', true, handler(), undefined);
         r.addRequest('a', true, handler());
       }),
     ).toEqual(['channel p:a request event', 'shard p:a request event']);
   });
 
-  it('takes specials for themselves where they are escaped, in object patterns, and with wildcards off', () => {
-    expect(lanesFor((r) => r.addEvent('a\\*b', true, handler(), 'classic'))).toEqual(['channel p:a*b event']);
-    expect(lanesFor((r) => r.addEvent('{"a":"*"}', false, handler(), 'classic'))).toEqual([
+  it('special characters that are escaped, in an object pattern or with wildcards off: an exact channel', () => {
+    expect(subscriptionsFor((r) => r.addEvent('a\\*b', true, handler(), 'classic'))).toEqual([
+      'channel p:a*b event',
+    ]);
+    expect(subscriptionsFor((r) => r.addEvent('{"a":"*"}', false, handler(), 'classic'))).toEqual([
       'channel p:{"a":"*"} event',
     ]);
-    expect(lanesFor((r) => r.addEvent('a*', true, handler(), 'classic'), { wildcards: false })).toEqual([
-      'channel p:a* event',
-    ]);
+    expect(
+      subscriptionsFor((r) => r.addEvent('a*', true, handler(), 'classic'), { wildcards: false }),
+    ).toEqual(['channel p:a* event']);
   });
 
-  it('warns where sharded events are asked for and cannot be had', () => {
+  it('a handler that requests sharded events where there are none: a warning', () => {
     const registry = new HandlerRegistry(true);
     registry.addEvent('a.*', true, handler(), 'sharded');
     registry.addEvent('a', true, handler(), 'sharded');
@@ -114,7 +123,7 @@ describe('HandlerRegistry', () => {
     expect(three.next).toBeUndefined();
   });
 
-  it('says which request handler was replaced', () => {
+  it('returns the request handler that was replaced', () => {
     const registry = new HandlerRegistry(true);
     const first = handler();
     expect(registry.addRequest('a', true, first)).toBeUndefined();
