@@ -110,8 +110,8 @@ export class ProbeChannel {
   }
 
   #findName(): string | undefined {
-    const { view } = this.deps.topology;
-    if (view === this.#searchedIn) {
+    const { slotMap } = this.deps.topology;
+    if (slotMap === this.#searchedIn) {
       return undefined;
     }
     const name = findTaggedName(
@@ -119,7 +119,7 @@ export class ProbeChannel {
       (tagged) => this.#isOwned(tagged),
       MAX_TAGS,
     );
-    this.#searchedIn = name === undefined ? view : undefined;
+    this.#searchedIn = name === undefined ? slotMap : undefined;
     return name;
   }
 

@@ -16,7 +16,6 @@ import type { Metrics } from '../common/metrics.js';
 import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { NodeErrorThrottle } from './node-error-throttle.js';
-import { OutagePoller } from '../topology/outage-poller.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
 import { isTransient, type RedisReplyError } from '../resp/reply.js';
@@ -52,7 +51,7 @@ export class Reconciler {
   readonly #sessions: NodeSubscribers;
   readonly #losses: GapTracker;
   readonly #handovers: SubscriptionMigrations;
-  readonly #outage: OutagePoller;
+  readonly #hasLosses = (): boolean => this.#losses.any;
   readonly #spreads: AllMastersSubscriptions;
   readonly #troubles: NodeErrorThrottle;
   readonly #missing: PinnedNodeWatcher;
@@ -73,12 +72,6 @@ export class Reconciler {
   ) {
     this.#troubles = new NodeErrorThrottle(events);
     this.#losses = new GapTracker(limits.slotMigrationTimeout, events);
-    this.#outage = new OutagePoller(
-      () => this.#losses.any,
-      () => {
-        topology.refreshSoon();
-      },
-    );
     this.#handovers = new SubscriptionMigrations(sink, {
       leave: (subscription, node) => this.#leave(subscription, node),
       isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
@@ -192,7 +185,6 @@ export class Reconciler {
 
   close(): void {
     this.#closed = true;
-    this.#outage.close();
     this.#spreads.close();
     this.#missing.close();
     for (const subscription of this.table.all) {
@@ -322,7 +314,7 @@ export class Reconciler {
     if (subscription.wanted && subscription.activeNodes.size === 0 && !this.#losses.has(subscription)) {
       // The node that it went to has gone in the same moment.
       this.#losses.markLost([subscription], { since, node, reason: 'connection-lost' });
-      this.#outage.start();
+      this.topology.pollWhile(this.#hasLosses);
       this.#assign(subscription);
     }
   }
@@ -369,7 +361,7 @@ export class Reconciler {
       return;
     }
     this.#losses.startGracePeriod(subscription, cause);
-    this.#outage.start();
+    this.topology.pollWhile(this.#hasLosses);
     const assign = (): void => {
       if (subscription.activeNodes.size === 0) {
         this.#assign(subscription);
@@ -405,7 +397,7 @@ export class Reconciler {
     }
     this.#losses.markLost(lost, cause);
     this.topology.refreshSoon();
-    this.#outage.start();
+    this.topology.pollWhile(this.#hasLosses);
     for (const subscription of subscriptions) {
       if (subscription.assigned === node || subscription.activeNodes.size === 0) {
         this.#assign(subscription);
@@ -418,7 +410,7 @@ export class Reconciler {
     const standing = this.#at(node).filter((subscription) => subscription.activeNodes.delete(node));
     if (standing.length > 0) {
       this.#losses.markLost(standing, { since, node, reason: 'connection-lost' });
-      this.#outage.start();
+      this.topology.pollWhile(this.#hasLosses);
       const { masters, replicas } = this.topology;
       this.events.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
     }

@@ -2,20 +2,20 @@ import type { NodeKey } from '../common/node-address.js';
 import type { Reply } from '../resp/reply.js';
 import { countOwned, isWhole, type SlotMap } from './slot-map.js';
 
-/** What one node says of the cluster, and what speaks for believing it. */
+/** The cluster as one node reports it, and what tells how far to trust that. */
 export interface NodeView {
   readonly node: NodeKey;
-  readonly view: SlotMap;
-  /** Whether the cluster works in the eyes of the node; undefined where it may not be asked. */
+  readonly slotMap: SlotMap;
+  /** True for `cluster_state:ok`; undefined where the ACL forbids CLUSTER INFO. */
   readonly works: boolean | undefined;
   /**
-   * The highest epoch that the node has heard of; undefined where it may not be asked. Each failover and each move of a
-   * slot has a higher one than the last, and every packet on the cluster bus carries it: a lower one is old news.
+   * The highest epoch that the node has received; undefined where the ACL forbids CLUSTER INFO. Each failover and each move
+   * of a slot increases it, and every packet on the cluster bus carries it: a view with a lower one is outdated.
    */
   readonly epoch: number | undefined;
 }
 
-/** Reads the answer to `CLUSTER INFO`, or what stands for it where the question was refused. */
+/** Reads the reply to `CLUSTER INFO`; `undefined` where it was refused. */
 export function readClusterInfo(reply: Reply | undefined): Pick<NodeView, 'works' | 'epoch'> {
   const text = Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
   const [, state] = /^cluster_state:(\w+)/m.exec(text) ?? [];
@@ -26,22 +26,22 @@ export function readClusterInfo(reply: Reply | undefined): Pick<NodeView, 'works
   };
 }
 
-/** Whether the account needs no second opinion, where `known` is the epoch of the view that we have. */
-export function isTrustworthy(account: NodeView, known: number): boolean {
-  return isWhole(account.view) && account.works !== false && !isOlder(account, known);
+/** True if no other node has to confirm the view. */
+export function isTrustworthy(view: NodeView, knownEpoch: number): boolean {
+  return isWhole(view.slotMap) && view.works !== false && !isOlder(view, knownEpoch);
 }
 
-/** Whether we have known better already. */
-export function isOlder({ epoch }: NodeView, known: number): boolean {
-  return epoch !== undefined && epoch < known;
+/** True if a newer view is known already. */
+export function isOlder({ epoch }: NodeView, knownEpoch: number): boolean {
+  return epoch !== undefined && epoch < knownEpoch;
 }
 
-/** The one to go by: of all slots, then of a working cluster, then the newest, then of the most slots; else the first. */
+/** The better view: with all slots, then of a working cluster, then the newest, then with the most slots; else the first. */
 export function preferNewer(one: NodeView, other: NodeView): NodeView {
   const difference =
-    Number(isWhole(other.view)) - Number(isWhole(one.view)) ||
+    Number(isWhole(other.slotMap)) - Number(isWhole(one.slotMap)) ||
     Number(other.works !== false) - Number(one.works !== false) ||
     (one.epoch === undefined || other.epoch === undefined ? 0 : other.epoch - one.epoch) ||
-    countOwned(other.view) - countOwned(one.view);
+    countOwned(other.slotMap) - countOwned(one.slotMap);
   return difference > 0 ? other : one;
 }

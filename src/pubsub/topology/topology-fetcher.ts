@@ -1,4 +1,5 @@
-import type { NatMap } from 'ioredis';
+import { errorMessage } from '../../util/error-message.js';
+import { hedge } from '../../util/hedged-attempts.js';
 import {
   AuthenticationError,
   ClusterPubSubError,
@@ -6,109 +7,165 @@ import {
   InvalidArgumentError,
   NotAClusterError,
 } from '../common/errors.js';
-import { hedge } from '../../util/hedged-attempts.js';
-import { isTrustworthy, isOlder, preferNewer, readClusterInfo, type NodeView } from './node-view.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
+import type { StartupNodes } from '../connection/startup-nodes.js';
 import { RedisReplyError } from '../resp/reply.js';
-import { errorMessage } from '../../util/error-message.js';
-import { readClusterSlots } from './slot-map.js';
+import { isOlder, isTrustworthy, preferNewer, readClusterInfo, type NodeView } from './node-view.js';
+import { readClusterSlots, type SlotMap } from './slot-map.js';
 
-/** How long to wait for one node's answer before doing without it, in ms. */
+/** How long to wait for the reply of one node before going on without it. */
 export const NODE_REPLY_TIMEOUT_MS = 200;
 
-/** How long nodes may take to contradict one whose news is older than ours, in ms. */
-const LAST_WORD = 1_000;
+/** How long nodes may take to contradict a view that is older than the known one. */
+const CONTRADICTION_TIMEOUT_MS = 1_000;
 
-/** Asks nodes who owns what, and how much their word is worth. */
+const MAX_ERRORS_IN_MESSAGE = 3;
+
+/** Fetches views of the slots from nodes, and selects the one to trust. */
 export class TopologyFetcher {
-  /** The nodes that have kept us waiting for an answer longer than {@link NODE_REPLY_TIMEOUT_MS}, and still do. */
-  readonly #hanging = new Set<NodeKey>();
+  /** Nodes that have not replied within {@link NODE_REPLY_TIMEOUT_MS}, and still have not. */
+  readonly #overdue = new Set<NodeKey>();
+  #queried: readonly NodeKey[] = [];
+  #failure: unknown;
 
   constructor(
     private readonly connections: CommandConnectionPool,
-    private readonly natMap: NatMap | undefined,
+    private readonly startupNodes: StartupNodes,
   ) {}
 
-  /** The account of whichever of `candidates` answers first; they are asked in this order, those that hang last. */
-  fetchFromAny(candidates: readonly NodeKey[]): Promise<NodeView> {
-    const hangs = (node: NodeKey): number => Number(this.#hanging.has(node));
-    const inOrder = [...candidates].sort((one, other) => hangs(one) - hangs(other));
-    return hedge(inOrder, (node) => this.fetchFrom(node), NODE_REPLY_TIMEOUT_MS, mostTelling);
+  /** The nodes of the last {@link fetch}, and why it failed: text for an error. */
+  get lastAttempt(): string {
+    const queried =
+      this.#queried.length === 0 ? 'No node was asked yet.' : `Asked: ${this.#queried.join(', ')}.`;
+    return this.#failure === undefined ? queried : `${queried} ${errorMessage(this.#failure)}`;
   }
 
-  /** The account of this very node. */
-  async fetchFrom(node: NodeKey): Promise<NodeView> {
-    const late = setTimeout(() => this.#hanging.add(node), NODE_REPLY_TIMEOUT_MS);
+  /** Fetches the view of the first node to reply. `newOwner`, of a slot that moved, is queried first: it is the first to know. */
+  async fetch(known: SlotMap, newOwner: NodeKey | undefined): Promise<NodeView> {
     try {
-      return await this.#ask(node);
+      const startup = known.masters.length === 0 ? await this.startupNodes.addresses() : [];
+      const first = newOwner === undefined ? [] : [newOwner];
+      const candidates = [...new Set([...first, ...this.#nodesOf(known), ...startup])];
+      this.#queried = candidates;
+      const view = await this.#fetchFromAny(candidates).catch(async (error: unknown) => {
+        // Every node may have a new address (a cluster restarted behind a name).
+        const others = (await this.startupNodes.addresses()).filter((node) => !candidates.includes(node));
+        if (others.length === 0) {
+          throw error;
+        }
+        return this.#fetchFromAny(others);
+      });
+      this.#failure = undefined;
+      return view;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  /** Fetches the view of this node. */
+  async fetchFrom(node: NodeKey): Promise<NodeView> {
+    const timer = setTimeout(() => this.#overdue.add(node), NODE_REPLY_TIMEOUT_MS);
+    try {
+      return await this.#query(node);
     } catch (error) {
       throw describe(error, node);
     } finally {
-      clearTimeout(late);
-      this.#hanging.delete(node);
+      clearTimeout(timer);
+      this.#overdue.delete(node);
     }
   }
 
   /**
-   * What to believe instead of a doubtful account: the first of the others' that is beyond doubt, or else the best of
-   * all. Nodes that hang are not waited for, unless all that the others have is older than what we knew (`known`): a
-   * cluster that was built anew says so with one voice, a master that was away while its replica took over does not.
+   * Returns `view`, or a better one of another node if `view` is not trustworthy: a node that was reset, or cut off and made
+   * to forget, knows only its own slots, and one that was away for a while still claims to be the master that it was.
    */
-  confirmWithPeers(first: NodeView, others: readonly NodeKey[], known: number): Promise<NodeView> {
+  async confirm(view: NodeView, known: SlotMap, epoch: number): Promise<NodeView> {
+    if (isTrustworthy(view, epoch)) {
+      return view;
+    }
+    const startup = await this.startupNodes.addresses().catch((): NodeKey[] => []);
+    const others = new Set([...this.#nodesOf(known), ...startup]);
+    others.delete(view.node);
+    return this.#confirmWithPeers(view, [...others], epoch);
+  }
+
+  /** Queries `candidates` in this order, overdue ones last. */
+  #fetchFromAny(candidates: readonly NodeKey[]): Promise<NodeView> {
+    const rank = (node: NodeKey): number => Number(this.#overdue.has(node));
+    const inOrder = [...candidates].sort((one, other) => rank(one) - rank(other));
+    return hedge(inOrder, (node) => this.fetchFrom(node), NODE_REPLY_TIMEOUT_MS, mostSpecificError);
+  }
+
+  /**
+   * Resolves to the first trustworthy view of `peers`, or else to the best of all. Overdue nodes are not waited for, unless
+   * all other views are older than the known epoch: in a cluster that was built anew all nodes agree on a lower epoch,
+   * whereas a master that was away while its replica took over is alone with it.
+   */
+  #confirmWithPeers(first: NodeView, peers: readonly NodeKey[], knownEpoch: number): Promise<NodeView> {
     return new Promise((resolve) => {
       let best = first;
-      const unheard = new Set(others);
-      const awaited = new Set(others.filter((node) => !this.#hanging.has(node)));
+      const open = new Set(peers);
+      const awaited = new Set(peers.filter((node) => !this.#overdue.has(node)));
+      const finish = (): void => {
+        clearTimeout(replyTimer);
+        clearTimeout(contradictionTimer);
+        resolve(best);
+      };
       const decide = (): void => {
-        const heardEnough = awaited.size === 0 && !isOlder(best, known);
-        if (unheard.size === 0 || heardEnough || isTrustworthy(best, known)) {
+        const isEnough = awaited.size === 0 && !isOlder(best, knownEpoch);
+        if (open.size === 0 || isEnough || isTrustworthy(best, knownEpoch)) {
           finish();
         }
       };
-      const finish = (): void => {
-        clearTimeout(patience);
-        clearTimeout(lastWord);
-        resolve(best);
-      };
-      const patience = setTimeout(() => {
+      const replyTimer = setTimeout(() => {
         awaited.clear();
         decide();
       }, NODE_REPLY_TIMEOUT_MS);
-      const lastWord = setTimeout(finish, LAST_WORD);
-      const heard = (node: NodeKey): void => {
-        unheard.delete(node);
-        awaited.delete(node);
-        decide();
-      };
-      for (const node of others) {
-        this.fetchFrom(node).then(
-          (account) => {
-            best = preferNewer(best, account);
-            heard(node);
-          },
-          () => {
-            heard(node);
-          },
-        );
+      const contradictionTimer = setTimeout(finish, CONTRADICTION_TIMEOUT_MS);
+      for (const node of peers) {
+        void this.fetchFrom(node)
+          .then(
+            (view) => {
+              best = preferNewer(best, view);
+            },
+            () => undefined,
+          )
+          .then(() => {
+            open.delete(node);
+            awaited.delete(node);
+            decide();
+          });
       }
       decide();
     });
   }
 
-  async #ask(node: NodeKey): Promise<NodeView> {
+  /** All known nodes: connected masters first, replicas last, because they learn of moves later. */
+  #nodesOf({ masters, replicas }: SlotMap): readonly NodeKey[] {
+    const connected = new Set(this.connections.nodes);
+    return [
+      ...shuffle(masters.filter((node) => connected.has(node))),
+      ...shuffle(masters.filter((node) => !connected.has(node))),
+      ...replicas,
+    ];
+  }
+
+  async #query(node: NodeKey): Promise<NodeView> {
     const connection = await this.connections.connect(node);
-    // One round trip. The epoch comes first, so that the slots are not older than it; it may be forbidden to us.
+    // One round trip. The epoch comes first, so that the slots are not older than it; the ACL may forbid it.
     const info = connection.call('CLUSTER', 'INFO').catch(() => undefined);
-    const view = readClusterSlots(await connection.call('CLUSTER', 'SLOTS'), node, this.natMap);
-    if (view.masters.length === 0) {
-      throw new ClusterUnreachableError(`The cluster that ${node} belongs to has no slots assigned yet.`);
+    const slots = await connection.call('CLUSTER', 'SLOTS');
+    const slotMap = readClusterSlots(slots, node, this.startupNodes.clusterOptions.natMap);
+    if (slotMap.masters.length === 0) {
+      throw new ClusterUnreachableError(`The cluster of ${node} has no slots assigned yet.`);
     }
-    return { node, view, ...readClusterInfo(await info) };
+    return { node, slotMap, ...readClusterInfo(await info) };
   }
 }
 
-/** What does not mend itself while one waits. */
+/** True for errors that do not pass with time. */
 export function isFinal(error: unknown): boolean {
   return (
     error instanceof NotAClusterError ||
@@ -117,25 +174,23 @@ export function isFinal(error: unknown): boolean {
   );
 }
 
-/** How many nodes are told of where none answers. */
-const MOST_TOLD = 3;
-
-/** A wrong password says more than that some other node is down. */
-function mostTelling(errors: readonly unknown[]): Error {
+/** A wrong password is more specific than another node that is down. */
+function mostSpecificError(errors: readonly unknown[]): Error {
   const error = errors.find(isFinal) ?? errors[0];
   if (!(error instanceof Error)) {
-    return new ClusterUnreachableError('The startup nodes name no address.');
+    return new ClusterUnreachableError('The startup nodes have no address.');
   }
-  const told = [...new Set(errors.map(errorMessage))];
-  if (isFinal(error) || told.length === 1) {
+  const reasons = [...new Set(errors.map(errorMessage))];
+  if (isFinal(error) || reasons.length === 1) {
     return error;
   }
-  // They may fail for different reasons, of which one matters.
-  const more = told.length > MOST_TOLD ? ` (and ${String(told.length - MOST_TOLD)} more)` : '';
-  return new ClusterUnreachableError(
-    `None of ${String(errors.length)} nodes answers: ${told.slice(0, MOST_TOLD).join('; ')}${more}`,
-    { cause: error },
-  );
+  // Nodes may fail for different reasons, of which one matters.
+  const left = reasons.length - MAX_ERRORS_IN_MESSAGE;
+  const more = left > 0 ? ` (and ${String(left)} more)` : '';
+  const shown = reasons.slice(0, MAX_ERRORS_IN_MESSAGE).join('; ');
+  return new ClusterUnreachableError(`None of ${String(errors.length)} nodes replied: ${shown}${more}`, {
+    cause: error,
+  });
 }
 
 function describe(error: unknown, node: NodeKey): unknown {
@@ -150,6 +205,16 @@ function describe(error: unknown, node: NodeKey): unknown {
       return new AuthenticationError(node, error.message, { cause: error });
     }
   }
-  const message = errorMessage(error);
-  return new ClusterUnreachableError(`Asking ${node} for the slots failed: ${message}`, { cause: error });
+  return new ClusterUnreachableError(`CLUSTER SLOTS at ${node} failed: ${errorMessage(error)}`, {
+    cause: error,
+  });
+}
+
+function shuffle<T>(items: readonly T[]): T[] {
+  const copy = [...items];
+  for (let last = copy.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [copy[last], copy[other]] = [copy[other] as T, copy[last] as T];
+  }
+  return copy;
 }

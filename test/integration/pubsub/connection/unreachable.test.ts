@@ -49,7 +49,7 @@ describe('what cannot be reached', () => {
     const pubsub = open({}, { nodes: [{ port: 1 }, { port: noRedis }], connectTimeout });
     const error = await pubsub.connect().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
-    expect(String(error)).toMatch(/None of 2 nodes answers: .*:1: .*ECONNREFUSED.*; .*Redis protocol/);
+    expect(String(error)).toMatch(/None of 2 nodes replied: .*:1: .*ECONNREFUSED.*; .*Redis protocol/);
   });
 
   it('behind a name that is never looked up to the end, likewise', async () => {

@@ -22,42 +22,42 @@ describe('readClusterInfo', () => {
     ['nothing', undefined],
     ['null', null],
     ['something else', Buffer.from('OK')],
-  ])('makes no claim of %s, as when the question is forbidden', (_what, reply) => {
+  ])('reads nothing from %s, as when the command is forbidden', (_what, reply) => {
     expect(readClusterInfo(reply)).toEqual({ works: undefined, epoch: undefined });
   });
 });
 
-describe('isBelievable', () => {
+describe('isTrustworthy', () => {
   it.each([
-    ['of the epoch that we know', account({ epoch: 5 }), true],
-    ['of a later epoch', account({ epoch: 6 }), true],
-    ['of an earlier epoch', account({ epoch: 4 }), false],
-    ['of a node for which the cluster is down', account({ works: false }), false],
-    ['that leaves slots out', account({ slots: 16_383 }), false],
-    ['of a node that may not be asked for more', account({ works: undefined, epoch: undefined }), true],
-  ])('judges one %s', (_what, given, expected) => {
+    ['of the known epoch', viewWith({ epoch: 5 }), true],
+    ['of a later epoch', viewWith({ epoch: 6 }), true],
+    ['of an earlier epoch', viewWith({ epoch: 4 }), false],
+    ['of a node that reports cluster_state:fail', viewWith({ works: false }), false],
+    ['without all slots', viewWith({ slots: 16_383 }), false],
+    ['of a node whose ACL forbids CLUSTER INFO', viewWith({ works: undefined, epoch: undefined }), true],
+  ])('checks a view %s', (_what, given, expected) => {
     expect(isTrustworthy(given, 5)).toBe(expected);
   });
 });
 
-describe('moreCredible', () => {
+describe('preferNewer', () => {
   it.each([
-    ['all slots before a working cluster', account({ works: false }), account({ slots: 5 })],
-    ['a working cluster before a later epoch', account({ epoch: 5 }), account({ works: false, epoch: 99 })],
-    ['a later epoch before more slots', account({ slots: 5, epoch: 6 }), account({ slots: 9, epoch: 5 })],
-    ['more slots at last', account({ slots: 9 }), account({ slots: 5 })],
+    ['all slots before a working cluster', viewWith({ works: false }), viewWith({ slots: 5 })],
+    ['a working cluster before a later epoch', viewWith({ epoch: 5 }), viewWith({ works: false, epoch: 99 })],
+    ['a later epoch before more slots', viewWith({ slots: 5, epoch: 6 }), viewWith({ slots: 9, epoch: 5 })],
+    ['more slots at last', viewWith({ slots: 9 }), viewWith({ slots: 5 })],
     [
       'more slots where an epoch is not known',
-      account({ slots: 9, epoch: undefined }),
-      account({ slots: 5, epoch: 7 }),
+      viewWith({ slots: 9, epoch: undefined }),
+      viewWith({ slots: 5, epoch: 7 }),
     ],
   ])('puts %s', (_what, better, worse) => {
     expect(preferNewer(better, worse)).toBe(better);
     expect(preferNewer(worse, better)).toBe(better);
   });
 
-  it('stays with the first where nothing speaks against it', () => {
-    const [one, other] = [account({}), account({})];
+  it('keeps the first of two equal views', () => {
+    const [one, other] = [viewWith({}), viewWith({})];
     expect(preferNewer(one, other)).toBe(one);
   });
 });
@@ -66,9 +66,9 @@ interface Given extends Partial<Pick<NodeView, 'works' | 'epoch'>> {
   readonly slots?: number;
 }
 
-function account(given: Given): NodeView {
-  const { slots = 16_384, ...standing } = given;
+function viewWith(given: Given): NodeView {
+  const { slots = 16_384, ...info } = given;
   const node = '10.0.0.1:7000' as NodeKey;
-  const view = readClusterSlots([[0, slots - 1, [null, 7000]]], node, undefined);
-  return { node, view, works: true, epoch: 5, ...standing };
+  const slotMap = readClusterSlots([[0, slots - 1, [null, 7000]]], node, undefined);
+  return { node, slotMap, works: true, epoch: 5, ...info };
 }
