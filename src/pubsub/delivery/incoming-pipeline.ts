@@ -99,7 +99,7 @@ export class IncomingPipeline {
         const { kind, name, assigned: node } = subscription;
         this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node, ...report });
       },
-      repeated: () => {
+      duplicate: () => {
         this.metrics.duplicates += 1;
       },
     };

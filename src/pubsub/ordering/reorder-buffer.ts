@@ -1,11 +1,11 @@
-/** A message that came before its time. */
+/** A message that arrived before an earlier one of its stream. */
 interface Early<M> {
   readonly message: M;
   /** By the monotonic clock, in ms. */
   readonly since: number;
 }
 
-/** The messages of one stream that wait for those before them; by sequence, in the order of arrival. */
+/** The messages of one stream that wait for earlier ones: by sequence number, in order of arrival. */
 export class ReorderBuffer<M> {
   readonly #early = new Map<number, Early<M>>();
 
@@ -13,7 +13,7 @@ export class ReorderBuffer<M> {
     return this.#early.size;
   }
 
-  /** When the one that waits longest came. */
+  /** When the message that has waited longest arrived. */
   get oldest(): number {
     for (const { since } of this.#early.values()) {
       return since;
@@ -21,7 +21,7 @@ export class ReorderBuffer<M> {
     return Infinity;
   }
 
-  /** False if the same one waits already. */
+  /** Returns false for a duplicate. */
   add(seq: number, message: M): boolean {
     if (this.#early.has(seq)) {
       return false;
@@ -36,7 +36,7 @@ export class ReorderBuffer<M> {
     return early;
   }
 
-  /** Takes all of them out, in the order of their sequence. */
+  /** Removes and returns all messages in the order of their sequence numbers. */
   drain(): [seq: number, message: M][] {
     const all = [...this.#early].sort(([a], [b]) => a - b);
     this.#early.clear();

@@ -2,214 +2,213 @@ import { FifoQueue } from '../../util/fifo-queue.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { ReorderBuffer } from './reorder-buffer.js';
 
-/** Messages that did not come. */
+/** Messages that did not arrive. */
 export interface MissingReport {
   readonly count: number;
-  /** When the stream was last heard, in ms since the epoch. */
+  /** When the last message before them arrived, in ms since the epoch. */
   readonly since: number;
-  /** When they were given up, in ms since the epoch. */
+  /** When the wait for them ended, in ms since the epoch. */
   readonly until: number;
 }
 
-/** What a sequencer tells its owner. */
 export interface SequencerListener<M> {
   deliver(message: M): void;
-  /** Comes between the messages before and after the hole. */
+  /** Called between the messages before and after the gap. */
   missing(report: MissingReport): void;
-  /** A message came again, or after it was given up, and was dropped. */
-  repeated(): void;
+  /** A message arrived again, or after it was reported missing, and was dropped. */
+  duplicate(): void;
 }
 
-/** How long a message waits for those before it, in ms. */
-const PATIENCE = 100;
+/** How long a message waits for earlier ones, in ms. */
+const REORDER_TIMEOUT_MS = 100;
 
-/** How many messages of one stream wait for those before them. */
-const MAX_HELD = 1_000;
+/** The most messages of one stream that wait for earlier ones. */
+const MAX_BUFFERED_MESSAGES = 1_000;
 
-/** No publisher sends more in the time that a receiver can have missed without being told otherwise. */
-const LONGEST_HOLE = 100_000_000;
+/** A larger step in the sequence is taken for a damaged or forged stamp: no publisher sends so many unnoticed. */
+const MAX_GAP_MESSAGES = 100_000_000;
 
-/** One publisher's messages for this subscription, under one epoch. */
+/** The messages of one publisher for this subscription, under one epoch. */
 interface Stream<M> {
   next: number;
-  /** When it was last heard, in ms since the epoch. */
-  heardAt: number;
-  /** Which of the known holes it has passed. */
+  /** In ms since the epoch. */
+  lastReceivedAt: number;
+  /** The value of `Sequencer.#resyncs` when its last message arrived. */
   resyncs: number;
-  held: ReorderBuffer<M> | undefined;
+  buffer: ReorderBuffer<M> | undefined;
 }
 
-/** What the owner is about to be told. */
-type Due<M> =
-  | { readonly what: 'message'; readonly message: M }
-  | { readonly what: 'missing'; readonly report: MissingReport };
+/** A call to the listener that is about to be made. */
+type Output<M> =
+  | { readonly type: 'message'; readonly message: M }
+  | { readonly type: 'missing'; readonly report: MissingReport };
 
 /**
- * Gives out the messages of one subscription in the order in which they were published, by their stamps: drops those
- * that come again, and reports those that do not come at all.
+ * Puts the messages of one subscription into the order in which they were published, by their stamps. Drops duplicates
+ * and reports messages that do not arrive.
  *
- * The first message of a stream is taken as it comes. Streams are remembered in two generations of a bounded size
- * (1,024 in all); one that was forgotten is a new one. The owner may throw, or call any method of this class from its
- * events: whatever is due is given out all the same, in order, before the first error goes on to the caller.
+ * The first message of a stream sets where it starts. Streams are remembered in two generations of a bounded size; a
+ * stream that was forgotten starts anew. The listener may throw, or call any method of this class: all pending output is
+ * still delivered, in order, before the first error is rethrown to the caller.
  */
 export class Sequencer<M> {
   readonly #streams: GenerationalCache<Stream<M>>;
-  /** Those that hold messages back. */
-  readonly #holding = new Set<Stream<M>>();
-  readonly #due = new FifoQueue<Due<M>>();
+  /** The streams that buffer messages. */
+  readonly #buffering = new Set<Stream<M>>();
+  readonly #output = new FifoQueue<Output<M>>();
   #timer: NodeJS.Timeout | undefined;
-  /** How many holes are known. */
+  /** How many known gaps there were. */
   #resyncs = 0;
   #closed = false;
 
   constructor(
-    private readonly events: SequencerListener<M>,
+    private readonly listener: SequencerListener<M>,
     /**
-     * Whether messages may be coming over two connections just now: then one that is ahead of its time waits up to 100 ms
-     * for those before it; else these are reported at once.
+     * Returns true while messages may arrive over two connections: a message that is early then waits up to 100 ms for
+     * the ones before it. Otherwise these are reported missing at once.
      */
-    private readonly isPatient: () => boolean,
-    generation = 512,
+    private readonly mayReorder: () => boolean,
+    generationSize = 512,
   ) {
-    // What a stream holds back is to come out in order still.
-    this.#streams = new GenerationalCache(generation, ({ held }) => held !== undefined);
+    // A stream that buffers messages is kept, so that they are delivered in order.
+    this.#streams = new GenerationalCache(generationSize, ({ buffer }) => buffer !== undefined);
   }
 
-  /** Takes what arrived. */
   accept(name: string, seq: number, message: M): void {
     if (this.#closed) {
       return;
     }
     const stream = this.#streams.get(name) ?? this.#remember(name, seq);
     if (seq < stream.next) {
-      this.events.repeated();
-    } else if (stream.held !== undefined) {
-      this.#acceptBehind(stream, stream.held, seq, message);
+      this.listener.duplicate();
+    } else if (stream.buffer !== undefined) {
+      this.#acceptBuffered(stream, stream.buffer, seq, message);
     } else if (seq === stream.next) {
       stream.resyncs = this.#resyncs;
       advance(stream, seq);
-      if (this.#due.length === 0) {
-        this.events.deliver(message);
+      if (this.#output.length === 0) {
+        this.listener.deliver(message);
       } else {
-        this.#due.push({ what: 'message', message });
-        this.#giveDue();
+        this.#output.push({ type: 'message', message });
+        this.#flush();
       }
-    } else if (seq - stream.next > LONGEST_HOLE) {
-      this.events.deliver(message); // a stamp that is damaged or forged must not silence those after it
-    } else if (stream.resyncs === this.#resyncs && this.isPatient()) {
-      this.#hold(stream, new ReorderBuffer<M>(), seq, message);
+    } else if (seq - stream.next > MAX_GAP_MESSAGES) {
+      this.listener.deliver(message); // without advancing, which would silence every message after it
+    } else if (stream.resyncs === this.#resyncs && this.mayReorder()) {
+      this.#buffer(stream, new ReorderBuffer<M>(), seq, message);
     } else {
       this.#report(stream, seq - stream.next);
       stream.resyncs = this.#resyncs;
       advance(stream, seq);
-      this.#due.push({ what: 'message', message });
-      this.#giveDue();
+      this.#output.push({ type: 'message', message });
+      this.#flush();
     }
   }
 
-  /** A hole is known of: what is held back comes out, and the next of each stream does not wait for those before it. */
+  /** After a known gap: delivers what is buffered, and lets the next message of each stream pass without waiting. */
   resync(): void {
     this.#resyncs += 1;
-    this.#release([...this.#holding]);
+    this.#release([...this.#buffering]);
   }
 
-  /** Gives out what is held back, and takes nothing more. */
+  /** Delivers what is buffered and accepts nothing more. */
   close(): void {
     this.#closed = true;
     this.#streams.clear();
-    this.#release([...this.#holding]);
+    this.#release([...this.#buffering]);
   }
 
-  /** Once a stream holds messages back, the later ones queue up behind them. */
-  #acceptBehind(stream: Stream<M>, held: ReorderBuffer<M>, seq: number, message: M): void {
+  /** Once a stream buffers messages, later ones queue up behind them. */
+  #acceptBuffered(stream: Stream<M>, buffer: ReorderBuffer<M>, seq: number, message: M): void {
     if (seq > stream.next) {
-      this.#hold(stream, held, seq, message);
+      this.#buffer(stream, buffer, seq, message);
       return;
     }
     advance(stream, seq);
-    this.#due.push({ what: 'message', message });
-    for (let early = held.take(stream.next); early !== undefined; early = held.take(stream.next)) {
+    this.#output.push({ type: 'message', message });
+    for (let early = buffer.take(stream.next); early !== undefined; early = buffer.take(stream.next)) {
       advance(stream, stream.next);
-      this.#due.push({ what: 'message', message: early.message });
+      this.#output.push({ type: 'message', message: early.message });
     }
-    if (held.size === 0) {
-      this.#holdsNoMore(stream);
+    if (buffer.size === 0) {
+      this.#dropBuffer(stream);
       this.#rearm();
     }
-    this.#giveDue();
+    this.#flush();
   }
 
-  #hold(stream: Stream<M>, held: ReorderBuffer<M>, seq: number, message: M): void {
-    if (!held.add(seq, message)) {
-      this.events.repeated();
+  #buffer(stream: Stream<M>, buffer: ReorderBuffer<M>, seq: number, message: M): void {
+    if (!buffer.add(seq, message)) {
+      this.listener.duplicate();
       return;
     }
-    stream.held = held;
-    this.#holding.add(stream);
-    if (held.size > MAX_HELD) {
+    stream.buffer = buffer;
+    this.#buffering.add(stream);
+    if (buffer.size > MAX_BUFFERED_MESSAGES) {
       this.#release([stream]);
     } else {
-      this.#timer ??= setTimeout(this.#expire, PATIENCE);
+      this.#timer ??= setTimeout(this.#expire, REORDER_TIMEOUT_MS);
     }
   }
 
   readonly #expire = (): void => {
     this.#timer = undefined;
-    const due = performance.now() - PATIENCE;
-    this.#release([...this.#holding].filter(({ held }) => held !== undefined && held.oldest <= due));
+    const due = performance.now() - REORDER_TIMEOUT_MS;
+    this.#release([...this.#buffering].filter(({ buffer }) => buffer !== undefined && buffer.oldest <= due));
   };
 
-  /** Gives out what these hold back, each behind a report of what it waited for in vain. */
+  /** Delivers what these streams buffer, each after a report of the messages that did not arrive. */
   #release(streams: readonly Stream<M>[]): void {
     for (const stream of streams) {
-      const early = stream.held?.drain() ?? [];
-      this.#holdsNoMore(stream);
+      const early = stream.buffer?.drain() ?? [];
+      this.#dropBuffer(stream);
       const last = early.at(-1);
       if (last !== undefined) {
         this.#report(stream, last[0] + 1 - stream.next - early.length);
         advance(stream, last[0]);
       }
       for (const [, message] of early) {
-        this.#due.push({ what: 'message', message });
+        this.#output.push({ type: 'message', message });
       }
     }
     this.#rearm();
-    this.#giveDue();
+    this.#flush();
   }
 
-  #holdsNoMore(stream: Stream<M>): void {
-    stream.held = undefined;
-    this.#holding.delete(stream);
+  #dropBuffer(stream: Stream<M>): void {
+    stream.buffer = undefined;
+    this.#buffering.delete(stream);
   }
 
-  /** One timer for all: it fires when the one that waits longest has waited enough. */
+  /** One timer serves all streams: it fires when the message that has waited longest has waited enough. */
   #rearm(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     let oldest = Infinity;
-    for (const { held } of this.#holding) {
-      oldest = Math.min(oldest, held?.oldest ?? Infinity);
+    for (const { buffer } of this.#buffering) {
+      oldest = Math.min(oldest, buffer?.oldest ?? Infinity);
     }
     if (oldest !== Infinity) {
-      this.#timer = setTimeout(this.#expire, Math.max(oldest + PATIENCE - performance.now(), 0));
+      const delay = Math.max(oldest + REORDER_TIMEOUT_MS - performance.now(), 0);
+      this.#timer = setTimeout(this.#expire, delay);
     }
   }
 
   #report(stream: Stream<M>, count: number): void {
     if (count > 0) {
-      const report = { count, since: stream.heardAt, until: Date.now() };
-      this.#due.push({ what: 'missing', report });
+      const report = { count, since: stream.lastReceivedAt, until: Date.now() };
+      this.#output.push({ type: 'missing', report });
     }
   }
 
-  #giveDue(): void {
+  #flush(): void {
     let failure: { readonly error: unknown } | undefined;
-    for (let due = this.#due.shift(); due !== undefined; due = this.#due.shift()) {
+    for (let output = this.#output.shift(); output !== undefined; output = this.#output.shift()) {
       try {
-        if (due.what === 'message') {
-          this.events.deliver(due.message);
+        if (output.type === 'message') {
+          this.listener.deliver(output.message);
         } else {
-          this.events.missing(due.report);
+          this.listener.missing(output.report);
         }
       } catch (error) {
         failure ??= { error };
@@ -221,7 +220,7 @@ export class Sequencer<M> {
   }
 
   #remember(name: string, seq: number): Stream<M> {
-    const stream = { next: seq, heardAt: 0, resyncs: this.#resyncs, held: undefined };
+    const stream = { next: seq, lastReceivedAt: 0, resyncs: this.#resyncs, buffer: undefined };
     this.#streams.add(name, stream);
     return stream;
   }
@@ -229,5 +228,5 @@ export class Sequencer<M> {
 
 function advance(stream: Stream<unknown>, seq: number): void {
   stream.next = seq + 1;
-  stream.heardAt = Date.now();
+  stream.lastReceivedAt = Date.now();
 }
