@@ -2,36 +2,36 @@ import type { Payload } from '../common/messages.js';
 import { spells } from '../../util/bytes.js';
 
 /**
- * What a stamp, `<publisher>.<epoch>.<seq>`, says of a message, and the message without it.
+ * The fields of a stamp, `<publisher>.<epoch>.<seq>`, and the message without it.
  *
- * Within one stream (`<publisher>.<epoch>`) the sequence starts at 0 and leaves nothing out, so that a receiver can
- * tell a message that is missing from one that came twice.
+ * Within one stream (`<publisher>.<epoch>`) the sequence starts at 0 and skips no number, so that a receiver can detect
+ * missing messages and duplicates.
  */
 export interface SequencedPayload {
   readonly stream: string;
   readonly seq: number;
-  /** What the reader shall see. */
+  /** The payload as it was published. */
   readonly data: Buffer;
 }
 
-/** A text that has a place for its stamp: so it is put together once, when its number is known. */
+/** A text with a place for its stamp, so that it is assembled once, when its number is known. */
 export interface StampableText {
   withStamp(stamp: string): string;
 }
 
 export type OutgoingPayload = Payload | StampableText;
 
-/** How a payload carries its stamp. */
+/** Puts stamps into payloads and reads them back. */
 export interface StampCodec {
-  /** Whether it can carry one. One that cannot must take no number either, or receivers would miss it. */
+  /** Returns whether the payload can carry a stamp. If not, it must not use up a number: receivers would miss it. */
   supports(payload: OutgoingPayload): boolean;
-  /** The payload with its stamp; as it is, if it cannot carry one. */
+  /** Returns the payload with its stamp, or as it is if it cannot carry one. */
   encode(payload: OutgoingPayload, stamp: string): Payload;
-  /** `undefined`: it has no stamp, for another program published it. Bytes are not copied. */
+  /** Returns `undefined` without a stamp: another program published it. Bytes are not copied. */
   decode(data: Buffer): SequencedPayload | undefined;
 }
 
-/** A payload that goes out without a number. */
+/** Returns the payload without a number. */
 export function unstamped(payload: OutgoingPayload): Payload {
   return isStampableText(payload) ? payload.withStamp('') : payload;
 }
@@ -40,102 +40,101 @@ export function isStampableText(payload: OutgoingPayload): payload is StampableT
   return typeof payload !== 'string' && 'withStamp' in payload;
 }
 
-/** The bytes of an envelope: these, the length of the stamp in one byte, the stamp, the payload. */
+/** An envelope consists of these bytes, the length of the stamp in one byte, the stamp, and the payload. */
 const MAGIC = '\x01cps';
-const HEAD = MAGIC.length + 1;
+const HEAD_BYTES = MAGIC.length + 1;
 
-/** For payloads of any form: the stamp goes before them, in an envelope that no text looks like. */
+/** For payloads of any form: an envelope, which no text resembles, puts the stamp in front. */
 export const PREFIX_CODEC: StampCodec = {
   supports: () => true,
 
   encode(outgoing, stamp) {
     const payload = unstamped(outgoing);
-    // All of it is ASCII, so that a text stays one, with the same bytes: a socket writes text cheaper than chunks.
+    // All ASCII, so that text stays text with the same bytes: a socket writes text cheaper than chunks.
     const head = `${MAGIC}${String.fromCharCode(stamp.length)}${stamp}`;
     if (typeof payload === 'string') {
       return head + payload;
     }
-    const sealed = Buffer.allocUnsafe(head.length + payload.length);
-    sealed.write(head, 'latin1');
-    sealed.set(payload, head.length);
-    return sealed;
+    const encoded = Buffer.allocUnsafe(head.length + payload.length);
+    encoded.write(head, 'latin1');
+    encoded.set(payload, head.length);
+    return encoded;
   },
 
   decode(data) {
     if (data[0] !== 0x01 || data[1] !== 0x63 || data[2] !== 0x70 || data[3] !== 0x73) {
       return undefined;
     }
-    const end = HEAD + (data[4] ?? 0);
-    // A view of the payload is made of what is known to have a stamp only.
-    const stamp = readStamp(data, HEAD, end);
+    const end = HEAD_BYTES + (data[4] ?? 0);
+    const stamp = readStamp(data, HEAD_BYTES, end);
     return stamp && { stream: stamp.stream, seq: stamp.seq, data: data.subarray(end) };
   },
 };
 
-/** @returns `undefined` for what is no stamp. */
+/** Reads a text that is a stamp as a whole; returns `undefined` for any other text. */
 export function parseStamp(text: string): Pick<SequencedPayload, 'stream' | 'seq'> | undefined {
   const bytes = Buffer.from(text);
   return readStamp(bytes, 0, bytes.length);
 }
 
-/** The most characters that a publisher has, and a number in base 36. */
-const LONGEST_PUBLISHER = 24;
-const LONGEST_NUMBER = 11;
-export const LONGEST_STAMP = LONGEST_PUBLISHER + 1 + LONGEST_NUMBER + 1 + LONGEST_NUMBER;
+/** The longest publisher id, and the longest number in base 36. */
+const MAX_PUBLISHER_BYTES = 24;
+const MAX_NUMBER_BYTES = 11;
+export const MAX_STAMP_BYTES = MAX_PUBLISHER_BYTES + 1 + MAX_NUMBER_BYTES + 1 + MAX_NUMBER_BYTES;
 
 const DOT = 0x2e;
-/** What each byte is worth as a digit of base 36; `NAME` may stand in the publisher only, `NONE` nowhere. */
-const NAME = 36;
-const NONE = 37;
-const WORTH = worths('0123456789abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_');
+/** The value of each byte as a digit of base 36; `NAME_ONLY` is allowed in the publisher only, `INVALID` nowhere. */
+const NAME_ONLY = 36;
+const INVALID = 37;
+const DIGITS = digitsOf('0123456789abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_');
 
 /**
- * Reads the stamp that fills the bytes from `start` to `end`; `data` of the result is all of them. `undefined` if they
- * are no stamp, or reach beyond the data.
+ * Reads the stamp that fills the bytes from `start` to `end`; `data` of the result is the given buffer. Returns
+ * `undefined` if they are not a stamp, or reach beyond the buffer.
  */
 export function readStamp(data: Buffer, start: number, end: number): SequencedPayload | undefined {
-  if (end > data.length || end - start > LONGEST_STAMP) {
+  if (end > data.length || end - start > MAX_STAMP_BYTES) {
     return undefined;
   }
-  const publisherEnd = runOf(data, start, end, NAME);
-  const epochEnd = data[publisherEnd] === DOT ? runOf(data, publisherEnd + 1, end, NAME - 1) : -1;
-  const seqEnd = data[epochEnd] === DOT ? runOf(data, epochEnd + 1, end, NAME - 1) : -1;
+  const publisherEnd = endOfRun(data, start, end, NAME_ONLY);
+  const epochEnd = data[publisherEnd] === DOT ? endOfRun(data, publisherEnd + 1, end, NAME_ONLY - 1) : -1;
+  const seqEnd = data[epochEnd] === DOT ? endOfRun(data, epochEnd + 1, end, NAME_ONLY - 1) : -1;
   if (
-    !isWithin(publisherEnd - start, LONGEST_PUBLISHER) ||
-    !isWithin(epochEnd - publisherEnd - 1, LONGEST_NUMBER) ||
-    !isWithin(seqEnd - epochEnd - 1, LONGEST_NUMBER) ||
+    !isWithin(publisherEnd - start, MAX_PUBLISHER_BYTES) ||
+    !isWithin(epochEnd - publisherEnd - 1, MAX_NUMBER_BYTES) ||
+    !isWithin(seqEnd - epochEnd - 1, MAX_NUMBER_BYTES) ||
     seqEnd !== end
   ) {
     return undefined;
   }
   let seq = 0;
   for (let at = epochEnd + 1; at < end; at += 1) {
-    seq = seq * 36 + (WORTH[data[at] as number] as number);
+    seq = seq * 36 + (DIGITS[data[at] as number] as number);
   }
   return Number.isSafeInteger(seq) ? { stream: streamName(data, start, epochEnd), seq, data } : undefined;
 }
 
-/** Where the bytes stop to be worth `most` or less. */
-function runOf(data: Buffer, start: number, end: number, most: number): number {
+/** Returns the end of the run of bytes with a value of at most `max`. */
+function endOfRun(data: Buffer, start: number, end: number, max: number): number {
   let at = start;
-  while (at < end && (WORTH[data[at] as number] as number) <= most) {
+  while (at < end && (DIGITS[data[at] as number] as number) <= max) {
     at += 1;
   }
   return at;
 }
 
-function isWithin(length: number, most: number): boolean {
-  return length >= 1 && length <= most;
+function isWithin(length: number, max: number): boolean {
+  return length >= 1 && length <= max;
 }
 
-function worths(digits: string, others: string): Uint8Array {
+function digitsOf(digits: string, nameOnly: string): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => {
     const character = String.fromCharCode(byte);
     const digit = digits.indexOf(character);
     if (digit >= 0) {
       return digit;
     }
-    return others.includes(character) ? NAME : NONE;
+    return nameOnly.includes(character) ? NAME_ONLY : INVALID;
   });
 }
 

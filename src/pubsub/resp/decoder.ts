@@ -3,34 +3,34 @@ import { RedisReplyError, type Reply } from './reply.js';
 
 const CR = 0x0d;
 
-/** Thrown through the parser when the buffer ends inside a reply; never seen outside. */
+/** Returned inside the decoder when the buffer ends within a reply. */
 const INCOMPLETE = Symbol('incomplete');
 
 /**
- * Cuts a byte stream into RESP2 and RESP3 replies.
+ * Splits a byte stream into RESP2 and RESP3 replies.
  *
- * Push frames (RESP3 `>`) and plain replies are handed out alike: on a subscriber connection the first element tells
- * what a frame is in both protocols. A reply that is not whole waits; how many bytes it lacks is remembered, so that
- * a large payload is neither concatenated nor parsed again with each chunk.
+ * Push frames (RESP3 `>`) and plain replies are returned alike: on a subscriber connection the first element identifies
+ * the frame in both protocols. An incomplete reply waits, and the length that it needs is remembered, so that a large
+ * payload is neither concatenated nor parsed again with each chunk.
  */
 export class RespDecoder {
   #buffer: Buffer = Buffer.alloc(0);
   #offset = 0;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
-  /** How long the buffer must be before it is worth another look. */
+  /** The length that the buffer needs before it is parsed again, in bytes. */
   #needed = 0;
   readonly #messages: MessageParser | undefined;
 
   constructor(
     private readonly onReply: (reply: Reply) => void,
-    /** Takes messages to channels as they stand in the buffer, so that no array is made of each. */
+    /** Receives channel messages as byte ranges of the buffer, so that no array is created for each. */
     messages?: MessageSink,
   ) {
     this.#messages = messages && new MessageParser(messages);
   }
 
-  /** Throws when the bytes are not RESP; the connection is of no use then. */
+  /** Throws when the bytes are not RESP; the connection cannot be used any more. */
   write(chunk: Buffer): void {
     if (this.#buffer.length === 0) {
       this.#buffer = chunk;
@@ -60,9 +60,8 @@ export class RespDecoder {
       }
       const reply = this.#parse();
       if (reply === INCOMPLETE) {
-        const cut = start;
-        this.#buffer = this.#buffer.subarray(cut);
-        this.#needed = Math.max(0, this.#needed - cut);
+        this.#buffer = this.#buffer.subarray(start);
+        this.#needed = Math.max(0, this.#needed - start);
         return;
       }
       start = this.#offset;
@@ -101,7 +100,7 @@ export class RespDecoder {
         return this.#parseDouble();
       case 0x21: // ! bulk error
         return this.#parseBulkError();
-      case 0x7c: // | attributes, which precede the reply they belong to
+      case 0x7c: // | attributes, which precede their reply
         return this.#parseArray(2) === INCOMPLETE ? INCOMPLETE : this.#parse();
       default:
         throw new Error(`Not a RESP reply: type byte 0x${(type ?? 0).toString(16)}`);

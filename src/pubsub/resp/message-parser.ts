@@ -1,9 +1,9 @@
 import { isAt } from '../../util/bytes.js';
 
-/** Which of the two kinds of frames that name a channel and bring a message. */
+/** The frames that carry a message of a channel. Those of patterns have one element more. */
 export type MessageFrameType = 'message' | 'smessage';
 
-/** Takes a message as it stands in the buffer that was read: from where to where its channel is, and its data. */
+/** Receives a message as byte ranges of the buffer: its channel and its data. */
 export type MessageSink = (
   type: MessageFrameType,
   buffer: Buffer,
@@ -13,7 +13,7 @@ export type MessageSink = (
   dataEnd: number,
 ) => void;
 
-/** A frame up to its channel, after the byte that says whether it is an array (RESP2) or a push (RESP3). */
+/** A frame up to its channel, after the byte that marks an array (RESP2) or a push (RESP3). */
 const SHARDED = Buffer.from('3\r\n$8\r\nsmessage\r\n');
 const CLASSIC = Buffer.from('3\r\n$7\r\nmessage\r\n');
 
@@ -23,21 +23,21 @@ const BULK = 0x24;
 const CR = 0x0d;
 const ZERO = 0x30;
 
-/** Longer lengths are for the parser that checks everything. */
-const MOST_DIGITS = 9;
+/** Longer lengths are left to the decoder, which checks everything. */
+const MAX_LENGTH_DIGITS = 9;
 
 /**
- * Reads messages to channels as they stand in the buffer, so that no array is made of each, and no bytes of what is
- * known. They are most of what a subscriber reads, and all of it that is worth a way of its own.
+ * Reads channel messages in place: without an array for each, or buffers for the elements that are known. They are most
+ * of what a subscriber receives.
  */
 export class MessageParser {
-  /** Of the bulk string that was looked at last. */
+  /** The range of the bulk string that was found last. */
   #start = 0;
   #end = 0;
 
   constructor(private readonly sink: MessageSink) {}
 
-  /** Where the frame at `at` ends, if it is a message to a channel, and whole; else 0, and nothing is done. */
+  /** Passes the frame at `at` to the sink and returns its end, or returns 0 unless it is a complete channel message. */
   read(buffer: Buffer, at: number): number {
     const first = buffer[at];
     if (first !== ARRAY && first !== PUSH) {
@@ -63,14 +63,14 @@ export class MessageParser {
     return end;
   }
 
-  /** Whether a whole bulk string stands there. */
+  /** Returns whether a complete bulk string starts at `at`. */
   #findBulk(buffer: Buffer, at: number): boolean {
     if (buffer[at] !== BULK) {
       return false;
     }
     let length = 0;
     let index = at + 1;
-    for (const end = index + MOST_DIGITS; index < end; index += 1) {
+    for (const end = index + MAX_LENGTH_DIGITS; index < end; index += 1) {
       const digit = (buffer[index] ?? CR) - ZERO;
       if (digit < 0 || digit > 9) {
         break;

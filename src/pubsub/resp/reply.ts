@@ -17,5 +17,5 @@ export function isTransient({ kind }: RedisReplyError): boolean {
   return TRANSIENT.has(kind);
 }
 
-/** What a reply can be. Strings of all sorts stay bytes; RESP3's maps and sets come as flat arrays, as in RESP2. */
+/** A decoded reply. Strings of all types stay bytes; maps and sets of RESP3 become flat arrays, as in RESP2. */
 export type Reply = number | Buffer | null | RedisReplyError | readonly Reply[];

@@ -1,7 +1,7 @@
 import { isAt } from '../../util/bytes.js';
 import {
   isStampableText,
-  LONGEST_STAMP,
+  MAX_STAMP_BYTES,
   PREFIX_CODEC,
   readStamp,
   type StampCodec,
@@ -60,7 +60,7 @@ function openText(data: Buffer): SequencedPayload | undefined {
 
 /** Where the string that ends at `end` begins; of no use if it is longer than a stamp. */
 function startOfText(data: Buffer, end: number): number {
-  const first = Math.max(end - LONGEST_STAMP, 0);
+  const first = Math.max(end - MAX_STAMP_BYTES, 0);
   let start = end;
   while (start > first && data[start - 1] !== QUOTE) {
     start -= 1;

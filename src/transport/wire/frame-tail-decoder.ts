@@ -1,6 +1,6 @@
 import { isAt } from '../../util/bytes.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
-import { LONGEST_STAMP } from '../../pubsub/ordering/sequence-stamp.js';
+import { MAX_STAMP_BYTES } from '../../pubsub/ordering/sequence-stamp.js';
 import { FIELDS_KEY, isWireFields, type Frame, type WireFields } from './frame-fields.js';
 
 const QUOTE = 0x22;
@@ -54,7 +54,7 @@ function startOfStamp(data: Buffer): number | undefined {
   ) {
     return undefined;
   }
-  for (let at = end - 1; at >= end - 1 - LONGEST_STAMP; at -= 1) {
+  for (let at = end - 1; at >= end - 1 - MAX_STAMP_BYTES; at -= 1) {
     if (data[at] === QUOTE) {
       return isAt(data, at + 1 - FIELD.length, FIELD) ? at + 1 : undefined;
     }

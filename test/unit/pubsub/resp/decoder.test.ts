@@ -85,7 +85,7 @@ describe('RespDecoder', () => {
     expect(decode(...[...stream].map((byte) => Buffer.from([byte])))).toEqual(whole);
   });
 
-  it('hands replies out as soon as they are whole', () => {
+  it('returns replies as soon as they are complete', () => {
     const replies: Reply[] = [];
     const decoder = new RespDecoder((reply) => replies.push(reply));
     decoder.write(Buffer.from(':1\r\n:2\r\n:3\r'));
@@ -130,7 +130,7 @@ describe('RespDecoder', () => {
   });
 });
 
-describe('messages to channels, for who takes them as they stand', () => {
+describe('channel messages, for a sink that reads them in place', () => {
   const stream = Buffer.from(
     '*3\r\n$8\r\nsmessage\r\n$2\r\nch\r\n$5\r\nhel\rl\r\n' +
       '*3\r\n$10\r\nssubscribe\r\n$2\r\nch\r\n:1\r\n' +
@@ -160,11 +160,11 @@ describe('messages to channels, for who takes them as they stand', () => {
     return found;
   }
 
-  it('are told from everything else, in order', () => {
+  it('are recognized among all other replies, in order', () => {
     expect(taken(stream)).toEqual(all);
   });
 
-  it('are whole wherever the stream is cut', () => {
+  it('are complete wherever the stream is cut', () => {
     for (let cut = 1; cut < stream.length; cut += 1) {
       expect(taken(stream.subarray(0, cut), stream.subarray(cut))).toEqual(all);
     }
