@@ -246,7 +246,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * As {@link health}, with the subscriptions, gaps and queues of other engines of the same application; watched channels
-   * are told without `prefix`.
+   * are reported without `prefix`.
    *
    * @internal
    */
@@ -257,17 +257,18 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   ): Promise<PubSubHealth> {
     return this.#engine.health(
       options,
-      others.map(({ snapshot }) => snapshot),
+      others.map(({ snapshot }) => snapshot as TakeSnapshot),
       prefix,
     );
   }
 
   /**
-   * Tells what it knows of itself, for the health of the application that it is a part of: the same function each time.
+   * The {@link TakeSnapshot} of this engine, for {@link healthWith} of another one. `unknown`, because its type would pull
+   * the internals into the declarations of the package.
    *
    * @internal
    */
-  get snapshot(): TakeSnapshot {
+  get snapshot(): () => unknown {
     return this.#engine.snapshot;
   }
 
