@@ -17,7 +17,6 @@ import type {
 } from './common/messages.js';
 import type { PubSubMetrics } from './common/metrics.js';
 import { readNodeReference } from './common/node-address.js';
-import { assertNodes } from './introspection/cluster-query.js';
 import type { ClusterConnectionOptions, PubSubOptions } from './common/options.js';
 import {
   checkPublishOptions,
@@ -190,7 +189,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     const owner = node === undefined ? undefined : readNodeReference(node);
     if (owner !== undefined) {
       await this.connect();
-      await assertNodes(this.#engine.topology, [owner]);
+      await this.#engine.topology.assertKnown([owner]);
     }
     return this.#engine.dispatcher.readOf(
       (type, channel) => isSharded(type) && (owner === undefined || this.nodeOf(channel) === owner),

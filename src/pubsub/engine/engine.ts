@@ -16,7 +16,7 @@ import { MessageDispatcher } from '../delivery/message-dispatcher.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
 import { CommandConnectionPool } from '../connection/command-connection-pool.js';
-import { assertNodes, ClusterQuery } from '../introspection/cluster-query.js';
+import { ClusterQuery } from '../introspection/cluster-query.js';
 import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import type { ClusterConnectionOptions, PubSubOptions } from '../common/options.js';
 import type { PubSubEncoding } from '../common/messages.js';
@@ -109,7 +109,7 @@ export class Engine<E extends PubSubEncoding> {
         await topology.connect(connectTimeout, signal);
         this.supportsSharded = await questions.supports('SPUBLISH');
         if (this.node !== undefined) {
-          await assertNodes(topology, [this.node]);
+          await topology.assertKnown([this.node]);
         }
       },
       notFound: () => {
@@ -140,14 +140,7 @@ export class Engine<E extends PubSubEncoding> {
     this.connectQueue = new ConnectQueue(this.#publisher, this.lifecycle, announcer, metrics);
 
     this.dispatcher = new MessageDispatcher({ ...options, bufferLimit }, metrics, announcer);
-    this.#incoming = new IncomingPipeline(
-      this.#table,
-      stamps,
-      topology,
-      metrics,
-      this.dispatcher,
-      announcer,
-    );
+    this.#incoming = new IncomingPipeline(this.#table, stamps, topology, metrics, this.dispatcher, announcer);
     const probes = {
       topology,
       metrics,

@@ -4,7 +4,6 @@ import type { Lifecycle } from './lifecycle.js';
 import type { MessageDispatcher } from '../delivery/message-dispatcher.js';
 import type { SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
-import { assertNodes } from '../introspection/cluster-query.js';
 import type { Reconciler } from '../reconciler/reconciler.js';
 import {
   flattenNames,
@@ -75,7 +74,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
     await lifecycle.connect();
     if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
-      await assertNodes(topology, [place]);
+      await topology.assertKnown([place]);
     }
     lifecycle.assertNotClosed();
     if (kind.name === 'shard' && !this.engine.sharded()) {

@@ -3,7 +3,6 @@ import {
   ClusterUnreachableError,
   CommandRefusedError,
   InvalidArgumentError,
-  UnknownNodeError,
 } from '../common/errors.js';
 import { hedge } from '../../util/hedged-attempts.js';
 import { readNodeReference, type NodeKey, type NodeReference } from '../common/node-address.js';
@@ -114,7 +113,7 @@ export class ClusterQuery {
         const isAnyUnknown = listed.some((node) => !this.topology.knows(node));
         const slotless = (isAnyUnknown ? await find() : []).filter(({ node }) => listed.includes(node));
         const others = listed.filter((node) => !slotless.some((other) => other.node === node));
-        await assertNodes(this.topology, others);
+        await this.topology.assertKnown(others);
         return {
           required: others,
           requiredSlotless: slotless,
@@ -133,18 +132,6 @@ interface SelectedNodes {
   readonly optional: readonly NodeKey[];
   /** Found while the other nodes answer. */
   readonly optionalSlotless: Promise<readonly SlotlessNode[]>;
-}
-
-/** @throws {@link UnknownNodeError} when even a refreshed topology does not have one of the nodes */
-export async function assertNodes(topology: Topology, nodes: readonly NodeKey[]): Promise<void> {
-  const findUnknown = (): NodeKey | undefined => nodes.find((node) => !topology.knows(node));
-  if (findUnknown() !== undefined) {
-    await topology.refresh().catch(() => undefined); // the node may have joined a moment ago
-  }
-  const unknown = findUnknown();
-  if (unknown !== undefined) {
-    throw new UnknownNodeError(unknown, [...topology.masters, ...topology.replicas].join(', '));
-  }
 }
 
 function rethrow(error: unknown, command: string, node: NodeKey): never {

@@ -1,5 +1,6 @@
 import { SingleFlight, withTimeout } from '../../util/promises.js';
 import type { Moved, SlotsMoved } from '../common/events.js';
+import { UnknownNodeError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import { PATTERN_SLOT, type SubscriptionKind } from '../common/subscription-kind.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
@@ -73,6 +74,18 @@ export class Topology {
   /** True for masters with slots and their replicas. */
   knows(node: NodeKey): boolean {
     return this.masters.includes(node) || this.replicas.includes(node);
+  }
+
+  /** @throws {@link UnknownNodeError} when even a refreshed view does not have one of the nodes */
+  async assertKnown(nodes: readonly NodeKey[]): Promise<void> {
+    const findUnknown = (): NodeKey | undefined => nodes.find((node) => !this.knows(node));
+    if (findUnknown() !== undefined) {
+      await this.refresh().catch(() => undefined); // the node may have joined a moment ago
+    }
+    const unknown = findUnknown();
+    if (unknown !== undefined) {
+      throw new UnknownNodeError(unknown, [...this.masters, ...this.replicas].join(', '));
+    }
   }
 
   ownerOf(slot: number): NodeKey | undefined {
