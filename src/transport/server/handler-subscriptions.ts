@@ -18,7 +18,7 @@ export interface HandlerSubscription {
   /** The handler's pattern, for the context. */
   readonly route: string;
   /** Set if subscribed at each master, for what Redis itself publishes there: neither packets nor a prefix. */
-  readonly nodes?: 'all-masters';
+  readonly nodes: 'all-masters' | undefined;
   /** A channel of requests alone, to which only clients of this package publish. */
   readonly requestsOnly: boolean;
   readonly request: MessageHandler | undefined;
@@ -43,11 +43,8 @@ export function handlerSubscriptionsOf(
   names: ChannelNames,
   supportsSharded: boolean,
 ): HandlerSubscription[] {
-  const { route, pattern, request } = entry;
+  const { route, pattern, nodes, request } = entry;
   const { both, classic, sharded } = entry.events;
-  if (entry.nodes !== undefined) {
-    return [notificationSubscription(entry, entry.nodes)];
-  }
   const create = (
     kind: SubscriptionKindName,
     name: string,
@@ -57,13 +54,20 @@ export function handlerSubscriptionsOf(
     kind,
     name,
     route,
+    nodes,
     requestsOnly,
     request,
     events: events.filter((head) => head !== undefined),
     warned: false,
   });
+  if (nodes !== undefined) {
+    return pattern.kind === 'wildcard'
+      ? [create('pattern', pattern.glob, [both, classic])]
+      : [create('channel', pattern.name, [both, classic])];
+  }
+  const subscriptions: HandlerSubscription[] = [];
   if (pattern.kind === 'wildcard') {
-    const subscriptions = [create('pattern', names.pattern(pattern.glob), [both, classic, sharded])];
+    subscriptions.push(create('pattern', names.pattern(pattern.glob), [both, classic, sharded]));
     if (request !== undefined) {
       subscriptions.push(create('pattern', names.requestPattern(pattern.glob), [], true));
     }
@@ -71,13 +75,12 @@ export function handlerSubscriptionsOf(
   }
   const channel = names.channel(pattern.name);
   if (!supportsSharded) {
-    const subscriptions = [create('channel', channel, [both, classic, sharded])];
+    subscriptions.push(create('channel', channel, [both, classic, sharded]));
     if (request !== undefined) {
       subscriptions.push(create('channel', names.request(pattern.name), [], true));
     }
     return subscriptions;
   }
-  const subscriptions: HandlerSubscription[] = [];
   if ((request ?? both ?? classic) !== undefined) {
     subscriptions.push(create('channel', channel, [both, classic]));
   }
@@ -85,22 +88,6 @@ export function handlerSubscriptionsOf(
     subscriptions.push(create('shard', channel, [both, sharded]));
   }
   return subscriptions;
-}
-
-function notificationSubscription(
-  { route, pattern, events }: HandlerEntry,
-  nodes: 'all-masters',
-): HandlerSubscription {
-  return {
-    kind: pattern.kind === 'wildcard' ? 'pattern' : 'channel',
-    name: pattern.kind === 'wildcard' ? pattern.glob : pattern.name,
-    route,
-    nodes,
-    requestsOnly: false,
-    request: undefined,
-    events: [events.both, events.classic].filter((head) => head !== undefined),
-    warned: false,
-  };
 }
 
 /** @internal */

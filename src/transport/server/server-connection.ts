@@ -1,34 +1,29 @@
 import type { LoggerService } from '@nestjs/common';
-import type { ConsumerDeserializer, ConsumerSerializer } from '@nestjs/microservices';
+import type { ConsumerSerializer } from '@nestjs/microservices';
 import { ClusterPubSubError } from '../../pubsub/common/errors.js';
 import { errorMessage } from '../../util/error-message.js';
 import { settledWithin } from '../../util/promises.js';
 import type { ResolvedOptions } from '../common/options.js';
 import { createEngine, type TransportEngine } from '../connection/create-engine.js';
 import type { TransportInstance } from '../connection/process-registry.js';
-import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
-import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
-import { type ChannelNames, isReserved } from '../wire/channel-names.js';
-import { InFlightHandlers, type ProcessingHooks } from './handler-execution.js';
+import { isReserved } from '../wire/channel-names.js';
+import { InFlightHandlers } from './handler-execution.js';
 import type { HandlerRegistry } from './handler-registry.js';
 import { fallbackWarning, handlerSubscriptionsOfAll, subscribeHandlers } from './handler-subscriptions.js';
-import { MessageRouter } from './message-router.js';
+import { MessageRouter, type MessageRouterDeps } from './message-router.js';
 import { ReplyPublisher } from './reply-publisher.js';
 import { mappedHandlerLines } from './startup-log.js';
 
 /** Time for the replies of aborted handlers to reach Redis. */
 const ABORTED_REPLY_TIMEOUT_MS = 500;
 
-export interface ServerConnectionDeps {
-  readonly names: ChannelNames;
+export interface ServerConnectionDeps extends Omit<
+  MessageRouterDeps,
+  'replies' | 'inFlight' | 'requestChannels' | 'warn'
+> {
   readonly handlers: HandlerRegistry;
   readonly serializer: ConsumerSerializer;
-  readonly deserializer: ConsumerDeserializer;
-  readonly hooks: ProcessingHooks;
-  readonly metrics: HandlerMetrics;
-  readonly malformed: MalformedMessageLog;
   readonly logger: LoggerService;
-  readonly log: (route: string, problem: string, error: unknown) => void;
 }
 
 /**
@@ -96,7 +91,7 @@ export class ServerConnection implements TransportInstance {
   }
 
   #createRouter(): MessageRouter {
-    const { names, handlers, serializer, deserializer, hooks, metrics, malformed, logger, log } = this.deps;
+    const { names, handlers, serializer, logger } = this.deps;
     const requestChannels = new Set<string>();
     for (const { pattern, request } of handlers.entries) {
       if (pattern.kind === 'exact' && request !== undefined) {
@@ -104,15 +99,10 @@ export class ServerConnection implements TransportInstance {
       }
     }
     return new MessageRouter({
-      deserializer,
+      ...this.deps,
       replies: new ReplyPublisher(this.engine, serializer, this.options),
-      hooks,
-      metrics,
       inFlight: this.#inFlight,
-      names,
-      malformed,
       requestChannels,
-      log,
       warn: (line) => void logger.warn(line),
     });
   }

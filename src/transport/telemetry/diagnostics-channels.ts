@@ -2,7 +2,7 @@ import type { BaseRpcContext, ReadPacket } from '@nestjs/microservices';
 import { diagnosticsChannel } from '../../pubsub/common/diagnostics-channels.js';
 import type { HandledType } from '../common/cluster-pubsub.context.js';
 
-/** How something ended that took time. */
+/** The end of something that took time. */
 interface Ended<Outcome> {
   readonly pattern: string;
   readonly outcome: Outcome;
@@ -10,9 +10,16 @@ interface Ended<Outcome> {
   readonly duration: number;
 }
 
+/** The end of a handler and of the Observable that it returned. */
+export interface HandledDiagnostics extends Ended<'done' | 'failed' | 'cancelled'> {
+  readonly server: object;
+  readonly type: HandledType;
+  readonly context: BaseRpcContext;
+}
+
 /**
  * The channels that the transport publishes to. Subscribers get the types of `ClusterPubSubDiagnostics`, which name the
- * classes of client and server; here these are plain objects, so that the parts below need not know the classes.
+ * classes of client and server; here these are plain objects, so that lower layers do not import the classes.
  *
  * @internal
  */
@@ -23,13 +30,7 @@ export const TRANSPORT_DIAGNOSTICS = {
   emit: diagnosticsChannel<
     Ended<'published' | 'failed'> & { readonly client: object; readonly packet: ReadPacket }
   >('nestjs-cluster-pubsub:emit'),
-  handled: diagnosticsChannel<
-    Ended<'done' | 'failed' | 'cancelled'> & {
-      readonly server: object;
-      readonly type: HandledType;
-      readonly context: BaseRpcContext;
-    }
-  >('nestjs-cluster-pubsub:handled'),
+  handled: diagnosticsChannel<HandledDiagnostics>('nestjs-cluster-pubsub:handled'),
   malformed: diagnosticsChannel<{
     readonly source: object;
     readonly channel: string;

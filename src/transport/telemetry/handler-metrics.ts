@@ -1,17 +1,7 @@
-import type { BaseRpcContext } from '@nestjs/microservices';
-import type { HandledType } from '../common/cluster-pubsub.context.js';
-import { TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
+import { type HandledDiagnostics, TRANSPORT_DIAGNOSTICS } from './diagnostics-channels.js';
 import { DurationHistogram, type Durations } from './duration-histogram.js';
 
 const { handled } = TRANSPORT_DIAGNOSTICS;
-
-interface HandlerEnd {
-  readonly type: HandledType;
-  readonly pattern: string;
-  readonly context: BaseRpcContext;
-  readonly outcome: 'done' | 'failed' | 'cancelled';
-  readonly error: unknown;
-}
 
 /**
  * Counts what the handlers of a server do, and times it while `nestjs-cluster-pubsub:handled` has a subscriber.
@@ -38,7 +28,7 @@ export class HandlerMetrics {
   }
 
   /** Publishes the end of an execution; `startedAt` is a {@link startTime} other than 0. */
-  publish(startedAt: number, ended: HandlerEnd): void {
+  publish(startedAt: number, ended: Omit<HandledDiagnostics, 'server' | 'duration'>): void {
     const duration = performance.now() - startedAt;
     (this.#durations ??= new DurationHistogram()).record(duration);
     handled.publish({ server: this.server, ...ended, duration });
