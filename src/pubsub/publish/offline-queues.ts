@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../../util/backoff.js';
+import { withTimeout } from '../../util/promises.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
@@ -8,8 +9,8 @@ import { publishFailure, type PublishRequest, type PublishRequestListener } from
 import { PublishQueue } from './publish-queue.js';
 import type { Topology } from '../topology/topology.js';
 
-/** How long to wait for a node that hangs before its messages are looked after, in ms. */
-const LONGEST_WAIT = 250;
+/** How long one attempt to connect may take before the deadlines of the queued messages are checked. */
+const MAX_CONNECT_WAIT_MS = 250;
 
 interface QueueLimits {
   readonly commandTimeout: number;
@@ -18,10 +19,10 @@ interface QueueLimits {
 }
 
 /**
- * The messages that wait for a node that cannot be reached, or that does not take any just now.
+ * The messages that wait for a node that is unreachable, or that refuses them for the moment.
  *
- * They wait in order, at most `maxQueuedMessages` of them and at most `commandTimeout` long, and follow their slot when
- * it moves. Each node has a queue of its own, so that a dead one slows no other.
+ * They wait in order, at most `maxQueuedMessages` per node and at most `commandTimeout` long, and follow their slot when
+ * it moves. Each node has a queue of its own, so that a failed one delays no other.
  */
 export class OfflineQueues {
   readonly #queues = new Map<NodeKey | undefined, PublishQueue>();
@@ -31,15 +32,15 @@ export class OfflineQueues {
     private readonly topology: Topology,
     private readonly connections: CommandConnectionPool,
     private readonly limits: QueueLimits,
-    private readonly owner: PublishRequestListener,
+    private readonly listener: PublishRequestListener,
   ) {
-    setMaxListeners(0, this.#stop.signal); // one for each node that is waited for
+    setMaxListeners(0, this.#stop.signal); // one for each unreachable node
     topology.onChange(() => {
       this.#reroute();
     });
   }
 
-  /** Whether messages wait for the node: one that comes after them waits too. */
+  /** True if messages wait for the node: later ones have to wait too. */
   has(node: NodeKey | undefined): boolean {
     return this.#queues.has(node);
   }
@@ -52,14 +53,14 @@ export class OfflineQueues {
     return sum;
   }
 
-  /** How many wait for the node; undefined stands for slots that nobody owns. */
+  /** Number of messages that wait for the node; `undefined` stands for slots without an owner. */
   waitingFor(node: NodeKey | undefined): number {
     return this.#queues.get(node)?.length ?? 0;
   }
 
   add(node: NodeKey | undefined, request: PublishRequest): void {
     if (this.#stop.signal.aborted) {
-      this.owner.fail(request, new ClosedError());
+      this.listener.fail(request, new ClosedError());
       return;
     }
     request.waited = true;
@@ -75,12 +76,12 @@ export class OfflineQueues {
     }
   }
 
-  /** Fails what still waits. */
+  /** Fails the messages that still wait. */
   close(): void {
     this.#stop.abort();
     for (const queue of this.#queues.values()) {
       for (const request of queue.drain()) {
-        this.owner.fail(request, new ClosedError());
+        this.listener.fail(request, new ClosedError());
       }
     }
   }
@@ -95,22 +96,22 @@ export class OfflineQueues {
       queue.add(request);
     }
     if (excess !== undefined) {
-      this.owner.fail(excess, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
+      this.listener.fail(excess, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
     }
   }
 
-  /** Connects to `node` until its queue can be sent or has expired. One runs per node that cannot be reached. */
+  /** Connects to `node` until its queue can be sent or has expired. Runs once per unreachable node. */
   async #recover(node: NodeKey | undefined, queue: PublishQueue): Promise<void> {
     for (let attempt = 0; queue.length > 0; attempt += 1) {
-      // A node that is connected answered with an error that passes: it needs a moment.
+      // A connected node has replied with a transient error: it needs a moment.
       if (attempt > 0 || node === undefined || this.connections.get(node) !== undefined) {
         const wait = backoffDelay(attempt + (queue.peek()?.refusals ?? 0));
         await pause(Math.min(wait, timeLeft(queue)), this.#stop.signal);
       }
       const failed = await this.#connect(node, queue);
       for (const late of queue.takeExpired(Date.now())) {
-        const cause = failed ?? new Error('the cluster was not able to take it');
-        this.owner.fail(late, publishFailure(late, node, cause));
+        const cause = failed ?? new Error('the cluster could not accept it');
+        this.listener.fail(late, publishFailure(late, node, cause));
       }
       if (failed === undefined) {
         break;
@@ -119,46 +120,42 @@ export class OfflineQueues {
     }
     this.#queues.delete(node);
     for (const request of queue.drain()) {
-      this.owner.dispatch(request);
+      this.listener.dispatch(request);
     }
   }
 
   /**
-   * Resolves to undefined, or to why it failed. A node that hangs takes longer to give up on than its messages may
-   * wait, so they are looked after meanwhile, and the cluster is asked whether another node has taken its place.
+   * Resolves to undefined, or to the error. A node that hangs takes longer to fail than its messages may wait, so the wait
+   * is cut short: their deadlines are checked, and the cluster is asked whether another node has taken its place.
    */
-  #connect(node: NodeKey | undefined, queue: PublishQueue): Promise<unknown> {
+  async #connect(node: NodeKey | undefined, queue: PublishQueue): Promise<unknown> {
     if (node === undefined) {
-      return Promise.resolve(new Error('no node owns the slot'));
+      return new Error('no node owns the slot');
     }
-    return new Promise((resolve) => {
-      const patience = Math.min(LONGEST_WAIT, timeLeft(queue));
-      const timer = setTimeout(resolve, patience, new Error(`${node} does not answer`));
-      const settle = (error?: unknown): void => {
-        clearTimeout(timer);
-        resolve(error);
-      };
-      this.connections.connect(node).then(() => {
-        settle();
-      }, settle);
-    });
+    const wait = Math.min(MAX_CONNECT_WAIT_MS, timeLeft(queue));
+    try {
+      await withTimeout(this.connections.connect(node), wait, () => new Error(`${node} does not reply`));
+      return undefined;
+    } catch (error) {
+      return error;
+    }
   }
 
-  /** Sends what waits for a node that owns its slot no longer to the one that does, in order. */
+  /** Sends the messages whose slot has another owner now to that node, in order. */
   #reroute(): void {
     for (const [node, queue] of [...this.#queues]) {
       for (const request of queue.drain()) {
         if (this.topology.ownerOf(request.outgoingChannel.slot) === node) {
           queue.add(request);
         } else {
-          this.owner.dispatch(request);
+          this.listener.dispatch(request);
         }
       }
     }
   }
 }
 
-/** How long the first of them may still wait, in ms. */
+/** How long the first message may still wait, in ms. */
 function timeLeft(queue: PublishQueue): number {
   return Math.max(0, (queue.peek()?.deadline ?? 0) - Date.now());
 }

@@ -3,34 +3,34 @@ import type { PublishCommand } from '../common/publish-options.js';
 import { encodeHead, type CommandHead } from '../resp/command-writer.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
 
-/** How long a subscriber that has gone is still reckoned with: it may only have moved. In ms. */
-const REMEMBERED = 500;
+/** How long a subscriber that has left is still expected: it may only have moved. */
+const EXPECT_RETURN_FOR_MS = 500;
 
 /**
- * All that one `ClusterPubSub` publishes to one channel in one way: messages of a lane keep their order, carry one
- * sequence, and tell how many subscribers there are.
+ * The messages that one `ClusterPubSub` publishes to one channel in one way: they keep their order, have one sequence, and
+ * their counts show how many subscribers there are.
  */
 export class OutgoingChannel {
-  /** Its owner takes the messages. */
+  /** The messages go to the owner of this slot. */
   readonly slot: number;
-  /** Its command up to the message, which is the same each time. */
+  /** The command up to the message: the same each time. */
   readonly head: CommandHead;
-  /** How many of its messages wait for the answer of Redis. */
+  /** Number of its messages that wait for the reply of Redis. */
   inFlight = 0;
-  /** How many of its messages wait for subscribers to follow a slot. */
+  /** Number of its messages that wait for subscribers to follow the slot. */
   queued = 0;
-  /** When its subscribers were last seen to have followed, by the monotonic clock, in ms. */
+  /** When its subscribers had last followed the slot, by the monotonic clock, in ms. */
   settledAt = -Infinity;
   #count = -1;
-  #countBefore = 0;
-  #fewerSince = -Infinity;
+  #countBeforeDrop = 0;
+  #droppedAt = -Infinity;
   #nextNumber = 0;
 
   constructor(
     readonly command: PublishCommand,
     readonly channel: ChannelName,
     readonly viaPatterns: boolean,
-    /** What tells this sequence from all others: the publisher, and which of its sequences this is. */
+    /** Unique name of the sequence: the publisher, and the number of the sequence. */
     private stream: string,
   ) {
     this.slot = viaPatterns ? PATTERN_SLOT : slotOf(channel);
@@ -44,45 +44,45 @@ export class OutgoingChannel {
     return `${this.stream}.${number.toString(36)}`;
   }
 
-  /** Starts a new sequence: a number of the old one was given to a message that Redis never took. */
+  /** Starts a new sequence, because a number of the old one went to a message that was never published. */
   restart(stream: string): void {
     this.stream = stream;
     this.#nextNumber = 0;
   }
 
-  /** Whether anything was published here, and counted, before. */
+  /** True once a message was published and counted. */
   get counted(): boolean {
     return this.#count >= 0;
   }
 
-  /** Notes the last count. */
+  /** Records the last count. */
   note(count: number): void {
     if (count < this.#count) {
       const now = performance.now();
-      // Several drops in a row are one: the count to wait for is the one before the first.
-      if (now - this.#fewerSince > REMEMBERED) {
-        this.#countBefore = this.#count;
+      // Several drops in a row count as one: the expected number is the one before the first.
+      if (now - this.#droppedAt > EXPECT_RETURN_FOR_MS) {
+        this.#countBeforeDrop = this.#count;
       }
-      this.#fewerSince = now;
+      this.#droppedAt = now;
     }
     this.#count = count;
   }
 
-  /** How many subscribers there should be: as many as now, or as just before the last drop. */
+  /** The number of subscribers to expect: as many as now, or as just before the last drop. */
   get expected(): number {
-    if (this.#countBefore > this.#count) {
-      if (performance.now() - this.#fewerSince <= REMEMBERED) {
-        return this.#countBefore;
+    if (this.#countBeforeDrop > this.#count) {
+      if (performance.now() - this.#droppedAt <= EXPECT_RETURN_FOR_MS) {
+        return this.#countBeforeDrop;
       }
-      this.#countBefore = 0;
+      this.#countBeforeDrop = 0;
     }
     return Math.max(this.#count, 0);
   }
 
-  /** Takes the present count for the right one. */
+  /** Accepts the present count as the right one. */
   accept(): void {
-    this.#countBefore = 0;
-    this.#fewerSince = -Infinity;
+    this.#countBeforeDrop = 0;
+    this.#droppedAt = -Infinity;
     this.settledAt = performance.now();
   }
 }

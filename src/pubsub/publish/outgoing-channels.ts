@@ -4,41 +4,45 @@ import { GenerationalCache } from '../../util/generational-cache.js';
 import { OutgoingChannel } from './outgoing-channel.js';
 import type { PublishCommand } from '../common/publish-options.js';
 
-/** How many lanes of each way are remembered at least; a sequence that was forgotten starts anew. */
-const REMEMBERED = 10_000;
+/** Channels kept at least, for each way to publish; a channel that was dropped starts a new sequence. */
+const CACHE_SIZE = 10_000;
 
 /** The ways to publish to a channel. */
 type Way = 'sharded' | 'classic' | 'patterns';
 
-/** The lanes of one publisher. What is under way keeps its order, and so its lane. */
+/**
+ * The outgoing channels of one publisher. Those with messages under way are kept, because their order depends on it.
+ *
+ * One cache for each way to publish: a common one would need a compound key, built anew for each message.
+ */
 export class OutgoingChannels {
   readonly #publisher = randomBytes(6).toString('base64url');
-  readonly #lanes: Readonly<Record<Way, GenerationalCache<OutgoingChannel>>> = {
-    sharded: newGenerations(),
-    classic: newGenerations(),
-    patterns: newGenerations(),
+  readonly #caches: Readonly<Record<Way, GenerationalCache<OutgoingChannel>>> = {
+    sharded: newCache(),
+    classic: newCache(),
+    patterns: newCache(),
   };
   #streams = 0;
 
   get(command: PublishCommand, channel: ChannelName, viaPatterns: boolean): OutgoingChannel {
-    const lanes = this.#lanes[command === 'SPUBLISH' ? 'sharded' : viaPatterns ? 'patterns' : 'classic'];
+    const cache = this.#caches[command === 'SPUBLISH' ? 'sharded' : viaPatterns ? 'patterns' : 'classic'];
     const key = channelKey(channel);
-    let lane = lanes.get(key);
-    if (lane === undefined) {
-      lane = new OutgoingChannel(command, channel, viaPatterns, this.newStream());
-      lanes.add(key, lane);
+    let outgoing = cache.get(key);
+    if (outgoing === undefined) {
+      outgoing = new OutgoingChannel(command, channel, viaPatterns, this.newStream());
+      cache.add(key, outgoing);
     }
-    return lane;
+    return outgoing;
   }
 
-  /** The name of a new sequence: publisher and epoch. */
+  /** A unique name for a new sequence. */
   newStream(): string {
-    const epoch = this.#streams;
+    const number = this.#streams;
     this.#streams += 1;
-    return `${this.#publisher}.${epoch.toString(36)}`;
+    return `${this.#publisher}.${number.toString(36)}`;
   }
 }
 
-function newGenerations(): GenerationalCache<OutgoingChannel> {
-  return new GenerationalCache(REMEMBERED, ({ inFlight, queued }) => inFlight + queued > 0);
+function newCache(): GenerationalCache<OutgoingChannel> {
+  return new GenerationalCache(CACHE_SIZE, ({ inFlight, queued }) => inFlight + queued > 0);
 }

@@ -1,6 +1,6 @@
 import type { PublishRequest } from './publish-request.js';
 
-/** Messages that wait, in the order of the calls, whatever order they came back in. */
+/** Messages that wait, in the order of their calls. */
 export class PublishQueue {
   #items: PublishRequest[] = [];
 
@@ -8,7 +8,7 @@ export class PublishQueue {
     return this.#items.length;
   }
 
-  /** Almost always at the end; one that Redis has sent back was published before some that wait. */
+  /** Almost always appends; a message that Redis has refused was published before some that wait. */
   add(request: PublishRequest): void {
     const items = this.#items;
     if (request.serial > (items.at(-1)?.serial ?? -1)) {
@@ -36,13 +36,13 @@ export class PublishQueue {
     return this.#items.shift();
   }
 
-  /** Takes out the oldest one for which `condition` holds. */
+  /** Removes the oldest message for which `condition` holds. */
   take(condition: (request: PublishRequest) => boolean): PublishRequest | undefined {
     const at = this.#items.findIndex(condition);
     return at === -1 ? undefined : this.#items.splice(at, 1)[0];
   }
 
-  /** Takes out those whose time is over at `now`, in ms since the epoch. */
+  /** Removes the messages whose deadline is over at `now`, in ms since the epoch. */
   takeExpired(now: number): PublishRequest[] {
     const expired = this.#items.filter(({ deadline }) => deadline <= now);
     if (expired.length > 0) {
@@ -51,7 +51,7 @@ export class PublishQueue {
     return expired;
   }
 
-  /** Takes everything out, oldest first. */
+  /** Removes all messages, oldest first. */
   drain(): PublishRequest[] {
     return this.#items.splice(0);
   }

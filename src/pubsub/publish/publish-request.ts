@@ -9,7 +9,7 @@ import type { RedisReplyError, Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 import { errorMessage } from '../../util/error-message.js';
 
-/** Who sends messages, and judges what Redis says of them. */
+/** Receives the replies to messages. */
 export interface PublishReplyListener {
   answered(
     request: PublishRequest,
@@ -20,42 +20,42 @@ export interface PublishReplyListener {
 
 /** A message on its way to Redis. */
 export class PublishRequest implements ReplyHandler {
-  /** Its place in the sequence of its lane, once it has been written. */
+  /** Its place in the sequence of its channel, once it has been written. */
   stamp: string | undefined = undefined;
-  /** Where it was written last. */
+  /** The connection on which it was last written. */
   connection: CommandConnection | undefined = undefined;
-  /** Whether it has waited for its node or its subscribers, and was counted among those that may. */
+  /** It has waited for its node or its subscribers, within the limit of messages that may. */
   waited = false;
-  /** Whether a copy may have reached Redis without an answer. */
+  /** A copy may have reached Redis whose reply was lost. */
   outcomeUnknown = false;
-  /** The count of a copy that Redis took, though perhaps at a node that should not have. */
+  /** The count of a copy that was published, perhaps at a node that no longer owns the slot. */
   unverifiedCount: number | undefined = undefined;
-  /** When to give up, in ms since the epoch; told when it first has to wait. */
+  /** When to give up, in ms since the epoch; set when it first has to wait. */
   deadline = 0;
-  /** How often its count was too low to be believed. */
+  /** How often its count was too low to be trusted. */
   recounts = 0;
   redirects = 0;
-  /** How often Redis has refused it with an error that passes. */
+  /** How often Redis has refused it with a transient error. */
   refusals = 0;
 
   constructor(
-    private readonly keeper: PublishReplyListener,
+    private readonly listener: PublishReplyListener,
     readonly outgoingChannel: OutgoingChannel,
     readonly data: OutgoingPayload,
     readonly verifyZero: boolean,
     readonly sequenced: boolean,
-    /** Which call this was: what has to wait goes out in the order of the calls. */
+    /** Number of the call: messages that wait go out in the order of the calls. */
     readonly serial: number,
     private readonly observer: PublishObserver,
-    /** Whether the engine has published it for itself. */
+    /** Published by the engine itself. */
     readonly isProbe = false,
   ) {}
 
   answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {
-    this.keeper.answered(this, error, reply);
+    this.listener.answered(this, error, reply);
   }
 
-  /** Tells the observer at once: not from within a loop over others, for it may publish. */
+  /** Calls the observer at once: not to be used in a loop over requests, because the observer may publish. */
   resolve(count: number): void {
     this.observer.published(count);
   }
@@ -73,24 +73,24 @@ export class PublishRequest implements ReplyHandler {
   }
 }
 
-/** Who sends what has waited, and tells what cannot be sent. */
+/** Sends messages that have waited, and fails those that cannot be sent. */
 export interface PublishRequestListener {
   dispatch(request: PublishRequest): void;
   fail(request: PublishRequest, error: ClusterPubSubError): void;
 }
 
-/** Whether receivers bear a second copy. */
+/** True if receivers tolerate a duplicate. */
 export function isRepeatable({ stamp, verifyZero }: PublishRequest): boolean {
   return stamp !== undefined || verifyZero;
 }
 
-/** The error of a message that has to be given up: what became of it, and why. */
+/** The error for a message that cannot be sent: its outcome and the cause. */
 export function publishFailure(
-  { outgoingChannel: channel, outcomeUnknown: doubtful }: PublishRequest,
+  { outgoingChannel: { channel }, outcomeUnknown }: PublishRequest,
   node: NodeKey | undefined,
   cause: unknown,
 ): PublishError {
-  const outcome: PublishOutcome = doubtful ? 'unknown' : 'not-delivered';
+  const outcome: PublishOutcome = outcomeUnknown ? 'unknown' : 'not-delivered';
   const reason = errorMessage(cause);
-  return new PublishError(displayName(channel.channel), node, outcome, reason, { cause });
+  return new PublishError(displayName(channel), node, outcome, reason, { cause });
 }

@@ -27,13 +27,19 @@ import { MigrationGate } from './migration-gate.js';
 import { unstamped, type OutgoingPayload, type StampCodec } from '../ordering/sequence-stamp.js';
 import type { Topology } from '../topology/topology.js';
 
-/** How often a count of 0, or one lower than before, is asked again. */
+/** How often a message is published again because of a count of 0, or one lower than before. */
 const MAX_RECOUNTS = 3;
 
-/** How long after a change of the topology a count of 0 is asked again, times how often it was 0, in ms. */
-const SUBSCRIBERS_FOLLOW = 100;
+/**
+ * How long after a change of the topology a message that reached no pattern subscriber is published again, times how often
+ * that happened.
+ */
+const RECOUNT_DELAY_MS = 100;
 
-/** How often one message follows `MOVED`; two nodes may disagree for a moment while a slot moves. */
+/** For how long after a change of the topology pattern subscribers may be on their way to the new master. */
+const TOPOLOGY_CHANGE_WINDOW_MS = 1_000;
+
+/** How often one message follows `MOVED` at once: two nodes may disagree for a moment while a slot moves. */
 const MAX_REDIRECTS = 16;
 
 export interface PublisherLimits {
@@ -44,12 +50,12 @@ export interface PublisherLimits {
 }
 
 /**
- * Hands messages to the master that owns their channel's slot, and gives the exact count of receivers back.
+ * Sends messages to the master that owns their channel's slot, and returns the exact count of receivers.
  *
- * Messages of one channel go out in the order of the calls. While a node cannot be reached they wait for it
- * ({@link OfflineQueues}); when a slot has moved they wait for its subscribers ({@link MigrationGate}). A message that was written
- * and not answered is sent again when it has a stamp, by which receivers know a second copy; else, or when it cannot be
- * sent in time, it fails as `unknown`. One that never reached Redis fails as `not-delivered`.
+ * Messages of one channel go out in the order of the calls. While a node is unreachable they wait for it
+ * ({@link OfflineQueues}); after a slot has moved they wait for its subscribers ({@link MigrationGate}). A message that
+ * was written but got no reply is sent again if it has a stamp, by which receivers recognize a duplicate; otherwise, or if
+ * it cannot be sent in time, it fails as `unknown`. A message that never reached Redis fails as `not-delivered`.
  */
 export class Publisher implements PublishReplyListener {
   readonly #channels = new OutgoingChannels();
@@ -62,13 +68,13 @@ export class Publisher implements PublishReplyListener {
     private readonly topology: Topology,
     private readonly connections: CommandConnectionPool,
     private readonly limits: PublisherLimits,
-    /** How stamps are written, where messages are numbered. */
+    /** `byDefault`: messages are numbered unless their options say otherwise. */
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
     private readonly metrics: Metrics,
-    /** Told of each message of the application that is given up. */
+    /** Called for each message of the application that fails. */
     private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
-    const owner = {
+    const listener = {
       dispatch: (request: PublishRequest): void => {
         this.#dispatch(request);
       },
@@ -76,9 +82,9 @@ export class Publisher implements PublishReplyListener {
         this.#fail(request, error);
       },
     };
-    // Before the queues: they dispatch in the same event, and what they dispatch may have to wait for its subscribers.
-    this.#gate = new MigrationGate(topology, connections, limits, metrics, owner);
-    this.#offline = new OfflineQueues(topology, connections, limits, owner);
+    // Before the queues: both handle the same event, and what the queues dispatch in it may have to wait in the gate.
+    this.#gate = new MigrationGate(topology, connections, limits, metrics, listener);
+    this.#offline = new OfflineQueues(topology, connections, limits, listener);
   }
 
   publish(
@@ -96,22 +102,22 @@ export class Publisher implements PublishReplyListener {
     );
   }
 
-  /** How many messages wait to be sent. */
+  /** Number of messages that wait to be sent. */
   get waiting(): number {
     return this.#offline.length + this.#gate.length;
   }
 
-  /** How many wait for any node, or for this one. */
+  /** Number of messages that wait for any node, or for this one. */
   waitingForNodes(node?: NodeKey): number {
     return node === undefined ? this.#offline.length : this.#offline.waitingFor(node);
   }
 
-  /** How many wait for their subscribers to follow a slot. */
+  /** Number of messages that wait for subscribers to follow a slot. */
   get waitingForSubscribers(): number {
     return this.#gate.length;
   }
 
-  /** Fails what still waits. */
+  /** Fails the messages that still wait. */
   close(): void {
     this.#gate.close();
     this.#offline.close();
@@ -164,7 +170,7 @@ export class Publisher implements PublishReplyListener {
     return this.stamps.codec.encode(data, request.stamp);
   }
 
-  /** Called by the request that a connection has an answer for. */
+  /** Called by the request whose reply has arrived. */
   answered(
     request: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
@@ -173,7 +179,7 @@ export class Publisher implements PublishReplyListener {
     const { node } = request.connection as CommandConnection;
     request.outgoingChannel.inFlight -= 1;
     if (error === undefined) {
-      this.#counted(node, request, reply as number);
+      this.#accepted(node, request, reply as number);
     } else if (error instanceof RedisReplyError) {
       this.#refused(node, request, error);
     } else {
@@ -181,31 +187,34 @@ export class Publisher implements PublishReplyListener {
     }
   }
 
-  #counted(node: NodeKey, request: PublishRequest, count: number): void {
+  #accepted(node: NodeKey, request: PublishRequest, count: number): void {
     const { outgoingChannel: channel } = request;
     channel.note(count);
     if (!channel.viaPatterns && count < channel.expected && request.recounts < MAX_RECOUNTS) {
       this.#gate.verifyLowCount(request, node, count);
     } else if (count === 0 && request.verifyZero && request.recounts < MAX_RECOUNTS) {
-      this.#doubtZero(node, request);
+      this.#verifyZero(node, request);
     } else {
       request.resolve(count);
     }
   }
 
-  /** Without the node's word that it owns the slot, 0 is no count. */
-  #doubtZero(node: NodeKey, request: PublishRequest): void {
+  /** Trusts a count of 0 only after the node has confirmed that it owns the slot. */
+  #verifyZero(node: NodeKey, request: PublishRequest): void {
     request.recounts += 1;
     const again = (): void => this.#dispatch(request);
     const settle = (): void => {
       if (this.#target(request) !== node) {
         this.#dispatch(request);
-      } else if (request.outgoingChannel.viaPatterns && this.topology.changedWithin(1_000)) {
-        // Subscribers follow a slot to its new master as we do, and may be a few ms behind.
+      } else if (
+        request.outgoingChannel.viaPatterns &&
+        this.topology.changedWithin(TOPOLOGY_CHANGE_WINDOW_MS)
+      ) {
+        // Subscribers follow the slot to its new master as we do, and may be a few ms behind.
         const timer = setTimeout(() => {
           this.#retries.delete(timer);
           this.#dispatch(request);
-        }, SUBSCRIBERS_FOLLOW * request.recounts);
+        }, RECOUNT_DELAY_MS * request.recounts);
         this.#retries.set(timer, request);
       } else if (!this.#gate.holdUntilSubscribed(request)) {
         request.resolve(0);
@@ -230,7 +239,7 @@ export class Publisher implements PublishReplyListener {
     }
   }
 
-  /** Whether Redis took it is not known. Sent again under its stamp, it arrives once all the same. */
+  /** Whether Redis published the message is unknown. Sent again with the same stamp, it is delivered once in any case. */
   #lost(node: NodeKey, request: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
     request.outcomeUnknown = true;
@@ -242,17 +251,17 @@ export class Publisher implements PublishReplyListener {
   }
 
   #fail(request: PublishRequest, error: ClusterPubSubError): void {
-    const { outgoingChannel: channel, stamp, outcomeUnknown: doubtful } = request;
-    if (stamp !== undefined && !doubtful) {
-      // Its number will never come: receivers must not take that for a loss, for the caller knows.
+    const { outgoingChannel: channel, stamp, outcomeUnknown } = request;
+    if (stamp !== undefined && !outcomeUnknown) {
+      // Its number will never be sent: receivers must not report it as missing, because the caller knows.
       channel.restart(this.#channels.newStream());
     }
-    // Whatever it is given up for: where a copy may have been taken, that is what the caller must know.
-    const told =
-      doubtful && !(error instanceof PublishError) ? publishFailure(request, undefined, error) : error;
+    // If a copy may have been published, the caller must know that rather than why the message failed in the end.
+    const reported =
+      outcomeUnknown && !(error instanceof PublishError) ? publishFailure(request, undefined, error) : error;
     if (!request.isProbe) {
-      this.onFailure(channel.command, channel.channel, told);
+      this.onFailure(channel.command, channel.channel, reported);
     }
-    request.reject(told);
+    request.reject(reported);
   }
 }

@@ -100,7 +100,7 @@ export class Reconciler {
     });
     topology.onChange((moved) => {
       this.#spreads.follow(moved);
-      this.#missing.look();
+      this.#missing.check();
       this.#reassign();
     });
     this.#sessions = new NodeSubscribers(factory, limits.commandTimeout, probes, sink, {

@@ -1,45 +1,42 @@
 import type { NodeKey } from '../common/node-address.js';
 import type { Topology } from './topology.js';
 
-/**
- * How long the cluster's account of itself may leave a node out before the node counts as gone, in ms: a master that is
- * demoted is neither a master nor a replica for a moment.
- */
-const GRACE = 2_000;
+/** How long a node may be missing from the topology: a demoted master is neither a master nor a replica for a moment. */
+const MISSING_GRACE_MS = 2_000;
 
 export interface PinnedNodeWatcherListener {
-  /** The cluster has not known the node since then. Its connection may be as well as ever, and bring nothing more. */
+  /** The node left the cluster after `since`. Its connection may stay open, and deliver nothing more. */
   gone(node: NodeKey, since: Date): void;
-  /** The cluster knows the node again. */
+  /** The node is part of the cluster again. */
   back(node: NodeKey): void;
 }
 
-/** Watches over the nodes that users have chosen: one that leaves the cluster alive ends no connection. */
+/** Watches the nodes that users have chosen: a node that is removed from the cluster does not end its connections. */
 export class PinnedNodeWatcher {
   readonly #missing = new Map<NodeKey, NodeJS.Timeout>();
 
   constructor(
     private readonly topology: Topology,
-    private readonly chosen: () => Iterable<NodeKey>,
-    private readonly events: PinnedNodeWatcherListener,
+    private readonly pinnedNodes: () => Iterable<NodeKey>,
+    private readonly listener: PinnedNodeWatcherListener,
   ) {}
 
   has(node: NodeKey): boolean {
     return this.#missing.has(node);
   }
 
-  /** The view has changed. */
-  look(): void {
+  /** Compares the nodes with the changed topology. */
+  check(): void {
     for (const [node, timer] of this.#missing) {
       if (this.topology.knows(node)) {
         clearTimeout(timer);
         this.#missing.delete(node);
-        this.events.back(node);
+        this.listener.back(node);
       }
     }
-    for (const node of this.chosen()) {
+    for (const node of this.pinnedNodes()) {
       if (!this.topology.knows(node) && !this.#missing.has(node)) {
-        this.#watch(node, new Date(this.topology.lookedAt)); // when it was still there
+        this.#watch(node, new Date(this.topology.lookedAt)); // when it was last seen
       }
     }
   }
@@ -52,20 +49,20 @@ export class PinnedNodeWatcher {
   }
 
   #watch(node: NodeKey, since: Date): void {
-    const makeSure = (): void => {
+    const confirm = (): void => {
       this.topology.refresh().then(
         () => {
           if (this.#missing.has(node)) {
-            this.events.gone(node, since);
+            this.listener.gone(node, since);
           }
         },
         () => {
           if (this.#missing.has(node)) {
-            this.#watch(node, since); // nobody answers, so nobody can tell
+            this.#watch(node, since); // no node replied: unknown
           }
         },
       );
     };
-    this.#missing.set(node, setTimeout(makeSure, GRACE).unref());
+    this.#missing.set(node, setTimeout(confirm, MISSING_GRACE_MS).unref());
   }
 }

@@ -5,9 +5,9 @@ import type { Reply } from '../resp/reply.js';
 
 export const SLOT_COUNT = 16_384;
 
-/** Who owns which slot, at one moment, as one node told it. */
+/** The owners of all slots as one node reported them. */
 export interface SlotMap {
-  /** Index of each slot's master in `masters`, or −1 where nobody owns it. */
+  /** Index of each slot's master in `masters`, or −1 for a slot without an owner. */
   readonly owners: Int16Array;
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
@@ -20,18 +20,18 @@ export const EMPTY_SLOT_MAP: SlotMap = {
 };
 
 /**
- * Reads the answer to `CLUSTER SLOTS`: `[first, last, [host, port, id, …], [replica…]…]…`.
+ * Reads the reply to `CLUSTER SLOTS`: `[first, last, [host, port, id, …], [replica…]…]…`.
  *
- * A node that does not know its own address gives an empty host or null; the Redis documentation has clients use the
- * address they asked.
+ * A node that does not know its own address reports an empty host or null; the Redis documentation tells clients to use the
+ * address that they queried.
  */
-export function readClusterSlots(reply: Reply, asked: NodeKey, natMap: NatMap | undefined): SlotMap {
+export function readClusterSlots(reply: Reply, queried: NodeKey, natMap: NatMap | undefined): SlotMap {
   const owners = new Int16Array(SLOT_COUNT).fill(-1);
   const masters: NodeKey[] = [];
   const replicas = new Set<NodeKey>();
   for (const range of Array.isArray(reply) ? (reply as readonly Reply[]) : []) {
     const [first, last, ...nodes] = range as readonly Reply[];
-    const [master, ...others] = nodes.map((node) => readNode(node, asked, natMap));
+    const [master, ...others] = nodes.map((node) => readNode(node, queried, natMap));
     if (master === undefined) {
       continue;
     }
@@ -47,58 +47,58 @@ export function readClusterSlots(reply: Reply, asked: NodeKey, natMap: NatMap | 
   return { owners, masters, replicas: [...replicas].filter((node) => !masters.includes(node)) };
 }
 
-function readNode(node: Reply, asked: NodeKey, natMap: NatMap | undefined): NodeKey {
+function readNode(node: Reply, queried: NodeKey, natMap: NatMap | undefined): NodeKey {
   const [rawHost, port] = node as readonly Reply[];
   const host =
-    Buffer.isBuffer(rawHost) && rawHost.length > 0 ? rawHost.toString('utf8') : parseNodeKey(asked).host;
+    Buffer.isBuffer(rawHost) && rawHost.length > 0 ? rawHost.toString('utf8') : parseNodeKey(queried).host;
   return mapAddress(nodeKey({ host, port: port as number }), natMap);
 }
 
-/** Reads the answer `MOVED slot host:port` of `asked`; an empty host stands for the host of the one who answered. */
+/** Reads the error `MOVED slot host:port` of `queried`; an empty host stands for the host of that node. */
 export function readMoved(
   text: string,
-  asked: NodeKey,
+  queried: NodeKey,
   natMap: NatMap | undefined,
 ): { readonly slot: number; readonly owner: NodeKey } | undefined {
   const [, slot, host, port] = /^MOVED (\d+) (.*):(\d+)$/.exec(text) ?? [];
   if (slot === undefined || port === undefined) {
     return undefined;
   }
-  const address = { host: host || parseNodeKey(asked).host, port: Number(port) };
+  const address = { host: host || parseNodeKey(queried).host, port: Number(port) };
   return { slot: Number(slot), owner: mapAddress(nodeKey(address), natMap) };
 }
 
-/** The address to use for the one that Redis tells, where the two differ (containers, tunnels). */
-export function mapAddress(told: NodeKey, natMap: NatMap | undefined): NodeKey {
-  const mapped = typeof natMap === 'function' ? natMap(told) : natMap?.[told];
-  return mapped ? nodeKey(mapped) : told;
+/** The address to use for the one that Redis announces, where the two differ (containers, tunnels). */
+export function mapAddress(announced: NodeKey, natMap: NatMap | undefined): NodeKey {
+  const mapped = typeof natMap === 'function' ? natMap(announced) : natMap?.[announced];
+  return mapped ? nodeKey(mapped) : announced;
 }
 
-export function ownerIn(view: SlotMap, slot: number): NodeKey | undefined {
-  return view.masters[view.owners[slot] ?? -1];
+export function ownerIn(map: SlotMap, slot: number): NodeKey | undefined {
+  return map.masters[map.owners[slot] ?? -1];
 }
 
-/** How many slots have an owner. */
+/** Number of slots with an owner. */
 export function countOwned({ owners }: SlotMap): number {
   return owners.reduce((count, owner) => (owner === -1 ? count : count + 1), 0);
 }
 
-export function isWhole(view: SlotMap): boolean {
-  return !view.owners.includes(-1);
+export function isWhole(map: SlotMap): boolean {
+  return !map.owners.includes(-1);
 }
 
-/** Which slots have another owner in `next` than in `previous`: one entry for each pair of owners. */
+/** The slots whose owner differs between `previous` and `next`: one entry for each pair of owners. */
 export function changesBetween(previous: SlotMap, next: SlotMap): readonly SlotsMoved[] {
-  // Where each former master is in the new list, so that the loop compares numbers; "nobody" is -1 in both.
-  const places = previous.masters.map((master) => {
-    const place = next.masters.indexOf(master);
-    return place === -1 ? GONE : place;
+  // The index of each former master in the new list, so that the loop compares numbers; no owner is −1 in both.
+  const newIndexes = previous.masters.map((master) => {
+    const index = next.masters.indexOf(master);
+    return index === -1 ? REMOVED : index;
   });
   const changes = new Map<string, { from: NodeKey | undefined; to: NodeKey | undefined; ranges: Range[] }>();
   for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
     const was = previous.owners[slot] as number;
     const is = next.owners[slot] as number;
-    if ((was === -1 ? -1 : places[was]) === is) {
+    if ((was === -1 ? -1 : newIndexes[was]) === is) {
       continue;
     }
     const key = `${String(was)} ${String(is)}`;
@@ -116,8 +116,8 @@ export function changesBetween(previous: SlotMap, next: SlotMap): readonly Slots
 
 type Range = [first: number, last: number];
 
-/** The place of a master that is none any more. */
-const GONE = -2;
+/** The new index of a former master that is no longer a master. */
+const REMOVED = -2;
 
 export function countMoved(changes: readonly SlotsMoved[]): number {
   return changes.reduce(
@@ -127,15 +127,15 @@ export function countMoved(changes: readonly SlotsMoved[]): number {
 }
 
 export function sameNodes(previous: SlotMap, next: SlotMap): boolean {
-  const names = (view: SlotMap): string =>
-    [...[...view.masters].sort(), '|', ...[...view.replicas].sort()].join();
+  const names = (map: SlotMap): string =>
+    [...[...map.masters].sort(), '|', ...[...map.replicas].sort()].join();
   return names(previous) === names(next);
 }
 
-/** The view after one `MOVED` answer: `slot` belongs to `owner`. */
-export function withOwner(view: SlotMap, slot: number, owner: NodeKey): SlotMap {
-  const masters = view.masters.includes(owner) ? view.masters : [...view.masters, owner];
-  const owners = view.owners.slice();
+/** The slot map after a `MOVED`: `slot` belongs to `owner`. */
+export function withOwner(map: SlotMap, slot: number, owner: NodeKey): SlotMap {
+  const masters = map.masters.includes(owner) ? map.masters : [...map.masters, owner];
+  const owners = map.owners.slice();
   owners[slot] = masters.indexOf(owner);
-  return { owners, masters, replicas: view.replicas.filter((node) => node !== owner) };
+  return { owners, masters, replicas: map.replicas.filter((node) => node !== owner) };
 }

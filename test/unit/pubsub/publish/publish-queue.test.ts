@@ -3,16 +3,16 @@ import { OutgoingChannel } from '../../../../src/pubsub/publish/outgoing-channel
 import { PublishRequest } from '../../../../src/pubsub/publish/publish-request.js';
 import { PublishQueue } from '../../../../src/pubsub/publish/publish-queue.js';
 
-const lane = new OutgoingChannel('SPUBLISH', 'channel', false, 'publisher.0');
+const channel = new OutgoingChannel('SPUBLISH', 'channel', false, 'publisher.0');
 
-describe('PublicationQueue', () => {
+describe('PublishQueue', () => {
   it('gives out in the order of the calls what came in that order', () => {
     expect(serials(queueOf(1, 2, 3).drain())).toEqual([1, 2, 3]);
   });
 
   it('puts what Redis has sent back before what was published after it', () => {
     const queue = queueOf(5, 6, 9);
-    for (const serial of [2, 7, 1, 8, 10]) queue.add(publication(serial));
+    for (const serial of [2, 7, 1, 8, 10]) queue.add(request(serial));
     expect(serials(queue.drain())).toEqual([1, 2, 5, 6, 7, 8, 9, 10]);
   });
 
@@ -27,7 +27,7 @@ describe('PublicationQueue', () => {
     expect(queue.length).toBe(0);
     expect(queue.peek()).toBeUndefined();
     expect(queue.drain()).toEqual([]);
-    queue.add(publication(3));
+    queue.add(request(3));
     expect(serials(queue.drain())).toEqual([3]);
   });
 
@@ -52,7 +52,7 @@ describe('PublicationQueue', () => {
       [3, 300],
       [4, 101],
     ] as const) {
-      queue.add(publication(serial, deadline));
+      queue.add(request(serial, deadline));
     }
     expect(queue.takeExpired(99)).toEqual([]);
     expect(queue.length).toBe(4);
@@ -63,18 +63,18 @@ describe('PublicationQueue', () => {
 
 function queueOf(...given: number[]): PublishQueue {
   const queue = new PublishQueue();
-  for (const serial of given) queue.add(publication(serial));
+  for (const serial of given) queue.add(request(serial));
   return queue;
 }
 
-function publication(serial: number, deadline = 0): PublishRequest {
-  const keeper = { answered: () => undefined };
+function request(serial: number, deadline = 0): PublishRequest {
+  const listener = { answered: () => undefined };
   const observer = { published: () => undefined, failed: () => undefined };
-  const made = new PublishRequest(keeper, lane, '', false, false, serial, observer);
+  const made = new PublishRequest(listener, channel, '', false, false, serial, observer);
   made.deadline = deadline;
   return made;
 }
 
-function serials(publications: readonly PublishRequest[]): number[] {
-  return publications.map(({ serial }) => serial);
+function serials(requests: readonly PublishRequest[]): number[] {
+  return requests.map(({ serial }) => serial);
 }
