@@ -6,8 +6,8 @@ import { invalidValue } from './validation.js';
 export type ChannelName = string | Buffer;
 
 /**
- * A channel or pattern as the engine's books hold it: its bytes, one character each (latin1). Channel names are
- * arbitrary bytes to Redis; UTF-8 decoding would make different invalid names equal, and decoding latin1 is cheaper.
+ * A channel or pattern as a key of maps: its bytes, one character each (latin1). Channel names are arbitrary bytes to
+ * Redis; decoding them as UTF-8 would make different invalid names equal, and latin1 is cheaper to decode.
  */
 export type ChannelKey = string & { readonly __brand: 'ChannelKey' };
 
@@ -39,13 +39,13 @@ export function bytesOfKey(key: ChannelKey): Buffer {
   return Buffer.from(key, 'latin1');
 }
 
-/** The hash slot (0–16383) of a channel, by the rule of keys: what stands in `{…}` counts, where it is not empty. */
+/** The hash slot (0–16383) of a channel, computed like that of a key: from the text in `{…}` unless that is empty. */
 export function slotOf(name: ChannelName): number {
-  // What is hashed is what is sent: a lone surrogate goes out as U+FFFD, which cluster-key-slot does not know.
+  // Hash the bytes that are sent: a lone surrogate is sent as U+FFFD, unlike in cluster-key-slot.
   const sent = typeof name !== 'string' || ASCII.test(name) ? name : Buffer.from(name, 'utf8');
   const open = sent.indexOf('{');
   if (open !== -1 && sent.indexOf('}', open) === open + 1) {
-    // After an empty `{}` Redis hashes the whole name, cluster-key-slot (1.1.2) looks for another tag.
+    // With an empty `{}` Redis hashes the whole name; cluster-key-slot (1.1.2) looks for another tag instead.
     return crc16(Buffer.from(sent)) % 16_384;
   }
   return calculateSlot(sent);
@@ -69,7 +69,7 @@ export function findTaggedName(
   return undefined;
 }
 
-/** CRC-16/XMODEM, the one of Redis Cluster. */
+/** CRC-16/XMODEM, as Redis Cluster uses it. */
 function crc16(bytes: Uint8Array): number {
   let crc = 0;
   for (const byte of bytes) {
@@ -85,7 +85,7 @@ export function displayName(name: ChannelName): string {
   return typeof name === 'string' ? name : name.toString('utf8');
 }
 
-/** As {@link displayName}, but no two names look alike: bytes that are no UTF-8 are written as `\xff`. */
+/** Like {@link displayName}, but unique: bytes that are not UTF-8 are written as `\xff`. */
 export function distinctName(key: ChannelKey): string {
   const bytes = bytesOfKey(key);
   if (isUtf8(bytes)) {

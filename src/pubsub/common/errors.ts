@@ -1,14 +1,16 @@
+import { errorReason } from '../../util/error-message.js';
+
 /**
- * The root of every error this package throws or emits.
+ * The base class of every error that this package throws or emits.
  *
- * `code` is stable across releases and safe to switch on; `message` is for people and may change. Neither ever
- * holds a payload or a credential. Tell our errors apart by `code` rather than by `instanceof`: an application
- * may load both the ESM and the CommonJS build, whose classes are not the same objects.
+ * `code` is stable across releases and safe to switch on; `message` is for people and may change. Neither contains a
+ * payload or a credential. Distinguish errors by `code` rather than by `instanceof`: an application may load both the ESM
+ * and the CommonJS build, whose classes are not the same objects.
  *
  * @publicApi
  */
 export class ClusterPubSubError extends Error {
-  /** What went wrong, in one stable upper-case word group. */
+  /** A stable identifier such as `PUBLISH_FAILED`. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -30,7 +32,7 @@ export class ClusterUnreachableError extends ClusterPubSubError {
 }
 
 /**
- * The server answers, but does not run in cluster mode.
+ * The server responds, but does not run in cluster mode.
  *
  * @publicApi
  */
@@ -39,14 +41,14 @@ export class NotAClusterError extends ClusterPubSubError {
     super(
       'NOT_A_CLUSTER',
       `The Redis server at ${node} is not part of a cluster. Start it with "cluster-enabled yes", ` +
-        `or use Nest's own Transport.REDIS for a standalone server.`,
+        `or use Transport.REDIS of Nest for a standalone server.`,
       options,
     );
   }
 }
 
 /**
- * Redis refused the user name or password, or the user may not run a command that the connection needs.
+ * Redis refused the user name or password, or the user lacks the permission for a command that the connection needs.
  *
  * @publicApi
  */
@@ -54,8 +56,8 @@ export class AuthenticationError extends ClusterPubSubError {
   constructor(node: string, reason: string, options?: ErrorOptions) {
     super(
       'AUTHENTICATION_FAILED',
-      `Redis at ${node} refused the connection: ${reason.replace(/\.$/, '')}. Check clusterOptions.redisOptions.username and ` +
-        `.password, and the ACL of that user.`,
+      `Redis at ${node} refused the connection: ${errorReason(reason)}. Check username and password in ` +
+        `clusterOptions.redisOptions, and the ACL of that user.`,
       options,
     );
   }
@@ -68,7 +70,7 @@ export class AuthenticationError extends ClusterPubSubError {
  */
 export class SubscriptionError extends ClusterPubSubError {
   constructor(
-    /** The channel or pattern that was refused. */
+    /** The channel or pattern. */
     readonly channel: string,
     readonly node: string | undefined,
     reason: string,
@@ -82,15 +84,15 @@ export class SubscriptionError extends ClusterPubSubError {
   }
 }
 
-/** Whether a message that failed to be published may still have reached its receivers. */
+/** Tells whether a message whose publish failed may still have reached its receivers. */
 export type PublishOutcome = 'not-delivered' | 'unknown';
 
 /**
- * A publish did not get its count from Redis.
+ * A publish did not get its subscriber count from Redis.
  *
- * `outcome` says what became of the message: `not-delivered` means that it never reached Redis or was refused
- * there, so that sending it again is safe; `unknown` means that it was written but no answer came: it may have been
- * delivered (measured: of 2,614 publishes that timed out on a paused node, all were delivered later).
+ * The `outcome` is `not-delivered` when the message did not reach Redis or was refused there: sending it again is safe.
+ * It is `unknown` when the message was written but no reply arrived: it may have been delivered (measured: of 2,614
+ * publishes that timed out on a paused node, all were delivered later).
  *
  * @publicApi
  */
@@ -111,7 +113,7 @@ export class PublishError extends ClusterPubSubError {
 }
 
 /**
- * More messages wait for a node than `maxQueuedMessages` allows; this one was not sent.
+ * The queue of messages for a node has reached `maxQueuedMessages`; this message was not sent.
  *
  * @publicApi
  */
@@ -119,15 +121,15 @@ export class QueueFullError extends ClusterPubSubError {
   constructor(node: string, limit: number, options?: ErrorOptions) {
     super(
       'QUEUE_FULL',
-      `${String(limit)} messages already wait for ${node}; the new one was not sent. Await publish() to slow down, ` +
-        `or raise maxQueuedMessages.`,
+      `The queue for ${node} is full (${String(limit)} messages); a message was not sent. Await publish() to slow ` +
+        `down, or raise maxQueuedMessages.`,
       options,
     );
   }
 }
 
 /**
- * The cluster does not know sharded pub/sub (SSUBSCRIBE and SPUBLISH came with Redis 7.0).
+ * The cluster does not support sharded pub/sub (SSUBSCRIBE and SPUBLISH require Redis 7.0).
  *
  * @publicApi
  */
@@ -135,25 +137,25 @@ export class ShardedUnsupportedError extends ClusterPubSubError {
   constructor(options?: ErrorOptions) {
     super(
       'SHARDED_UNSUPPORTED',
-      'Sharded pub/sub needs Redis 7.0 or newer on every node; use classic channels (mode: "classic") here.',
+      'Sharded pub/sub requires Redis 7.0 on every node. Use classic channels (mode: "classic") instead.',
       options,
     );
   }
 }
 
 /**
- * The object was closed before or while it was used.
+ * The object was closed before the call, or during it.
  *
  * @publicApi
  */
 export class ClosedError extends ClusterPubSubError {
   constructor(what = 'ClusterPubSub', options?: ErrorOptions) {
-    super('CLOSED', `${what} is closed. Create a new one to go on.`, options);
+    super('CLOSED', `${what} is closed. Create a new one to continue.`, options);
   }
 }
 
 /**
- * An argument or option has a value that cannot work.
+ * An argument or option has an invalid value.
  *
  * @publicApi
  */
@@ -164,9 +166,9 @@ export class InvalidArgumentError extends ClusterPubSubError {
 }
 
 /**
- * A subscription was interrupted: what was published meanwhile is gone, for Redis pub/sub queues nothing.
+ * A subscription was interrupted: messages published in the meantime are lost, because Redis pub/sub stores nothing.
  *
- * A request in flight fails with it at once when the connection that would bring its reply is lost.
+ * A request in flight fails with this error as soon as the connection for its reply is lost.
  *
  * @publicApi
  */
@@ -177,7 +179,7 @@ export class GapError extends ClusterPubSubError {
 }
 
 /**
- * Redis refused a command, most often for want of a permission in its ACL.
+ * Redis refused a command, most often because the ACL lacks a permission.
  *
  * @publicApi
  */
@@ -188,7 +190,7 @@ export class CommandRefusedError extends ClusterPubSubError {
 }
 
 /**
- * A message handler threw, or its promise was rejected; `cause` is what it threw. The messages after it go on.
+ * A message handler threw, or its promise was rejected; see `cause`. Later messages are still delivered.
  *
  * @publicApi
  */
@@ -199,23 +201,23 @@ export class HandlerError extends ClusterPubSubError {
 }
 
 /**
- * A node was named that the cluster does not have, or has no longer.
+ * The named node is not, or no longer, part of the cluster.
  *
  * @publicApi
  */
 export class UnknownNodeError extends ClusterPubSubError {
   constructor(
-    /** The node (`host:port`) that was named. */
+    /** The named node (`host:port`). */
     readonly node: string,
     known: string,
     options?: ErrorOptions,
   ) {
-    super('UNKNOWN_NODE', `${node} is no node of the cluster. Its nodes are ${known}.`, options);
+    super('UNKNOWN_NODE', `Unknown cluster node ${node}. Known nodes: ${known}.`, options);
   }
 }
 
 /**
- * A message was dropped, for its channel or its data is not UTF-8, and `encodingErrors` is `strict`.
+ * A message was dropped because its channel or its data is not UTF-8 and `encodingErrors` is `strict`.
  *
  * @publicApi
  */
@@ -223,7 +225,7 @@ export class EncodingError extends ClusterPubSubError {
   constructor(channel: string, node: string, options?: ErrorOptions) {
     super(
       'INVALID_UTF8',
-      `A message for "${channel}" from ${node} is not UTF-8 and was dropped. Use encoding: "buffer" for bytes.`,
+      `Dropped a message for "${channel}" from ${node}: not valid UTF-8. Use encoding: "buffer" for binary data.`,
       options,
     );
   }
