@@ -3,15 +3,15 @@ import type { SubscriptionKindName } from './messages.js';
 import type { ChannelName } from './channel-name.js';
 
 /**
- * What a {@link ClusterPubSub} emits. Without an `error` listener errors are not thrown: the first of each code is a
- * warning of the process.
+ * The events of a {@link ClusterPubSub}. Errors are not thrown without an `error` listener: the first error of each code
+ * becomes a process warning.
  */
 export interface ClusterPubSubEvents {
-  /** Subscriptions stand again that did not for a while: what was published meanwhile may be missing. */
+  /** Interrupted subscriptions are active again; messages published in the meantime may be missing. */
   gap: [gap: Gap];
-  /** Subscriptions that stood now stand nowhere; a `gap` follows when they are back. */
+  /** Active subscriptions are no longer subscribed on any node; a `gap` follows when they are active again. */
   interrupted: [interruption: Interruption];
-  /** Slots have another master than before. */
+  /** Slots moved to another master, or the nodes of the cluster changed. */
   moved: [moved: Moved];
   status: [status: PubSubStatus];
   error: [error: ClusterPubSubError];
@@ -24,67 +24,66 @@ export interface ClusterPubSubEvents {
  */
 export interface Gap {
   readonly kind: SubscriptionKindName;
-  /** The channels or patterns concerned. */
+  /** The affected channels or patterns. */
   readonly names: readonly ChannelName[];
-  /** The node (`host:port`) whose connection was lost, where there is one. */
+  /** The node (`host:port`) whose connection was lost, if there is one. */
   readonly node: string | undefined;
-  /** When the subscription was last known to stand: when its connection was last heard. */
+  /** When the subscription was last known to be active: when its connection last received something. */
   readonly since: Date;
-  /** When it stood again. */
+  /** When it was active again. */
   readonly until: Date;
-  /** How many messages were missed, where that is known. */
+  /** The number of missed messages, if known. */
   readonly missed?: number;
   readonly reason: GapReason;
 }
 
 /**
- * - `connection-lost`: the connection ended, the node died, or the node that was chosen for it left the cluster
- * - `connection-silent`: the node, or the way to it, had stopped delivering, and a probe did not come back
- * - `slow-consumer`: the node ended the connection while much was still to be read, as `client-output-buffer-limit` does
+ * - `connection-lost`: the connection ended, the node failed, or the node chosen for the subscription left the cluster
+ * - `connection-silent`: the node, or the network to it, stopped delivering, and a probe did not return
+ * - `slow-consumer`: the node ended the connection while much was unread, as `client-output-buffer-limit` does
  * - `slot-moved`: the slot left the node, and the subscription could not follow in time
- * - `sequence`: later messages of the same publishers arrived, `missed` before them did not. It may tell how much was
- *   lost in a hole that was reported already
+ * - `sequence`: later messages of the same publishers arrived, `missed` earlier ones did not. It may count the messages
+ *   of a gap that was reported before
  * - `buffer-overflow`: the application did not read `listen()` or `getMessage()` in time
  */
 export type GapReason =
   'connection-lost' | 'connection-silent' | 'slow-consumer' | 'slot-moved' | 'sequence' | 'buffer-overflow';
 
-/** A subscription that just stopped to stand; the {@link Gap} follows when it stands again. */
+/** Subscriptions that are no longer active on any node; the {@link Gap} follows when they are active again. */
 export type Interruption = Pick<Gap, 'kind' | 'names' | 'node' | 'since' | 'reason'>;
 
-/** How the engine is doing, as a whole. */
+/** The overall state of the engine. */
 export type PubSubStatus = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'closed';
 
 /**
- * Slots that changed their master, or a change of the nodes alone (`slots` is 0 then): all that one look at the cluster
- * showed, at once.
+ * All changes found by one refresh of the topology: slots that moved to another master, or nodes only (`slots` is 0 then).
  *
  * @publicApi
  */
 export interface Moved {
-  /** How many slots have another master than before. */
+  /** The number of slots that moved to another master. */
   readonly slots: number;
-  /** Which slots they are: one entry for each pair of former and new master. */
+  /** The moved slots: one entry for each pair of former and new master. */
   readonly changes: readonly SlotsMoved[];
-  /** The masters (`host:port`) of the cluster now. */
+  /** The current masters (`host:port`) of the cluster. */
   readonly masters: readonly string[];
 }
 
 /**
- * Slots that went from one master to another.
+ * Slots that moved from one master to another.
  *
  * @publicApi
  */
 export interface SlotsMoved {
-  /** The master (`host:port`) that they had; undefined where nobody owned them. */
+  /** The former master (`host:port`); undefined if the slots had no owner. */
   readonly from: string | undefined;
-  /** The master (`host:port`) that they have; undefined where nobody owns them. */
+  /** The new master (`host:port`); undefined if the slots have no owner. */
   readonly to: string | undefined;
   /** The slots (0–16383), as ranges `[first, last]`, both included, in ascending order. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 
-/** A gap, and when it was reported, by the monotonic clock, in ms. */
+/** A gap with the time of its report, by the monotonic clock, in ms. */
 export interface RememberedGap {
   readonly gap: Gap;
   readonly reportedAt: number;

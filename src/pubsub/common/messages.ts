@@ -1,42 +1,42 @@
 import type { ChannelName } from './channel-name.js';
 
-/** How names and payloads are returned: as UTF-8 strings, or as the bytes they are. */
+/** The form of received names and payloads: UTF-8 strings, or the bytes as they are. */
 export type PubSubEncoding = 'utf8' | 'buffer';
 
-/** What can be published: a string is sent as its UTF-8 bytes. Bytes are not copied: leave them as they are until the count is there. */
+/** Data to publish; a string is sent as UTF-8. Bytes are not copied: do not change them until `publish` has resolved. */
 export type Payload = string | Buffer | Uint8Array;
 
-/** A string or a `Buffer`, as the chosen encoding has it. */
+/** A string or a `Buffer`, depending on the encoding. */
 export type Encoded<E extends PubSubEncoding> = E extends 'buffer' ? Buffer : string;
 
-/** What a message or a confirmation is; the names are Redis's own. */
+/** The types of messages and confirmations, named as in Redis. */
 export type DataMessageType = 'message' | 'pmessage' | 'smessage';
 export type ConfirmationType =
   'subscribe' | 'psubscribe' | 'ssubscribe' | 'unsubscribe' | 'punsubscribe' | 'sunsubscribe';
 
 /**
- * A published message as it arrives.
+ * A received message.
  *
  * @publicApi
  */
 export interface DataMessage<E extends PubSubEncoding = 'utf8'> {
   readonly type: DataMessageType;
-  /** The pattern that matched, for `pmessage`; else null. */
+  /** The matching pattern of a `pmessage`; otherwise null. */
   readonly pattern: Encoded<E> | null;
   readonly channel: Encoded<E>;
   readonly data: Encoded<E>;
 }
 
 /**
- * The confirmation of a (un)subscription. `data` is how many channels and patterns (for the sharded kinds: shard
- * channels) this `ClusterPubSub` is subscribed to after it.
+ * The confirmation of a subscription or unsubscription. `data` is the number of channels and patterns (for sharded
+ * types: of shard channels) that this `ClusterPubSub` is then subscribed to.
  *
  * @publicApi
  */
 export interface ConfirmationMessage<E extends PubSubEncoding = 'utf8'> {
   readonly type: ConfirmationType;
   readonly pattern: null;
-  /** The channel or pattern that was (un)subscribed. */
+  /** The channel or pattern. */
   readonly channel: Encoded<E>;
   readonly data: number;
 }
@@ -45,8 +45,8 @@ export interface ConfirmationMessage<E extends PubSubEncoding = 'utf8'> {
 export type PubSubMessage<E extends PubSubEncoding = 'utf8'> = DataMessage<E> | ConfirmationMessage<E>;
 
 /**
- * Called with each message of its subscription, and with the node (`host:port`) that it came from. What it throws, or
- * the promise it returns rejects with, is emitted as `error`; the messages after it go on.
+ * Called with each message of its subscription, and with the node (`host:port`) that delivered it. An error that it
+ * throws, or rejects with, is emitted as `error`; later messages are still delivered.
  *
  * @publicApi
  */
@@ -55,5 +55,5 @@ export type MessageHandler<E extends PubSubEncoding = 'utf8'> = (
   node: string,
 ) => unknown;
 
-/** Which kind of subscription: classic channel, classic pattern, or shard channel. */
+/** The kind of a subscription: classic channel, classic pattern, or shard channel. */
 export type SubscriptionKindName = 'channel' | 'pattern' | 'shard';

@@ -1,50 +1,50 @@
 /**
- * What a `ClusterPubSub` has counted since it was made; see `ClusterPubSub.metrics()`.
+ * The counters of a `ClusterPubSub` since its creation; see `ClusterPubSub.metrics()`.
  *
  * @publicApi
  */
 export interface PubSubMetrics {
-  /** Messages handed to `publish` and `spublish`. */
+  /** Messages passed to `publish` and `spublish`. */
   readonly published: number;
-  /** Publishes that were rejected, for whatever reason. */
+  /** Publishes that were rejected, for any reason. */
   readonly publishErrors: number;
-  /** Messages that were sent again, after their connection was lost or because their slot had moved. */
+  /** Messages sent again after their connection was lost or their slot had moved. */
   readonly retransmitted: number;
-  /** How often the messages of a channel had to wait for its subscribers to follow a slot. */
+  /** Times that a channel was paused until its subscribers had followed a slot. */
   readonly migrationPauses: number;
-  /** Messages that arrived, each once for each subscription. */
+  /** Messages delivered, counted once per subscription. */
   readonly received: number;
-  /** Second copies that were dropped. */
+  /** Duplicates that were dropped. */
   readonly duplicates: number;
-  /** Messages known to be missing, by their sequence. */
+  /** Messages known to be missing by their sequence numbers. */
   readonly missed: number;
-  /** `gap` events, of every reason. */
+  /** `gap` events of all reasons. */
   readonly gaps: number;
-  /** Messages that nobody read from `listen()` or `getMessage()` in time. */
+  /** Messages not read from `listen()` or `getMessage()` in time. */
   readonly dropped: number;
-  /** Messages that were dropped because they are not UTF-8: see `PubSubOptions.encodingErrors`. */
+  /** Messages dropped because they are not UTF-8; see `PubSubOptions.encodingErrors`. */
   readonly undecodable: number;
   /** Subscriber connections that were lost. */
   readonly connectionsLost: number;
-  /** How often all subscriptions stood again after some had not: `status` was `reconnecting`, and is `connected`. */
+  /** Times that all subscriptions were restored: `status` changed from `reconnecting` to `connected`. */
   readonly reconnects: number;
-  /** Probes published to prove a silent subscriber connection. */
+  /** Probes published to check a silent subscriber connection. */
   readonly probes: number;
-  /** Probes that did not come back in time. */
+  /** Probes that did not return in time. */
   readonly probesLost: number;
-  /** Changes of the topology in which slots changed their master. */
+  /** Topology changes in which slots moved to another master. */
   readonly moves: number;
-  /** The longest time, in ms, that the handlers of what came in one read kept the event loop. */
+  /** The longest time that the handlers of one socket read blocked the event loop, in ms. */
   readonly maxDispatchTime: number;
-  /** Messages that wait now, for a node or for subscribers to follow a slot. */
+  /** Messages that currently wait for a node, or for subscribers to follow a slot. */
   readonly waiting: number;
-  /** Subscriptions that are wanted now; one at all masters counts once for each. */
+  /** Current subscriptions; one at all masters counts once per master. */
   readonly desired: number;
-  /** Of these, those that Redis has confirmed. */
+  /** Current subscriptions that Redis has confirmed. */
   readonly confirmed: number;
 }
 
-/** The counters behind {@link PubSubMetrics}: plain fields, for they are counted on the hot path. */
+/** The counters behind {@link PubSubMetrics}: plain fields, because the hot path updates them. */
 export type Metrics = {
   -readonly [K in Exclude<keyof PubSubMetrics, 'dropped' | 'waiting' | 'desired' | 'confirmed'>]: number;
 };

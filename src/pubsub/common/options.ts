@@ -4,45 +4,45 @@ import type { NodeReference } from './node-address.js';
 import { MAX_TIMER_MS, readEnum, readNumber } from './validation.js';
 
 /**
- * Where the cluster is and how to reach it.
+ * The cluster and how to connect to it.
  *
  * @publicApi
  */
 export interface ClusterConnectionOptions {
-  /** Startup nodes, as ioredis takes them. One that answers is enough; the rest of the cluster is discovered. */
+  /** Startup nodes, as in ioredis. One reachable node is enough; the rest of the cluster is discovered. */
   nodes?: ClusterNode[] | undefined;
   /**
-   * An ioredis `Cluster` of yours, instead of `nodes`. Its startup nodes and options are read; its connections are
-   * neither used nor closed by us.
+   * Your own ioredis `Cluster`, instead of `nodes`. Its startup nodes and options are read; its connections are neither
+   * used nor closed.
    */
   cluster?: Cluster | undefined;
   /**
-   * Handed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`, …), `natMap`,
+   * Passed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`, …), `natMap`,
    * `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`.
    */
   clusterOptions?: ClusterOptions | undefined;
-  /** How long to try to reach the cluster, or to get a subscription confirmed, in ms. Default 10,000. */
+  /** Time limit for connecting to the cluster, and for the confirmation of a subscription, in ms. Default 10,000. */
   connectTimeout?: number | undefined;
-  /** How long Redis may take to answer a command before its connection counts as dead, in ms. Default 2,000. */
+  /** Time limit for a reply to a command, in ms; after it the connection counts as lost. Default 2,000. */
   commandTimeout?: number | undefined;
-  /** How many messages may wait for one node, in flight or before it is connected. Default 10,000. */
+  /** Maximum number of messages that wait for one node, in flight or before it is connected. Default 10,000. */
   maxQueuedMessages?: number | undefined;
   /**
-   * What gives way when `maxQueuedMessages` wait for a node that cannot be reached: the new message (`reject`, default),
-   * or the one that has waited longest (`drop-oldest`). Either fails with `QueueFullError`.
+   * Which message to reject when the queue for an unreachable node is full (`maxQueuedMessages`): the new one (`reject`,
+   * default) or the oldest (`drop-oldest`). It fails with `QueueFullError`.
    */
   onOverflow?: OverflowPolicy | undefined;
   /**
-   * How long a connection that carries subscriptions may be silent, in ms, before a message to ourselves is published
-   * through the node to prove that it still delivers; any traffic counts as proof. 0: never. Default 1,000.
+   * Time without traffic on a subscriber connection, in ms, after which a probe message is published through the node to
+   * check that it still delivers. 0: never. Default 1,000.
    */
   probeInterval?: number | undefined;
-  /** How long that message may take to arrive, in ms, before the connection counts as dead. Default 1,000. */
+  /** Time limit for a probe to return, in ms; after it the connection counts as lost. Default 1,000. */
   probeTimeout?: number | undefined;
   /**
-   * How long, in ms, after its slot has moved the messages of a channel wait for its subscribers to follow: they go out,
-   * in order, when as many are there as before, or when this time is over. A subscription that has followed within it
-   * reports no gap. 0: messages do not wait, and every move is reported. Default 500.
+   * Time limit, in ms, for which the messages of a channel wait after its slot has moved. They are sent, in order, once
+   * as many subscribers are there as before, or when the time is over. A subscription that follows in time reports no
+   * gap. 0: messages do not wait, and every move is reported as a gap. Default 500.
    */
   slotMigrationTimeout?: number | undefined;
 }
@@ -52,51 +52,51 @@ export type BufferPolicy = 'drop-oldest' | 'drop-newest';
 export type OverflowPolicy = 'reject' | 'drop-oldest';
 
 /**
- * How a {@link ClusterPubSub} hands out what it receives.
+ * Options of a {@link ClusterPubSub} for receiving and numbering messages.
  *
  * @publicApi
  */
 export interface PubSubOptions<E extends PubSubEncoding = PubSubEncoding> {
-  /** Leave confirmations (`subscribe`, `unsubscribe`, …) out of `listen()` and `getMessage()`. Default false. */
+  /** Omit confirmations (`subscribe`, `unsubscribe`, …) from `listen()` and `getMessage()`. Default false. */
   ignoreSubscribeMessages?: boolean | undefined;
-  /** `utf8` (default) gives strings; `buffer` gives `Buffer`s for channel, pattern and data, byte for byte. */
+  /** `utf8` (default) returns strings; `buffer` returns channel, pattern and data as `Buffer`s, byte for byte. */
   encoding?: E | undefined;
   /**
-   * How many messages without a handler, and confirmations, wait for `listen()` or `getMessage()`. When full, one is
-   * dropped; messages are counted in `dropped`, and reported by a `gap` with reason `buffer-overflow` that says how many.
+   * Maximum number of messages without a handler, and confirmations, that wait for `listen()` or `getMessage()`. Above
+   * it one is dropped; dropped messages are counted in `dropped` and reported by a `gap` with reason `buffer-overflow`.
    * Default 10,000.
    */
   bufferLimit?: number | undefined;
-  /** Which one that is: the one that has waited longest (`drop-oldest`, default), or the new one. */
+  /** Which message to drop when the buffer is full: the oldest (`drop-oldest`, default) or the new one. */
   bufferPolicy?: BufferPolicy | undefined;
   /**
-   * Number what is published, so that other `ClusterPubSub`s drop second copies and report what is missing, and messages
-   * in flight when a node dies can be sent again. Costs some 20 bytes a message, and other programs see them; receivers
-   * need no option. Default false.
+   * Number published messages, so that receiving `ClusterPubSub`s drop duplicates and report missing messages, and
+   * messages in flight can be sent again when a node fails. Adds about 20 bytes per message, which other programs see;
+   * receivers need no option. Default false.
    */
   sequence?: boolean | undefined;
   /**
-   * What becomes of a message whose channel or data is not UTF-8, where `encoding` is `utf8`: `replace` (default) hands
-   * it out with U+FFFD in place of the bytes; `strict` drops it, counts it in `metrics().undecodable`, and emits an
+   * How to treat a message whose channel or data is not UTF-8 when `encoding` is `utf8`: `replace` (default) delivers it
+   * with U+FFFD in place of the invalid bytes; `strict` drops it, counts it in `metrics().undecodable`, and emits an
    * `EncodingError`.
    */
   encodingErrors?: EncodingErrors | undefined;
   /**
-   * Called with what a message handler threw, or its promise was rejected with, and with the message, instead of an
-   * `error` event. Messages after it go on in any case. What it throws itself is emitted as `error`.
+   * Called with the error of a message handler and the message, instead of an `error` event. Later messages are
+   * delivered in any case. An error of this function itself is emitted as `error`.
    */
   onHandlerError?: ((error: unknown, message: DataMessage<E>) => unknown) | undefined;
   /**
-   * Called with every confirmation, and with every message whose subscription has no handler of its own, as they arrive;
-   * `listen()` and `getMessage()` get nothing then. `node` (`host:port`) is where a message came from; confirmations,
-   * which may come from several nodes, have none.
+   * Called with every confirmation, and with every message whose subscription has no handler of its own; `listen()` and
+   * `getMessage()` then receive nothing. `node` (`host:port`) delivered the message; it is undefined for confirmations,
+   * which may come from several nodes.
    */
   pushHandler?: ((message: PubSubMessage<E>, node: string | undefined) => unknown) | undefined;
   /**
-   * The node at which channels and patterns are subscribed, instead of where they belong, be it a master or a replica.
-   * The cluster's bus brings it every classic message, but the counts of `publish` leave its subscribers out, and while
-   * it is away there is no other: `lost` tells, also, with an `UnknownNodeError`, when it leaves the cluster alive. Shard
-   * channels and publishes are routed as always. Default: none.
+   * The node, master or replica, on which channels and patterns are subscribed instead of on their owner. It receives
+   * every classic message over the cluster bus, but the counts of `publish` do not include its subscribers, and no other
+   * node replaces it while it is unreachable (`interrupted`) or after it has left the cluster (also an `error`,
+   * `UnknownNodeError`). Shard channels and publishes are routed as usual. Default: none.
    */
   node?: NodeReference | undefined;
 }

@@ -1,6 +1,6 @@
 import type { ConfirmationType, DataMessageType, SubscriptionKindName } from './messages.js';
 
-/** What Redis calls the commands and messages of one kind of subscription. */
+/** The commands, messages and routing rule of one kind of subscription. */
 export interface SubscriptionKind {
   readonly name: SubscriptionKindName;
   readonly subscribe: 'SUBSCRIBE' | 'PSUBSCRIBE' | 'SSUBSCRIBE';
@@ -9,15 +9,15 @@ export interface SubscriptionKind {
   readonly unsubscribed: ConfirmationType;
   readonly message: DataMessageType;
   /**
-   * Where it stands: at the master that owns the channel's slot, or, for patterns, at the one master that owns
-   * {@link PATTERN_SLOT}: a pattern belongs to no slot, and on two nodes it would hear everything twice.
+   * The node it is subscribed on: the master that owns the channel's slot, or, for patterns, the master that owns
+   * {@link PATTERN_SLOT}. A pattern has no slot, and on two nodes it would receive every message twice.
    */
   readonly owner: 'owner' | 'pattern-home';
-  /** Whether one command may name channels of several slots; shard channels may not (CROSSSLOT). */
+  /** True if the channels of one command must share a slot; Redis replies CROSSSLOT otherwise. */
   readonly singleSlotPerCommand: boolean;
 }
 
-/** Every `ClusterPubSub` keeps its patterns at the owner of this slot, so that one node can count them all. */
+/** Every `ClusterPubSub` subscribes patterns at the owner of this slot, so that one node can count all of them. */
 export const PATTERN_SLOT = 0;
 
 export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
@@ -60,13 +60,13 @@ export const KIND_OF_MESSAGE: Readonly<Record<DataMessageType, SubscriptionKindN
   smessage: 'shard',
 };
 
-/** Whether a message or confirmation is of a shard channel. */
+/** Returns whether a message or confirmation belongs to a shard channel. */
 export function isSharded(type: DataMessageType | ConfirmationType): boolean {
   const { message, subscribed, unsubscribed } = SUBSCRIPTION_KINDS.shard;
   return type === message || type === subscribed || type === unsubscribed;
 }
 
-/** What a frame on a subscriber connection is, by its first element. */
+/** The meaning of a frame on a subscriber connection, by its first element. */
 export type FrameType =
   { readonly is: 'message' | 'subscribed' | 'unsubscribed'; readonly kind: SubscriptionKind } | undefined;
 
