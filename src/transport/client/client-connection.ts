@@ -1,44 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
-import type { ChannelNames } from '../wire/channel-names.js';
-import type { TransportEngine } from '../connection/create-engine.js';
+import { createEngine, type TransportEngine } from '../connection/create-engine.js';
 import { register } from '../connection/process-registry.js';
-import type { RequestTally } from '../telemetry/metrics.js';
-import { createEngine } from '../connection/create-engine.js';
-import type { ResolvedOptions } from '../common/options.js';
-import { PendingRequests } from './pending-requests.js';
-import { readInboxWaitLimits } from './inbox-wait-queue.js';
+import { PendingRequests, type PendingRequestsDeps } from './pending-requests.js';
 
 /**
- * One connection of a client, from `connect()` to `close()`.
+ * The engine and the pending requests of a client, from `connect()` to `close()`.
  *
  * @internal
  */
 export class ClientConnection {
   readonly engine: TransportEngine;
   readonly requests: PendingRequests;
-  /** Whether nobody waits for the connection any more. */
+  /** True once every call that waited for the connection has been served. */
   connected = false;
-  /** Takes it out of what the health indicator sees. */
-  readonly #leave: () => void;
+  readonly #unregister: () => void;
 
-  constructor(
-    options: ResolvedOptions,
-    names: ChannelNames,
-    tally: RequestTally,
-    received: (...reply: [...Parameters<PendingRequests['received']>, requests: PendingRequests]) => void,
-  ) {
+  constructor(deps: PendingRequestsDeps) {
+    const { options } = deps;
     this.engine = createEngine(options);
-    this.requests = new PendingRequests(
-      this.engine,
-      names,
-      newClientId(),
-      options.sequence,
-      readInboxWaitLimits(options.connection),
-      tally,
-      (message, inbox) => received(message, inbox, this.requests),
-    );
-    this.#leave = register({
+    this.requests = new PendingRequests(this.engine, newClientId(), deps);
+    this.#unregister = register({
       kind: 'client',
       state: 'open',
       options,
@@ -50,21 +32,21 @@ export class ClientConnection {
     });
   }
 
-  /** Requests that wait for their inbox have not reached the engine yet, and are messages that wait all the same. */
+  /** The metrics of the engine; requests that wait for their inbox count as waiting messages. */
   metrics(): PubSubMetrics {
     const metrics = this.engine.metrics();
     return { ...metrics, waiting: metrics.waiting + this.requests.unsentCount };
   }
 
-  /** Fails what waits for an answer. */
+  /** Fails all pending requests with `reason`. */
   close(reason: Error): Promise<void> {
-    this.#leave();
+    this.#unregister();
     this.requests.failAll(reason);
     return this.engine.close();
   }
 }
 
-/** Ten characters of base64url: short, for it travels with every request, and never the same twice. */
+/** Unique, and short because it travels with every request: ten characters of base64url. */
 function newClientId(): string {
   return randomBytes(8).toString('base64url').slice(0, 10);
 }

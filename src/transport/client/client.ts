@@ -4,51 +4,40 @@ import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../../pubsub/common/errors.js';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
-import { ChannelNames } from '../wire/channel-names.js';
-import { ClientConnection } from './client-connection.js';
+import { errorLogText } from '../../util/error-message.js';
+import type { HandledType } from '../common/cluster-pubsub.context.js';
+import { NotConnectedError } from '../common/errors.js';
+import { type ClusterPubSubOptions, type ResolvedOptions, resolveOptions } from '../common/options.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
   EngineEvents,
 } from '../connection/engine-events.js';
-import { EmitResult } from './emit-result.js';
-import { errorLogText } from '../../util/error-message.js';
-import { NotConnectedError } from '../common/errors.js';
-import type { HandledType } from '../common/cluster-pubsub.context.js';
+import { registerUnused } from '../connection/process-registry.js';
 import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
-import { type ClusterPubSubClientMetrics, newRequestTally } from '../telemetry/metrics.js';
-import {
-  type ClusterPubSubOptions,
-  type PubSubMode,
-  type ResolvedOptions,
-  resolveOptions,
-} from '../common/options.js';
-import { isPromiseLike } from '../../util/promises.js';
+import { type ClusterPubSubClientMetrics, newRequestCounters } from '../telemetry/metrics.js';
 import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
-import { encodeWithin, type OutgoingPacket, unpackRecord } from '../wire/outgoing-packet.js';
-import { readReply } from './reply-reader.js';
-import type { PendingRequest } from './pending-request.js';
-import type { PendingRequests } from './pending-requests.js';
-import { assertRoute, symbolRoute } from '../wire/pattern-route.js';
+import { assertRoute, ChannelNames, symbolRoute } from '../wire/channel-names.js';
+import { ClientConnection } from './client-connection.js';
+import { EmitResult } from './emit-result.js';
+import { EventSender } from './event-sender.js';
+import { failUnopened, type PendingRequestsDeps } from './pending-requests.js';
 import { traceEmit, traceRequest } from './request-diagnostics.js';
-import type { TransportEngine } from '../connection/create-engine.js';
-import { registerUnused } from '../connection/process-registry.js';
-import { FrameTrailer } from '../wire/frame.js';
 
-const { emit, request } = TRANSPORT_DIAGNOSTICS;
 const CONNECTED = Promise.resolve();
 
 type Callback = (packet: WritePacket) => void;
 
 /**
- * Sends requests and events over Redis Cluster pub/sub.
+ * Sends requests and events over Redis Cluster pub/sub. Not meant to be extended: use a serializer, or Nest's dispatch
+ * hook, to change what is sent.
  *
- * - `send`: an answer from a server, or an error with a `code` in bounded time: `NoSubscribersError` at once when nobody
- *   serves the pattern, `RequestTimeoutError` when no answer comes, `GapError` when the connection that would bring it
- *   is lost. Unsubscribing tells the server to stop.
- * - `emit`: completes when Redis has taken the message. It is published whether or not anybody subscribes to the
- *   Observable; a failure that nobody watches is logged.
+ * - `send`: a reply from a server, or an error with a `code` in bounded time: `NoSubscribersError` at once when no server
+ *   handles the pattern, `RequestTimeoutError` when no reply arrives, `GapError` when the connection that carries it is
+ *   lost. Unsubscribing tells the server to stop.
+ * - `emit`: completes when Redis has taken the message. It is published whether or not the Observable is subscribed to;
+ *   a failure is then logged.
  *
  * ```ts
  * ClientsModule.register([{ name: 'SHOP', customClass: ClusterPubSubClient, options: { nodes } }]);
@@ -61,83 +50,92 @@ type Callback = (packet: WritePacket) => void;
 export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvents> {
   protected readonly logger = new Logger(ClusterPubSubClient.name);
   /**
-   * What the packet is that a dispatch hook is looking at: Nest's hook does not say.
+   * The type of the packet that the dispatch hook is looking at, which Nest's hook does not pass.
    *
    * @internal
    */
   dispatching: HandledType = 'request';
   private readonly options: ResolvedOptions;
-  private readonly names: ChannelNames;
-  private readonly events: EngineEvents;
+  private readonly engineEvents: EngineEvents;
   private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
   private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
   private readonly logFailedEmit = (error: unknown): void =>
-    this.failedEmits.log(`An event that nobody watches was not published: ${errorLogText(error)}`);
-  /** What the frames of events without headers end with. */
-  private readonly eventEnd: FrameTrailer;
-  private readonly tally = newRequestTally();
+    this.failedEmits.log(`Failed to publish event (emit() was not subscribed to): ${errorLogText(error)}`);
+  private readonly connectionDeps: PendingRequestsDeps;
+  private readonly eventSender: EventSender;
+  private readonly requestCounters = newRequestCounters();
   private eventCount = 0;
-  private session: ClientConnection | undefined;
-  /** Takes it out of those that nobody has used yet. */
-  private readonly leaveUnused: () => void;
+  private connection: ClientConnection | undefined;
+  /** Removes this client from the registry of unused ones. */
+  private readonly unregisterUnused: () => void;
   private closing: Promise<void> = Promise.resolve();
-  private warnedOfFallback = false;
 
-  /** @throws {InvalidArgumentError} naming the option that cannot work. */
+  /** @throws {InvalidArgumentError} naming the invalid option. */
   constructor(options: ClusterPubSubOptions) {
     super();
     this.options = resolveOptions(options);
-    this.names = new ChannelNames(this.options.prefix);
-    this.eventEnd = new FrameTrailer(undefined, this.options.sequence);
-    this.events = new EngineEvents(this.logger, (status) => this._status$.next(status));
+    this.engineEvents = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
-    this.leaveUnused = registerUnused(this, this.options);
+    const shared = {
+      options: this.options,
+      names: new ChannelNames(this.options.prefix),
+      serializer: this.serializer,
+      routeOf: (pattern: MsPattern): string => assertRoute(this.normalizePattern(pattern)),
+    };
+    this.eventSender = new EventSender({ ...shared, warn: (line) => this.logger.warn(line) });
+    this.connectionDeps = {
+      ...shared,
+      deserializer: this.deserializer,
+      malformedLog: this.malformedLog,
+      counters: this.requestCounters,
+    };
+    this.unregisterUnused = registerUnused(this, this.options);
   }
 
-  /** How the connection is doing, now and from now on; each change once. */
+  /** The state of the connection: the current one on subscription, then each change. */
   override get status(): Observable<ClusterPubSubStatus> {
     return super.status as Observable<ClusterPubSubStatus>;
   }
 
-  /** How many replies could not be read, and were dropped. */
+  /** The number of replies that were dropped because they could not be read. */
   get malformed(): number {
     return this.malformedLog.count;
   }
 
-  /** What was counted since this client was made, and what is the case now. */
+  /** Counters since this client was created, and current values. */
   metrics(): ClusterPubSubClientMetrics {
     return {
       kind: 'client',
-      ...this.tally,
+      ...this.requestCounters,
       events: this.eventCount,
       malformed: this.malformed,
-      inFlight: this.session?.requests.pendingCount ?? 0,
-      pubsub: this.session?.metrics(),
+      inFlight: this.connection?.requests.pendingCount ?? 0,
+      pubsub: this.connection?.metrics(),
     };
   }
 
   /**
-   * Connects, unless it is connected or connecting. `send` and `emit` do it by themselves.
+   * Connects, unless it is connected or connecting. `send` and `emit` do so by themselves.
    *
    * @throws {ClusterPubSubError} when the cluster cannot be reached or refuses; the next call tries again.
    */
   async connect(): Promise<void> {
-    const session = (this.session ??= this.open());
-    if (!session.connected) {
-      await session.engine.connect();
-      // Not at once: those who wait for this promise were first.
-      setImmediate(() => (session.connected = true));
+    const connection = (this.connection ??= this.openConnection());
+    if (!connection.connected) {
+      await connection.engine.connect();
+      // Later, because those who already wait for this promise come first.
+      setImmediate(() => (connection.connected = true));
     }
   }
 
-  /** Fails what waits for an answer with `ClosedError`, and closes all connections. `connect()` opens new ones. */
+  /** Fails all pending requests with `ClosedError`, and closes all connections. `connect()` opens new ones. */
   close(): Promise<void> {
-    this.leaveUnused();
-    const session = this.session;
-    if (session !== undefined) {
-      this.session = undefined;
-      this.closing = session.close(new ClosedError(ClusterPubSubClient.name));
+    this.unregisterUnused();
+    const { connection } = this;
+    if (connection !== undefined) {
+      this.connection = undefined;
+      this.closing = connection.close(new ClosedError(ClusterPubSubClient.name));
     }
     return this.closing;
   }
@@ -146,7 +144,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     event: Event,
     listener: ClusterPubSubTransportEvents[Event],
   ): void {
-    this.events.on(event, listener);
+    this.engineEvents.on(event, listener);
   }
 
   /**
@@ -156,10 +154,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
    */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   unwrap<T = ClusterPubSub<'buffer'>>(): T {
-    if (this.session === undefined) {
+    if (this.connection === undefined) {
       throw new NotConnectedError('Call connect(), send() or emit() first.');
     }
-    return this.session.engine as T;
+    return this.connection.engine as T;
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
@@ -167,36 +165,28 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (isMissing(pattern) || isMissing(data)) {
       return super.send(pattern, data);
     }
-    // Nest's own goes through three Observables and as many promises, a quarter of what a request costs its client.
+    // Nest's own uses three Observables and as many promises, a quarter of what a request costs its client.
     return new Observable<TResult>((observer) => {
-      let teardown: (() => void) | undefined;
-      const start = (): void => {
-        try {
-          if (this.isConnecting) {
-            this.connect().then(start, unreachable);
-          } else if (!observer.closed) {
-            teardown = this.publish(this.newPacket('request', pattern, data), this.createObserver(observer));
-          }
-          // Left meanwhile, by a hook or a serializer.
-          if (observer.closed) {
-            teardown?.();
-          }
-        } catch (error) {
-          observer.error(error);
-        }
-      };
-      const unreachable = (error: unknown): void => {
+      let cancel: (() => void) | undefined;
+      this.whenConnected((unreachable) => {
         try {
           if (!observer.closed) {
             const packet = this.newPacket('request', pattern, data);
-            this.watched(packet, this.createObserver(observer), (told) => this.refuse(error, told));
+            const callback = this.createObserver(observer);
+            cancel =
+              unreachable === undefined
+                ? this.publish(packet, callback)
+                : this.sendRequest(packet, callback, unreachable);
           }
-        } catch {
-          observer.error(error);
+          // Unsubscribed meanwhile, by a hook or a serializer.
+          if (observer.closed) {
+            cancel?.();
+          }
+        } catch (error) {
+          observer.error(unreachable ?? error);
         }
-      };
-      this.whenConnected(start, unreachable);
-      return () => teardown?.();
+      });
+      return () => cancel?.();
     });
   }
 
@@ -205,94 +195,34 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (isMissing(pattern) || isMissing(data)) {
       return super.emit(pattern, data);
     }
-    const emission = new EmitResult<TResult>(this.logFailedEmit);
-    const start = (): void => {
-      let observer: PublishObserver = emission;
+    const result = new EmitResult<TResult>(this.logFailedEmit);
+    this.whenConnected((unreachable) => {
+      let observer: PublishObserver = result;
       try {
-        if (this.isConnecting) {
-          this.connect().then(start, unreachable);
-          return;
-        }
         const packet = this.newPacket('event', pattern, data);
-        observer = this.begin(packet, emission);
-        if (this.dispatchEvent === own.dispatchEvent) {
-          this.postEvent(packet, observer);
+        this.eventCount++;
+        if (TRANSPORT_DIAGNOSTICS.emit.hasSubscribers) {
+          observer = traceEmit(this, this.patternOf(packet), packet, result);
+        }
+        if (unreachable === undefined) {
+          this.sendEvent(packet, observer);
         } else {
-          this.dispatchEvent<TResult>(packet).then(
-            (value) => {
-              emission.value = value;
-              observer.published(0);
-            },
-            (error: unknown) => observer.failed(error),
-          );
+          observer.failed(unreachable);
         }
       } catch (error) {
-        observer.failed(error);
+        observer.failed(unreachable ?? error);
       }
-    };
-    const unreachable = (error: unknown): void => {
-      let observer: PublishObserver = emission;
-      try {
-        observer = this.begin(this.newPacket('event', pattern, data), emission);
-      } catch {
-        // A hook that throws; why there is no cluster is told all the same.
-      }
-      observer.failed(error);
-    };
-    this.whenConnected(start, unreachable);
-    return emission;
+    });
+    return result;
   }
 
-  protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    return request.hasSubscribers
-      ? this.watched(packet, callback, (told) => this.ask(packet, told))
-      : this.ask(packet, callback);
-  }
-
-  private watched(packet: ReadPacket, callback: Callback, start: (told: Callback) => () => void): () => void {
-    return traceRequest(this, this.patternOf(packet), packet, callback, start);
-  }
-
-  /** A request that cannot even be opened. */
-  private refuse(err: unknown, callback: Callback): () => void {
-    this.tally.requests++;
-    this.tally.failed++;
-    callback({ err });
-    return () => undefined;
-  }
-
-  private ask(packet: ReadPacket, callback: Callback): () => void {
-    const requests = this.session?.requests;
-    if (requests === undefined) {
-      return this.refuse(new ClosedError(ClusterPubSubClient.name), callback);
-    }
-    let call: PendingRequest;
-    let headers: OutgoingPacket['headers'];
-    try {
-      const outgoing = this.unpack(packet);
-      headers = outgoing.headers;
-      call = requests.open(outgoing.route, outgoing.timeout ?? this.options.requestTimeout, callback);
-    } catch (error) {
-      return this.refuse(error, callback);
-    }
-    try {
-      const serialized: unknown = this.serializer.serialize(Object.assign(packet, { id: call.id }));
-      if (isPromiseLike(serialized)) {
-        serialized
-          .then((later) => this.sendRequest(requests, call, later, headers))
-          .then(undefined, (error: unknown) => requests.fail(call, error));
-      } else {
-        this.sendRequest(requests, call, serialized, headers);
-      }
-    } catch (error) {
-      requests.fail(call, error);
-    }
-    return () => requests.cancel(call);
+  protected publish(packet: ReadPacket, callback: Callback): () => void {
+    return this.sendRequest(packet, callback);
   }
 
   protected dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.postEvent(packet, { published: () => resolve(undefined as T), failed: reject });
+      this.sendEvent(packet, { published: () => resolve(undefined as T), failed: reject });
     });
   }
 
@@ -300,87 +230,67 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return symbolRoute(pattern) ?? super.normalizePattern(pattern);
   }
 
-  private sendRequest(
-    requests: PendingRequests,
-    call: PendingRequest,
-    serialized: unknown,
-    headers: OutgoingPacket['headers'],
-  ): void {
-    const { maxPayload } = this.options;
-    requests.send(call, encodeWithin(maxPayload, call.route, serialized, requests.endOf(call, headers)));
+  /** @param unreachable why there is no connection to send it on. */
+  private sendRequest(packet: ReadPacket, callback: Callback, unreachable?: unknown): () => void {
+    return TRANSPORT_DIAGNOSTICS.request.hasSubscribers
+      ? traceRequest(this, this.patternOf(packet), packet, callback, (traced) =>
+          this.sendUntraced(packet, traced, unreachable),
+        )
+      : this.sendUntraced(packet, callback, unreachable);
   }
 
-  /** Counts an event, and has those who watch told what becomes of it. */
-  private begin(packet: ReadPacket, emission: PublishObserver): PublishObserver {
-    this.eventCount++;
-    return emit.hasSubscribers ? traceEmit(this, this.patternOf(packet), packet, emission) : emission;
+  private sendUntraced(packet: ReadPacket, callback: Callback, unreachable: unknown): () => void {
+    return unreachable === undefined && this.connection !== undefined
+      ? this.connection.requests.send(packet, callback)
+      : failUnopened(this.requestCounters, unreachable ?? this.newClosedError(), callback);
   }
 
-  /** Throws what is wrong with the packet. */
-  private postEvent(packet: ReadPacket, observer: PublishObserver): void {
-    const engine = this.session?.engine;
-    if (engine === undefined) {
-      throw new ClosedError(ClusterPubSubClient.name);
+  private sendEvent(packet: ReadPacket, observer: PublishObserver): void {
+    if (this.connection === undefined) {
+      throw this.newClosedError();
     }
-    const outgoing = this.unpack(packet);
-    const serialized: unknown = this.serializer.serialize(packet as never);
-    // Not awaited when it need not be: events go out in the order of the calls.
-    if (isPromiseLike(serialized)) {
-      serialized
-        .then((later) => this.sendEvent(engine, outgoing, later, observer))
-        .then(undefined, (error: unknown) => observer.failed(error));
+    this.eventSender.send(this.connection.engine, packet, observer);
+  }
+
+  /**
+   * Runs a task in a microtask, or later if there is no connection yet; in the order of the calls. If connecting fails,
+   * the task gets the error.
+   */
+  private whenConnected(task: (unreachable?: unknown) => void): void {
+    const run = (): void => {
+      // The connection may have been replaced since the call.
+      if (this.isConnecting) {
+        this.connect().then(run, task);
+      } else {
+        task();
+      }
+    };
+    if (this.connection?.connected === true) {
+      void CONNECTED.then(run);
     } else {
-      this.sendEvent(engine, outgoing, serialized, observer);
+      this.connect().then(run, task);
     }
   }
 
-  private sendEvent(
-    engine: TransportEngine,
-    { route, headers, mode = this.options.mode }: OutgoingPacket,
-    serialized: unknown,
-    observer: PublishObserver,
-  ): void {
-    const end = headers === undefined ? this.eventEnd : this.eventEnd.with({ h: headers });
-    const frame = encodeWithin(this.options.maxPayload, route, serialized, end);
-    const command = this.isSharded(mode, engine) ? 'SPUBLISH' : 'PUBLISH';
-    engine.publishWithObserver(command, this.names.channel(route), frame, observer);
-  }
-
-  /** Calls `start` in a microtask, or later where there is no connection yet; in the order of the calls. */
-  private whenConnected(start: () => void, failed: (error: unknown) => void): void {
-    if (this.connect !== own.connect) {
-      // As Nest calls it: with each message, and whatever it does.
-      CONNECTED.then(() => this.connect()).then(start, failed);
-    } else if (this.session?.connected === true) {
-      void CONNECTED.then(start);
-    } else {
-      this.connect().then(start, failed);
-    }
-  }
-
-  /** The connection that was there when it was called may have been closed, and another one opened. */
   private get isConnecting(): boolean {
-    const status = this.session?.engine.status;
-    // One that a subclass overrides may not wait for the connection; the engine does.
-    return (status === 'idle' || status === 'connecting') && this.connect === own.connect;
+    const status = this.connection?.engine.status;
+    return status === 'idle' || status === 'connecting';
   }
 
-  /** Nest 12 has its hook look at the packet, Nest 11 has no such method. */
+  /** Nest 12 passes the packet to its dispatch hook; Nest 11 has no such method. */
   private newPacket(type: HandledType, pattern: unknown, data: unknown): ReadPacket {
     this.dispatching = type;
     return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
   }
 
-  private open(): ClientConnection {
-    this.leaveUnused();
-    const session = new ClientConnection(this.options, this.names, this.tally, (message, inbox, requests) =>
-      readReply(message, inbox, requests, this.deserializer, this.malformedLog),
-    );
-    this.events.bind(session.engine);
-    return session;
+  private openConnection(): ClientConnection {
+    this.unregisterUnused();
+    const connection = new ClientConnection(this.connectionDeps);
+    this.engineEvents.bind(connection.engine);
+    return connection;
   }
 
-  /** For those who watch, who are to hear of a pattern that cannot be one as well. */
+  /** The pattern for diagnostics, which also report patterns that are invalid. */
   private patternOf({ pattern }: ReadPacket): string {
     try {
       return this.normalizePattern(pattern as MsPattern);
@@ -389,26 +299,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     }
   }
 
-  private unpack(packet: ReadPacket<unknown>): OutgoingPacket {
-    return unpackRecord(packet, assertRoute(this.normalizePattern(packet.pattern as MsPattern)));
-  }
-
-  private isSharded(mode: PubSubMode, engine: TransportEngine): boolean {
-    if (mode === 'classic' || engine.supportsSharded) {
-      return mode === 'sharded';
-    }
-    if (!this.warnedOfFallback) {
-      this.warnedOfFallback = true;
-      this.logger.warn(
-        'The cluster has no sharded pub/sub (Redis 7.0); events are published in classic mode.',
-      );
-    }
-    return false;
+  private newClosedError(): ClosedError {
+    return new ClosedError(ClusterPubSubClient.name);
   }
 }
-
-/** What a subclass overrides is called where Nest's own `send` and `emit` call it. */
-const own = ClusterPubSubClient.prototype;
 
 function isMissing(value: unknown): boolean {
   return value === undefined || value === null;

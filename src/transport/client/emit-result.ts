@@ -3,65 +3,63 @@ import { Observable, type Subscriber } from 'rxjs';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 
 /**
- * What `emit` returns: it goes its way whether or not anybody subscribes, and tells those who do, then or later, when
- * Redis has taken the message, or why not.
+ * The Observable returned by `emit()`. Publishing does not depend on a subscriber; late subscribers receive the result
+ * too.
  *
  * @internal
  */
 export class EmitResult<T> extends Observable<T> implements PublishObserver {
-  /** What is told of success: nothing, unless a subclass dispatches events in its own way. */
-  value: T | undefined;
   #state: 'pending' | 'published' | 'failed' = 'pending';
   #error: unknown;
-  #watchers: Watcher<T>[] | undefined;
+  #subscribers: ContextBoundSubscriber<T>[] | undefined;
 
-  constructor(private readonly failedUnwatched: (error: unknown) => void) {
-    super((subscriber) => this.#watch(subscriber));
+  constructor(private readonly onUnobservedError: (error: unknown) => void) {
+    super((subscriber) => this.#add(subscriber));
   }
 
   published(): void {
     this.#state = 'published';
-    this.#watchers?.forEach((watcher) => watcher.published(this.value));
+    this.#subscribers?.forEach((subscriber) => subscriber.complete());
   }
 
   failed(error: unknown): void {
     this.#state = 'failed';
     this.#error = error;
-    this.#watchers?.forEach((watcher) => watcher.failed(error));
-    // In a microtask: what fails at once has not been handed out yet.
+    this.#subscribers?.forEach((subscriber) => subscriber.fail(error));
+    // In a microtask, because what fails at once has not been returned to the caller yet.
     queueMicrotask(() => {
-      if (this.#watchers === undefined) {
-        this.failedUnwatched(error);
+      if (this.#subscribers === undefined) {
+        this.onUnobservedError(error);
       }
     });
   }
 
-  #watch(subscriber: Subscriber<T>): void {
-    const watcher = new Watcher(subscriber);
-    (this.#watchers ??= []).push(watcher);
+  #add(subscriber: Subscriber<T>): void {
+    const bound = new ContextBoundSubscriber(subscriber);
+    (this.#subscribers ??= []).push(bound);
     if (this.#state === 'published') {
-      watcher.published(this.value);
+      bound.complete();
     } else if (this.#state === 'failed') {
-      watcher.failed(this.#error);
+      bound.fail(this.#error);
     }
   }
 }
 
-/** Is told in the asynchronous context in which it subscribed, as it would be by a promise. */
-class Watcher<T> extends AsyncResource {
+/** Is called in the asynchronous context in which it subscribed, as with a promise. */
+class ContextBoundSubscriber<T> extends AsyncResource {
   constructor(private readonly subscriber: Subscriber<T>) {
-    super('ClusterPubSubEmission');
+    super('ClusterPubSubEmit');
   }
 
-  published(value: T | undefined): void {
+  complete(): void {
     this.runInAsyncScope(() => {
-      // One value, as of Nest's own, so that `lastValueFrom` and `firstValueFrom` resolve.
-      this.subscriber.next(value as T);
+      // One value, as from Nest's own clients, so that `lastValueFrom` and `firstValueFrom` resolve.
+      this.subscriber.next(undefined as T);
       this.subscriber.complete();
     });
   }
 
-  failed(error: unknown): void {
+  fail(error: unknown): void {
     this.runInAsyncScope(() => this.subscriber.error(error));
   }
 }

@@ -1,13 +1,14 @@
+import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
 import {
-  readLimits,
-  readOverflowPolicy,
   type ClusterConnectionOptions,
   type OverflowPolicy,
+  readLimits,
+  readOverflowPolicy,
 } from '../../pubsub/common/options.js';
-import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
+import { TimeoutQueue } from '../../util/timeout-queue.js';
 import type { PendingRequest } from './pending-request.js';
 
-/** How long, in ms, and how many requests may wait; as for messages that wait for their node. */
+/** How long requests may wait, in ms, and how many; the same limits as for messages that wait for their node. */
 export interface InboxWaitLimits {
   readonly commandTimeout: number;
   readonly maxQueuedMessages: number;
@@ -19,79 +20,59 @@ export function readInboxWaitLimits(options: ClusterConnectionOptions): InboxWai
 }
 
 /**
- * The requests that wait for their inbox, which does not stand: not longer than messages wait for their node, and not
- * more of them. None has been published, so each may be sent again.
+ * The requests that wait for one reply inbox to become active. None of them has been published, so each may be sent
+ * again.
  *
  * @internal
  */
 export class InboxWaitQueue {
-  /** Since when each waits, by the monotonic clock, in ms; the first has waited longest. */
-  readonly #since = new Map<PendingRequest, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #waiting = new Set<PendingRequest>();
+  readonly #timeouts: TimeoutQueue<PendingRequest>;
 
   constructor(
     private readonly limits: InboxWaitLimits,
-    private readonly fail: (call: PendingRequest, error: unknown) => void,
+    /** Fails a request; its owner deletes it from the queue. */
+    private readonly fail: (request: PendingRequest, error: unknown) => void,
     /** The node that the inbox waits for, as far as is known. */
     private readonly node: () => string | undefined,
-  ) {}
-
-  get size(): number {
-    return this.#since.size;
+  ) {
+    this.#timeouts = new TimeoutQueue((request) => this.fail(request, this.#timeoutError(request)));
   }
 
-  add(call: PendingRequest): void {
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(request: PendingRequest): void {
     const { commandTimeout, maxQueuedMessages, onOverflow } = this.limits;
     let excess: PendingRequest | undefined;
-    if (this.#since.size >= maxQueuedMessages) {
-      excess = onOverflow === 'drop-oldest' ? this.#since.keys().next().value : call;
+    if (this.#waiting.size >= maxQueuedMessages) {
+      excess = onOverflow === 'drop-oldest' ? this.#waiting.values().next().value : request;
     }
-    if (excess !== call) {
-      this.#since.set(call, performance.now());
-      this.#timer ??= this.#look(commandTimeout);
+    if (excess !== request) {
+      this.#waiting.add(request);
+      this.#timeouts.start(request, commandTimeout);
     }
     if (excess !== undefined) {
       this.fail(excess, new QueueFullError(this.node() ?? 'an unowned slot', maxQueuedMessages));
     }
   }
 
-  delete(call: PendingRequest): void {
-    if (this.#since.delete(call) && this.#since.size === 0) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-    }
+  delete(request: PendingRequest): void {
+    this.#waiting.delete(request);
+    this.#timeouts.stop(request, this.limits.commandTimeout);
   }
 
-  /** Those that wait, in the order in which they came; none does any more. */
-  take(): PendingRequest[] {
-    const calls = [...this.#since.keys()];
-    this.#since.clear();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    return calls;
+  /** Removes all requests. @returns them in the order in which they were added. */
+  drain(): PendingRequest[] {
+    const requests = [...this.#waiting];
+    this.#waiting.clear();
+    this.#timeouts.clear();
+    return requests;
   }
 
-  #look(after: number): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.#timer = undefined;
-      this.#failLate();
-    }, after).unref();
-  }
-
-  #failLate(): void {
-    const { commandTimeout } = this.limits;
-    for (const [call, since] of this.#since) {
-      const left = since + commandTimeout - performance.now();
-      if (left > 0) {
-        this.#timer ??= this.#look(left);
-        return;
-      }
-      this.fail(call, this.#notSent(call)); // and with that it is deleted
-    }
-  }
-
-  #notSent({ channels: lanes }: PendingRequest): PublishError {
-    const reason = `the channel for its answer did not stand within ${String(this.limits.commandTimeout)} ms.`;
-    return new PublishError(lanes[0]?.channel ?? '', this.node(), 'not-delivered', reason);
+  #timeoutError({ target }: PendingRequest): PublishError {
+    const reason = `the reply inbox was not confirmed within ${String(this.limits.commandTimeout)} ms.`;
+    return new PublishError(target.channel, this.node(), 'not-delivered', reason);
   }
 }

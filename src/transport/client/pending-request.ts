@@ -1,59 +1,47 @@
 import type { WritePacket } from '@nestjs/microservices';
-import type { PublishCommand, PublishObserver, PublishOptions } from '../../pubsub/common/publish-options.js';
-import { Timed } from './request-timeouts.js';
-import type { ReplyInbox } from './reply-inboxes.js';
+import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import type { EncodedFrame } from '../wire/frame.js';
+import type { ReplyInbox } from './reply-inboxes.js';
+import type { RequestChannel, RequestRoute } from './request-routes.js';
 
-/** Where a request is published. */
-export interface RequestChannel {
-  readonly command: PublishCommand;
-  readonly channel: string;
-  /** Handlers are reached by pattern subscriptions, which all sit with one master. */
-  readonly wildcard: boolean;
-  readonly options: PublishOptions;
-}
-
-/** Who moves a {@link PendingRequest} through its states. */
+/** What a {@link PendingRequest} calls back when Redis has taken it, or has not. */
 export interface PendingRequestListener {
-  /** So many servers got it. */
-  counted(call: PendingRequest, receivers: number): void;
-  fail(call: PendingRequest, error: unknown): void;
+  requestPublished(request: PendingRequest, receivers: number): void;
+  fail(request: PendingRequest, error: unknown): void;
 }
 
 /**
- * The life of a request at the asker:
+ * One request of this client, until it is answered, fails or is cancelled:
  *
- * - `preparing`: not published; it is being serialized, or its inbox does not stand yet.
- * - `publishing`: written to `lanes[lane]`; how many servers got it is not known yet.
- * - `waiting`: `receivers` servers got it.
- * - `done`: answered, failed or left. Nothing about it counts any more.
+ * - `preparing`: not published; it is being serialized, or its reply inbox is not active yet.
+ * - `publishing`: written to `target`; the number of receivers is not known yet.
+ * - `waiting`: `receivers` servers have received it. If none of them has a handler, it is published to the next target.
+ * - `done`: nothing that arrives for it counts any more.
  *
  * @internal
  */
-export class PendingRequest extends Timed implements PublishObserver {
+export class PendingRequest implements PublishObserver {
   state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
-  /** The lane in use. */
-  channelIndex = 0;
+  /** First the exact handlers of the route, then its wildcard handlers. */
+  target: RequestChannel;
+  frame: EncodedFrame = '';
   receivers = 0;
-  /** How many of the receivers said that they have no request handler. */
+  /** How many of the receivers reported that they have no request handler. */
   withoutHandler = 0;
-  /** Whether a server, at least, has an event handler of exactly this pattern. */
+  /** True if at least one server has an event handler of exactly this pattern. */
   eventHandlerExists = false;
   answered = false;
-  frame: EncodedFrame = '';
 
   constructor(
     readonly id: string,
-    readonly route: string,
-    /** Where to publish, one after the other until a server takes it. */
-    readonly channels: readonly RequestChannel[],
+    readonly route: RequestRoute,
     readonly inbox: ReplyInbox,
     /** In ms; 0: none. */
     readonly timeout: number,
     readonly callback: (packet: WritePacket) => void,
-    private readonly keeper: PendingRequestListener,
+    private readonly listener: PendingRequestListener,
   ) {
-    super();
+    this.target = route.exact;
   }
 
   get isPublished(): boolean {
@@ -61,10 +49,10 @@ export class PendingRequest extends Timed implements PublishObserver {
   }
 
   published(receivers: number): void {
-    this.keeper.counted(this, receivers);
+    this.listener.requestPublished(this, receivers);
   }
 
   failed(error: unknown): void {
-    this.keeper.fail(this, error);
+    this.listener.fail(this, error);
   }
 }

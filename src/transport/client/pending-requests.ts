@@ -1,24 +1,45 @@
-import type { WritePacket } from '@nestjs/microservices';
+import type {
+  MsPattern,
+  ProducerDeserializer,
+  ProducerSerializer,
+  ReadPacket,
+  WritePacket,
+} from '@nestjs/microservices';
 import { GapError } from '../../pubsub/common/errors.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
-import type { ChannelNames } from '../wire/channel-names.js';
+import { isPromiseLike } from '../../util/promises.js';
+import { TimeoutQueue } from '../../util/timeout-queue.js';
+import { unpackPacket } from '../common/cluster-pubsub.record-builder.js';
 import { NO_MESSAGE_HANDLER } from '../common/constants.js';
-import { RequestTimeouts } from './request-timeouts.js';
-import type { TransportEngine } from '../connection/create-engine.js';
 import { NoSubscribersError, RequestTimeoutError } from '../common/errors.js';
-import type { RequestTally } from '../telemetry/metrics.js';
+import type { ResolvedOptions } from '../common/options.js';
+import type { TransportEngine } from '../connection/create-engine.js';
+import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
+import type { RequestCounters } from '../telemetry/metrics.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import { decodeFrame, encodeFrameWithin } from '../wire/frame.js';
+import { InboxWaitQueue, type InboxWaitLimits, readInboxWaitLimits } from './inbox-wait-queue.js';
+import { PendingRequest, type PendingRequestListener } from './pending-request.js';
 import { type ReplyInbox, ReplyInboxes, type ReplyInboxListener } from './reply-inboxes.js';
-import { PendingRequest, type PendingRequestListener, type RequestChannel } from './pending-request.js';
+import { RequestCanceller } from './request-canceller.js';
 import { RequestRoutes } from './request-routes.js';
-import { InboxWaitQueue, type InboxWaitLimits } from './inbox-wait-queue.js';
-import { encodeSignal, type EncodedFrame, type FrameTrailer } from '../wire/frame.js';
 
-/** In ms; doubled with each try. */
-const FIRST_CANCEL_RETRY = 100;
-const LAST_CANCEL_RETRY = 3_200;
+type Callback = (packet: WritePacket) => void;
+type Headers = Readonly<Record<string, string>> | undefined;
 
-/** A reply, as the deserializer gave it. */
-export interface Reply {
+export interface PendingRequestsDeps {
+  readonly options: ResolvedOptions;
+  readonly names: ChannelNames;
+  readonly serializer: ProducerSerializer;
+  readonly deserializer: ProducerDeserializer;
+  readonly malformedLog: MalformedMessageLog;
+  readonly counters: RequestCounters;
+  /** Normalizes a pattern. Throws if it cannot be a channel name. */
+  routeOf(pattern: MsPattern): string;
+}
+
+/** A reply as the deserializer returned it. */
+interface Reply {
   readonly id?: unknown;
   readonly err?: unknown;
   readonly response?: unknown;
@@ -26,256 +47,307 @@ export interface Reply {
 }
 
 /**
- * All requests of one client that wait for an answer. It moves each {@link PendingRequest} through its states, and calls
- * its callback the way Nest's own clients do.
+ * The requests of one client connection that wait for a reply: sends them, matches replies to them, and calls their
+ * callbacks as Nest's own clients do.
  *
  * @internal
  */
 export class PendingRequests implements ReplyInboxListener, PendingRequestListener {
   readonly #pending = new Map<string, PendingRequest>();
-  readonly #deadlines = new RequestTimeouts<PendingRequest>((call) => this.#expire(call));
+  readonly #timeouts = new TimeoutQueue<PendingRequest>((request) => this.#expire(request));
   readonly #routes: RequestRoutes;
   readonly #inboxes: ReplyInboxes;
+  /** The requests that wait for an inbox that is not active. */
+  readonly #unsent = new Map<ReplyInbox, InboxWaitQueue>();
+  readonly #unsentLimits: InboxWaitLimits;
+  readonly #canceller: RequestCanceller;
   #nextId = 0;
 
   constructor(
     private readonly engine: TransportEngine,
-    names: ChannelNames,
     clientId: string,
-    sequence: boolean,
-    private readonly limits: InboxWaitLimits,
-    private readonly tally: RequestTally,
-    /** Decodes a reply and gives it to {@link answer}. */
-    readonly received: (message: DataMessage<'buffer'>, inbox: ReplyInbox) => void,
+    private readonly deps: PendingRequestsDeps,
   ) {
+    const { names, options } = deps;
     this.#routes = new RequestRoutes(engine, names);
-    this.#inboxes = new ReplyInboxes(engine, names, clientId, sequence, this);
+    this.#inboxes = new ReplyInboxes(engine, names, clientId, options.sequence, this);
+    this.#unsentLimits = readInboxWaitLimits(options.connection);
+    this.#canceller = new RequestCanceller(engine);
   }
 
-  /** How many wait for an answer. */
   get pendingCount(): number {
     return this.#pending.size;
   }
 
-  /** How many have not been published, for their inbox does not stand. */
+  /** How many wait for their reply inbox, and have not been published. */
   get unsentCount(): number {
-    return this.#inboxes.waitingCount;
+    return [...this.#unsent.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  newInboxWaitQueue(inbox: string): InboxWaitQueue {
-    return new InboxWaitQueue(
-      this.limits,
-      (call, error) => this.fail(call, error),
-      () => this.engine.nodeOf(inbox),
-    );
-  }
-
-  /** Opens a request; its time runs from now. Nothing is published before {@link send}. */
-  open(route: string, timeout: number, callback: (packet: WritePacket) => void): PendingRequest {
-    const id = (this.#nextId++).toString(36);
-    const { channel, channels: lanes } = this.#routes.of(route);
-    const call = new PendingRequest(id, route, lanes, this.#inboxes.for(channel), timeout, callback, this);
-    this.#pending.set(id, call);
-    this.tally.requests++;
-    this.#deadlines.start(call, timeout);
-    return call;
-  }
-
-  /** What the frame of a request must say, so that its reply finds back. */
-  endOf({ inbox }: PendingRequest, headers: Readonly<Record<string, string>> | undefined): FrameTrailer {
-    return headers === undefined ? inbox.end : inbox.end.with({ h: headers });
-  }
-
-  /** Publishes the frame of an open request, as soon as its inbox stands. */
-  send(call: PendingRequest, frame: EncodedFrame): void {
-    if (call.state === 'done') {
-      return;
+  /** Sends a request; its timeout starts now. @returns what cancels it. */
+  send(packet: ReadPacket, callback: Callback): () => void {
+    let request: PendingRequest;
+    let headers: Headers;
+    try {
+      const outgoing = unpackPacket(packet, this.deps.routeOf(packet.pattern as MsPattern));
+      headers = outgoing.headers;
+      request = this.#open(outgoing.route, outgoing.timeout ?? this.deps.options.requestTimeout, callback);
+    } catch (error) {
+      return failUnopened(this.deps.counters, error, callback);
     }
-    call.frame = frame;
-    if (call.inbox.state === 'standing') {
-      this.#publish(call);
-    } else if (call.inbox.state === 'refused') {
-      this.fail(call, call.inbox.error);
-    } else {
-      call.inbox.waiting.add(call);
-    }
-  }
-
-  /** A reply of a server that has a handler. */
-  answer(reply: Reply): void {
-    const call = this.#pending.get(reply.id as string);
-    if (call === undefined) {
-      return; // a second copy, or an answer that came too late
-    }
-    call.answered = true;
-    const { err, response, isDisposed } = reply;
-    if (isDisposed === true || Boolean(err)) {
-      this.#finish(call);
-      if (err) {
-        this.tally.errors++;
+    try {
+      const serialized: unknown = this.deps.serializer.serialize(Object.assign(packet, { id: request.id }));
+      if (isPromiseLike(serialized)) {
+        serialized
+          .then((later) => this.#encode(request, later, headers))
+          .then(undefined, (error: unknown) => this.fail(request, error));
+      } else {
+        this.#encode(request, serialized, headers);
       }
-      call.callback({ err, response, isDisposed: true });
+    } catch (error) {
+      this.fail(request, error);
+    }
+    return () => this.#cancel(request);
+  }
+
+  #open(pattern: string, timeout: number, callback: Callback): PendingRequest {
+    const route = this.#routes.of(pattern);
+    const inbox = this.#inboxes.for(route.channel);
+    const request = new PendingRequest((this.#nextId++).toString(36), route, inbox, timeout, callback, this);
+    this.#pending.set(request.id, request);
+    this.deps.counters.requests++;
+    if (timeout !== 0) {
+      this.#timeouts.start(request, timeout);
+    }
+    return request;
+  }
+
+  #encode(request: PendingRequest, serialized: unknown, headers: Headers): void {
+    const { inbox, route } = request;
+    const trailer = headers === undefined ? inbox.trailer : inbox.trailer.with({ h: headers });
+    request.frame = encodeFrameWithin(this.deps.options.maxPayload, route.pattern, serialized, trailer);
+    if (request.state === 'done') {
+      return; // cancelled or expired while it was serialized
+    }
+    if (inbox.state === 'active') {
+      this.#publish(request);
+    } else if (inbox.state === 'refused') {
+      this.fail(request, inbox.error);
+    } else {
+      this.#waitForInbox(request);
+    }
+  }
+
+  #publish(request: PendingRequest): void {
+    request.state = 'publishing';
+    const { command, channel, options } = request.target;
+    this.engine.publishWithObserver(command, channel, request.frame, request, options);
+  }
+
+  requestPublished(request: PendingRequest, receivers: number): void {
+    if (request.state === 'publishing') {
+      request.state = 'waiting';
+      request.receivers = receivers;
+      this.#checkReceivers(request);
+    }
+  }
+
+  replyReceived(message: DataMessage<'buffer'>, inbox: ReplyInbox): void {
+    const frame = decodeFrame(message.data);
+    if (frame === undefined) {
+      this.#reportMalformed(message, inbox);
       return;
     }
-    this.#deadlines.start(call, call.timeout);
-    call.callback({ err, response });
-  }
-
-  /** A server got the request but has no handler for it. Counted, for another one may have. */
-  noHandler(id: unknown): void {
-    const call = this.#pending.get(id as string);
-    if (call !== undefined) {
-      call.withoutHandler++;
-      this.#judge(call);
+    const { fields, packet } = frame;
+    if (fields.k === 1) {
+      return; // a server checks that this client still exists
+    }
+    const hasHandler = fields.n !== 1;
+    let reply: unknown;
+    try {
+      reply = this.deps.deserializer.deserialize(packet);
+    } catch {
+      this.#reportMalformed(message, inbox);
+      return;
+    }
+    if (isPromiseLike(reply)) {
+      reply.then(
+        (later) => this.#accept(later, hasHandler, message, inbox),
+        () => this.#reportMalformed(message, inbox),
+      );
+    } else {
+      this.#accept(reply, hasHandler, message, inbox);
     }
   }
 
-  fail(call: PendingRequest, err: unknown, as: keyof RequestTally = 'failed'): void {
-    if (call.state !== 'done') {
-      this.#finish(call);
-      this.tally[as]++;
-      call.callback({ err });
+  #accept(reply: unknown, hasHandler: boolean, message: DataMessage<'buffer'>, inbox: ReplyInbox): void {
+    if (typeof reply !== 'object' || reply === null) {
+      this.#reportMalformed(message, inbox);
+      return;
+    }
+    const request = this.#pending.get((reply as Reply).id as string);
+    if (request === undefined) {
+      return; // a duplicate, or a reply that arrived too late
+    }
+    if (hasHandler) {
+      this.#answer(request, reply);
+    } else {
+      // Counted only: another receiver may have a handler.
+      request.withoutHandler++;
+      this.#checkReceivers(request);
     }
   }
 
-  /** The asker has gone. A handler that may be running is told. */
-  cancel(call: PendingRequest): void {
-    const published = call.isPublished;
-    if (call.state !== 'done') {
-      this.#finish(call);
-      this.tally.cancelled++;
+  #answer(request: PendingRequest, { err, response, isDisposed }: Reply): void {
+    request.answered = true;
+    if (isDisposed === true || Boolean(err)) {
+      this.#finish(request);
+      if (err) {
+        this.deps.counters.errors++;
+      }
+      request.callback({ err, response, isDisposed: true });
+      return;
     }
-    if (published) {
-      this.#cancel(call);
+    if (request.timeout !== 0) {
+      this.#timeouts.start(request, request.timeout);
+    }
+    request.callback({ err, response });
+  }
+
+  /** Moves on to the next target, or fails, once every receiver has reported that it has no handler. */
+  #checkReceivers(request: PendingRequest): void {
+    if (request.state !== 'waiting' || request.answered) {
+      return;
+    }
+    const { route, target } = request;
+    const isSharded = target.command === 'SPUBLISH';
+    const isLast = target === route.wildcard;
+    // On a classic channel, wildcard handlers elsewhere receive the request too, and may decline it without being counted.
+    const withoutHandler = isSharded || isLast ? request.withoutHandler : 0;
+    if (withoutHandler < request.receivers) {
+      return;
+    }
+    request.eventHandlerExists ||= withoutHandler > 0 && !isLast;
+    if (!isLast) {
+      if (isSharded) {
+        request.withoutHandler = 0;
+      }
+      request.target = route.wildcard;
+      this.#publish(request);
+    } else if (request.eventHandlerExists) {
+      this.fail(request, NO_MESSAGE_HANDLER, 'errors');
+    } else {
+      this.fail(request, new NoSubscribersError(route.pattern), 'noSubscribers');
+    }
+  }
+
+  #reportMalformed({ data }: DataMessage<'buffer'>, inbox: ReplyInbox): void {
+    this.deps.malformedLog.report(inbox.name, data.length);
+  }
+
+  fail(request: PendingRequest, err: unknown, counter: keyof RequestCounters = 'failed'): void {
+    if (request.state !== 'done') {
+      this.#finish(request);
+      this.deps.counters[counter]++;
+      request.callback({ err });
     }
   }
 
   failAll(err: unknown): void {
-    this.#deadlines.clear();
-    for (const call of [...this.#pending.values()]) {
-      this.fail(call, err);
+    this.#timeouts.clear();
+    for (const request of [...this.#pending.values()]) {
+      this.fail(request, err);
     }
   }
 
-  active(inbox: ReplyInbox): void {
-    const { waiting, orphans } = inbox;
-    const ready = waiting.take();
-    inbox.orphans = [];
-    orphans.forEach((call) => this.#cancelOrphan(call, FIRST_CANCEL_RETRY));
-    for (const call of ready) {
-      if (call.state === 'preparing') {
-        this.#publish(call);
+  #cancel(request: PendingRequest): void {
+    if (request.state === 'done') {
+      return;
+    }
+    const { isPublished } = request;
+    this.#finish(request);
+    this.deps.counters.cancelled++;
+    if (isPublished) {
+      this.#canceller.cancel(request);
+    }
+  }
+
+  #expire(request: PendingRequest): void {
+    const { isPublished, route, timeout } = request;
+    this.fail(request, new RequestTimeoutError(route.pattern, timeout, {}, isPublished), 'timeouts');
+    if (isPublished) {
+      this.#canceller.cancel(request);
+    }
+  }
+
+  #finish(request: PendingRequest): void {
+    if (request.state === 'preparing') {
+      this.#unsent.get(request.inbox)?.delete(request);
+    }
+    request.state = 'done';
+    this.#pending.delete(request.id);
+    this.#timeouts.stop(request, request.timeout);
+  }
+
+  #waitForInbox(request: PendingRequest): void {
+    const { inbox } = request;
+    let queue = this.#unsent.get(inbox);
+    if (queue === undefined) {
+      queue = new InboxWaitQueue(
+        this.#unsentLimits,
+        (one, error) => this.fail(one, error),
+        () => this.engine.nodeOf(inbox.name),
+      );
+      this.#unsent.set(inbox, queue);
+    }
+    queue.add(request);
+  }
+
+  #takeUnsent(inbox: ReplyInbox): PendingRequest[] {
+    const queue = this.#unsent.get(inbox);
+    this.#unsent.delete(inbox);
+    return queue?.drain() ?? [];
+  }
+
+  inboxActive(inbox: ReplyInbox): void {
+    const unsent = this.#takeUnsent(inbox);
+    this.#canceller.inboxActive(inbox);
+    for (const request of unsent) {
+      if (request.state === 'preparing') {
+        this.#publish(request);
       }
     }
   }
 
-  refused(inbox: ReplyInbox): void {
-    for (const call of inbox.waiting.take()) {
-      this.fail(call, inbox.error);
+  inboxRefused(inbox: ReplyInbox): void {
+    for (const request of this.#takeUnsent(inbox)) {
+      this.fail(request, inbox.error);
     }
   }
 
-  interrupted(inbox: ReplyInbox): void {
-    for (const call of [...this.#pending.values()]) {
-      if (call.inbox === inbox && call.isPublished) {
-        // Its handler is told when the way there is open again.
-        inbox.orphans.push(call);
-        this.fail(
-          call,
-          new GapError(
-            `The connection that would bring the answer to "${call.route}" was lost while it waited. The handler ` +
-              `may have run.`,
-          ),
-          'gaps',
+  inboxInterrupted(inbox: ReplyInbox): void {
+    for (const request of [...this.#pending.values()]) {
+      if (request.inbox === inbox && request.isPublished) {
+        this.#canceller.cancelOnceActive(request);
+        const error = new GapError(
+          `The connection that carries the reply to "${request.route.pattern}" was lost while the request was ` +
+            `pending. The handler may have run.`,
         );
+        this.fail(request, error, 'gaps');
       }
     }
-  }
-
-  #publish(call: PendingRequest): void {
-    call.state = 'publishing';
-    const { command, channel, options } = this.#laneOf(call);
-    this.engine.publishWithObserver(command, channel, call.frame, call, options);
-  }
-
-  counted(call: PendingRequest, receivers: number): void {
-    if (call.state === 'publishing') {
-      call.state = 'waiting';
-      call.receivers = receivers;
-      this.#judge(call);
-    }
-  }
-
-  /** Once all receivers have said that they have no handler, there is nothing to wait for on this lane. */
-  #judge(call: PendingRequest): void {
-    if (call.state !== 'waiting' || call.answered) {
-      return;
-    }
-    const lane = this.#laneOf(call);
-    // On a classic channel, wildcard handlers elsewhere get the request and may decline it without being counted.
-    const declined = lane.command === 'SPUBLISH' || lane.wildcard ? call.withoutHandler : 0;
-    if (declined < call.receivers) {
-      return;
-    }
-    call.eventHandlerExists ||= declined > 0 && !lane.wildcard;
-    if (call.channelIndex + 1 < call.channels.length) {
-      call.channelIndex++;
-      if (lane.command === 'SPUBLISH') {
-        call.withoutHandler = 0;
-      }
-      this.#publish(call);
-    } else if (call.eventHandlerExists) {
-      this.fail(call, NO_MESSAGE_HANDLER, 'errors');
-    } else {
-      this.fail(call, new NoSubscribersError(call.route), 'noSubscribers');
-    }
-  }
-
-  #expire(call: PendingRequest): void {
-    const published = call.isPublished;
-    this.fail(call, new RequestTimeoutError(call.route, call.timeout, {}, published), 'timeouts');
-    if (published) {
-      this.#cancel(call);
-    }
-  }
-
-  #finish(call: PendingRequest): void {
-    call.state = 'done';
-    this.#pending.delete(call.id);
-    this.#deadlines.stop(call);
-    call.inbox.waiting.delete(call);
-  }
-
-  #cancel(call: PendingRequest): void {
-    // Best effort: where it does not arrive, its handler is gone, or will be when a reply finds nobody.
-    this.#writeCancel(call, ignore);
-  }
-
-  /**
-   * What cost us our inbox has cost the server its subscription, for they sit with the same master: the first cancel
-   * may find nobody, although the handler still runs.
-   */
-  #cancelOrphan(call: PendingRequest, retryAfter: number): void {
-    this.#writeCancel(call, (receivers) => {
-      if (receivers === 0 && retryAfter <= LAST_CANCEL_RETRY) {
-        setTimeout(() => this.#cancelOrphan(call, retryAfter * 2), retryAfter).unref();
-      }
-    });
-  }
-
-  #writeCancel(call: PendingRequest, published: (receivers: number) => void): void {
-    const { command, channel, options } = this.#laneOf(call);
-    const signal = encodeSignal({ x: call.id, r: call.inbox.name });
-    this.engine.publishWithObserver(command, channel, signal, { published, failed: ignore }, options);
-  }
-
-  #laneOf(call: PendingRequest): RequestChannel {
-    const lane = call.channels[call.channelIndex];
-    if (lane === undefined) {
-      throw new RangeError(`A request has no lane ${String(call.channelIndex)}.`);
-    }
-    return lane;
   }
 }
 
-function ignore(): void {}
+/**
+ * Counts and fails a request that cannot even be opened.
+ *
+ * @internal
+ * @returns what cancels it: nothing is left to cancel.
+ */
+export function failUnopened(counters: RequestCounters, err: unknown, callback: Callback): () => void {
+  counters.requests++;
+  counters.failed++;
+  callback({ err });
+  return () => undefined;
+}

@@ -1,89 +1,74 @@
-import { findTaggedName } from '../../pubsub/common/channel-name.js';
-import { GenerationalCache } from '../../util/generational-cache.js';
-import type { DataMessage } from '../../pubsub/common/messages.js';
 import type { Gap, Interruption } from '../../pubsub/common/events.js';
-import type { ChannelNames } from '../wire/channel-names.js';
+import type { DataMessage } from '../../pubsub/common/messages.js';
+import { GenerationalCache } from '../../util/generational-cache.js';
 import type { TransportEngine } from '../connection/create-engine.js';
-import type { PendingRequest } from './pending-request.js';
-import type { InboxWaitQueue } from './inbox-wait-queue.js';
-import { FrameTrailer } from '../wire/frame.js';
-import type { WireFields } from '../wire/frame-fields.js';
+import type { ChannelNames } from '../wire/channel-names.js';
+import { FrameTrailer } from '../wire/frame-trailer.js';
 
-/** Enough to meet a master that owns a handful of slots; without a match any inbox does, at the cost of a hop. */
-const TAGS_TRIED = 65_536;
+/** Enough to find a hash tag for a master that owns a handful of slots. */
+const MAX_TAGS_TRIED = 65_536;
 
-/** Patterns that are made with each request (`user.17`) are not to be remembered without end. */
-const CHANNELS_REMEMBERED = 2_048;
+/** Bounds the cache, because patterns may differ with each request (`user.17`). */
+const MAX_CACHED_CHANNELS = 2_048;
 
 /**
- * One reply inbox: a channel of this client alone.
+ * A channel of this client alone, on which it receives replies:
  *
  * - `subscribing`: Redis has not confirmed it yet; requests wait.
- * - `standing`: replies arrive.
- * - `interrupted`: its connection was lost; requests wait until it stands again.
- * - `refused`: Redis would not have it; the next request tries another one.
+ * - `active`: replies arrive.
+ * - `interrupted`: its connection was lost; requests wait until it is active again.
+ * - `refused`: Redis has rejected the subscription; the next request tries another inbox.
  */
 export class ReplyInbox {
-  state: 'subscribing' | 'standing' | 'interrupted' | 'refused' = 'subscribing';
-  /** Requests that failed when the inbox was lost, and whose handlers are to be told when it stands again. */
-  orphans: PendingRequest[] = [];
-  /** Why it was refused. */
+  state: 'subscribing' | 'active' | 'interrupted' | 'refused' = 'subscribing';
+  /** Why Redis rejected it. */
   error: unknown;
 
   constructor(
     readonly name: string,
-    /** What the frames of requests that are to be answered here end with. */
-    readonly end: FrameTrailer,
-    /** Requests to be published when the inbox stands. */
-    readonly waiting: InboxWaitQueue,
+    /** The end of each request frame whose reply is to arrive here. */
+    readonly trailer: FrameTrailer,
   ) {}
 }
 
-/** What the owner of the inboxes does about them. */
 export interface ReplyInboxListener {
-  newInboxWaitQueue(inbox: string): InboxWaitQueue;
-  received(message: DataMessage<'buffer'>, inbox: ReplyInbox): void;
-  /** The inbox stands, for the first time or again. */
-  active(inbox: ReplyInbox): void;
-  refused(inbox: ReplyInbox): void;
-  /** Replies may have been missed since the inbox was subscribed, or since it last stood. */
-  interrupted(inbox: ReplyInbox): void;
+  replyReceived(message: DataMessage<'buffer'>, inbox: ReplyInbox): void;
+  /** The inbox is active, for the first time or again. */
+  inboxActive(inbox: ReplyInbox): void;
+  inboxRefused(inbox: ReplyInbox): void;
+  /** Replies may have been missed since the inbox was last active. */
+  inboxInterrupted(inbox: ReplyInbox): void;
 }
 
 /**
- * The reply inboxes of one client: one for each master it talks to, subscribed on first use, so that a request and its
- * reply touch one shard.
+ * The reply inboxes of one client: one for each master it sends requests to, subscribed on first use, so that a request
+ * and its reply stay in one shard.
  *
  * @internal
  */
 export class ReplyInboxes {
   readonly #byNode = new Map<string, ReplyInbox>();
   readonly #byName = new Map<string, ReplyInbox>();
-  /** What {@link for} has found, until slots move. */
-  readonly #byChannel = new GenerationalCache<ReplyInbox>(CHANNELS_REMEMBERED);
+  /** The results of {@link for}, until slots move. */
+  readonly #byChannel = new GenerationalCache<ReplyInbox>(MAX_CACHED_CHANNELS);
 
   constructor(
     private readonly engine: TransportEngine,
     private readonly names: ChannelNames,
     private readonly clientId: string,
-    /** Whether frames carry a stamp. */
+    /** True if frames carry a stamp. */
     private readonly sequence: boolean,
-    private readonly owner: ReplyInboxListener,
+    private readonly listener: ReplyInboxListener,
   ) {
-    // Slots have moved, so that an inbox may no longer sit with the master it was made for. It stays subscribed.
-    engine.on('moved', () => this.#forgetPlaces());
-    engine.on('interrupted', (loss) => this.#onLost(loss));
+    // An inbox may no longer be in the shard it was made for. It stays subscribed.
+    engine.on('moved', () => this.#clearCaches());
+    engine.on('interrupted', (interruption) => this.#onInterrupted(interruption));
     engine.on('gap', (gap) => this.#onGap(gap));
   }
 
   /** The inbox in the shard of `channel`. */
   for(channel: string): ReplyInbox {
     return this.#byChannel.get(channel) ?? this.#find(channel);
-  }
-
-  /** How many requests wait for an inbox. */
-  get waitingCount(): number {
-    return [...this.#byName.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
   #find(channel: string): ReplyInbox {
@@ -100,81 +85,80 @@ export class ReplyInboxes {
     return inbox;
   }
 
-  #forgetPlaces(): void {
+  #clearCaches(): void {
     this.#byNode.clear();
     this.#byChannel.clear();
   }
 
+  /** A name whose slot the node owns. Without a match any name will do: the reply then crosses shards. */
   #nameAt(node: string): string {
+    const anyName = this.names.inbox(this.clientId, '0');
     if (node === '') {
-      return this.names.inbox(this.clientId, '0'); // nobody owns the slot just now: no tag would meet it
+      return anyName; // the slot has no owner, so no tag would match
     }
     for (const name of this.#byName.keys()) {
       if (this.engine.nodeOf(name) === node) {
         return name;
       }
     }
-    const inboxOf = (tag: string): string => this.names.inbox(this.clientId, tag);
-    return findTaggedName(inboxOf, (name) => this.engine.nodeOf(name) === node, TAGS_TRIED) ?? inboxOf('0');
+    for (let tag = 0; tag < MAX_TAGS_TRIED; tag++) {
+      const name = this.names.inbox(this.clientId, String(tag));
+      if (this.engine.nodeOf(name) === node) {
+        return name;
+      }
+    }
+    return anyName;
   }
 
   #subscribe(name: string): ReplyInbox {
-    const fields: WireFields = this.engine.supportsSharded ? { r: name } : { r: name, c: 1 };
-    const inbox = new ReplyInbox(
-      name,
-      new FrameTrailer(fields, this.sequence),
-      this.owner.newInboxWaitQueue(name),
-    );
+    const { supportsSharded } = this.engine;
+    const fields = supportsSharded ? { r: name } : ({ r: name, c: 1 } as const);
+    const inbox = new ReplyInbox(name, new FrameTrailer(fields, this.sequence));
     this.#byName.set(name, inbox);
     const handlers = {
-      [name]: (message: DataMessage<'buffer'>): void => this.owner.received(message, inbox),
+      [name]: (message: DataMessage<'buffer'>): void => this.listener.replyReceived(message, inbox),
     };
-    const confirmed = this.engine.supportsSharded
-      ? this.engine.ssubscribe(handlers)
-      : this.engine.subscribe(handlers);
+    const confirmed = supportsSharded ? this.engine.ssubscribe(handlers) : this.engine.subscribe(handlers);
     confirmed.then(
-      () => this.#stands(inbox),
+      () => this.#activate(inbox),
       (error: unknown) => {
         inbox.state = 'refused';
         inbox.error = error;
         this.#byName.delete(name);
-        this.#forgetPlaces();
-        this.owner.refused(inbox);
+        this.#clearCaches();
+        this.listener.inboxRefused(inbox);
       },
     );
     return inbox;
   }
 
-  #stands(inbox: ReplyInbox): void {
-    inbox.state = 'standing';
-    this.owner.active(inbox);
+  #activate(inbox: ReplyInbox): void {
+    inbox.state = 'active';
+    this.listener.inboxActive(inbox);
   }
 
-  #onLost(loss: Interruption): void {
-    for (const inbox of this.#named(loss)) {
-      if (inbox.state === 'standing') {
+  #onInterrupted(interruption: Interruption): void {
+    for (const inbox of this.#inboxesOf(interruption)) {
+      if (inbox.state === 'active') {
         inbox.state = 'interrupted';
-        this.owner.interrupted(inbox);
+        this.listener.inboxInterrupted(inbox);
       }
     }
   }
 
   #onGap(gap: Gap): void {
-    for (const inbox of this.#named(gap)) {
-      // A gap without a loss before it: the hole was seen afterwards only.
-      if (inbox.state === 'standing') {
-        this.owner.interrupted(inbox);
+    for (const inbox of this.#inboxesOf(gap)) {
+      // A gap without an interruption before it was noticed only after the connection was back.
+      if (inbox.state === 'active') {
+        this.listener.inboxInterrupted(inbox);
       }
-      if (inbox.state === 'interrupted' || inbox.state === 'standing') {
-        this.#stands(inbox);
+      if (inbox.state === 'interrupted' || inbox.state === 'active') {
+        this.#activate(inbox);
       }
     }
   }
 
-  #named({ kind, names }: Interruption): ReplyInbox[] {
-    if (kind === 'pattern') {
-      return [];
-    }
-    return names.flatMap((name) => this.#byName.get(String(name)) ?? []);
+  #inboxesOf({ kind, names }: Interruption): ReplyInbox[] {
+    return kind === 'pattern' ? [] : names.flatMap((name) => this.#byName.get(String(name)) ?? []);
   }
 }

@@ -3,15 +3,14 @@ import type { ReadPacket, WritePacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 
-const { request, emit } = TRANSPORT_DIAGNOSTICS;
-
 type Callback = (packet: WritePacket) => void;
 
 /**
- * Makes a request, and tells `nestjs-cluster-pubsub:request` how it ended: before the asker is told. The asker is called
- * in its own async context: a reply comes in that of the connection, which is whatever opened it, another trace perhaps.
+ * Sends a request with `send`, and publishes its outcome to `nestjs-cluster-pubsub:request` before the caller gets it.
+ * The callback runs in the caller's async context: a reply arrives in the context that opened the connection, which may
+ * belong to another trace.
  *
- * @param start makes it with the callback that it gets, and returns how to leave it
+ * @param send sends the request with the callback it is given. @returns what cancels the request.
  * @internal
  */
 export function traceRequest(
@@ -19,35 +18,36 @@ export function traceRequest(
   pattern: string,
   packet: ReadPacket,
   callback: Callback,
-  start: (callback: Callback) => () => void,
+  send: (callback: Callback) => () => void,
 ): () => void {
-  const began = performance.now();
-  const asker = new AsyncResource('ClusterPubSubRequest');
-  let isOver = false;
-  const over = (outcome: 'answered' | 'failed' | 'cancelled', error?: unknown): void => {
-    if (!isOver) {
-      isOver = true;
-      request.publish({ client, pattern, packet, outcome, error, duration: performance.now() - began });
+  const startedAt = performance.now();
+  const context = new AsyncResource('ClusterPubSubRequest');
+  let isReported = false;
+  const report = (outcome: 'answered' | 'failed' | 'cancelled', error?: unknown): void => {
+    if (!isReported) {
+      isReported = true;
+      const duration = performance.now() - startedAt;
+      TRANSPORT_DIAGNOSTICS.request.publish({ client, pattern, packet, outcome, error, duration });
     }
   };
-  const leave = start((reply) => {
-    asker.runInAsyncScope(() => {
+  const cancel = send((reply) => {
+    context.runInAsyncScope(() => {
       if (reply.err) {
-        over('failed', reply.err);
+        report('failed', reply.err);
       } else if (reply.isDisposed === true) {
-        over('answered');
+        report('answered');
       }
       callback(reply);
     });
   });
   return () => {
-    over('cancelled');
-    leave();
+    report('cancelled');
+    cancel();
   };
 }
 
 /**
- * An observer that tells `nestjs-cluster-pubsub:emit` what became of an event, and then `observer`.
+ * An observer that publishes the outcome of an event to `nestjs-cluster-pubsub:emit`, then passes it on to `observer`.
  *
  * @internal
  */
@@ -57,17 +57,18 @@ export function traceEmit(
   packet: ReadPacket,
   observer: PublishObserver,
 ): PublishObserver {
-  const began = performance.now();
-  const over = (outcome: 'published' | 'failed', error?: unknown): void => {
-    emit.publish({ client, pattern, packet, outcome, error, duration: performance.now() - began });
+  const startedAt = performance.now();
+  const report = (outcome: 'published' | 'failed', error?: unknown): void => {
+    const duration = performance.now() - startedAt;
+    TRANSPORT_DIAGNOSTICS.emit.publish({ client, pattern, packet, outcome, error, duration });
   };
   return {
     published: (receivers) => {
-      over('published');
+      report('published');
       observer.published(receivers);
     },
     failed: (error) => {
-      over('failed', error);
+      report('failed', error);
       observer.failed(error);
     },
   };

@@ -1,29 +1,38 @@
+import type { PublishCommand, PublishOptions } from '../../pubsub/common/publish-options.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
-import type { ChannelNames } from '../wire/channel-names.js';
 import type { TransportEngine } from '../connection/create-engine.js';
-import type { RequestChannel } from './pending-request.js';
+import type { ChannelNames } from '../wire/channel-names.js';
 
-const OF_EXACT_HANDLERS = { verifyZero: true } as const;
-const OF_WILDCARD_HANDLERS = { verifyZero: true, via: 'patterns' } as const;
+const EXACT_OPTIONS = { verifyZero: true } as const;
+const WILDCARD_OPTIONS = { verifyZero: true, via: 'patterns' } as const;
 
-/** Patterns that are made with each request (`user.17`) are not to be remembered without end. */
-const REMEMBERED = 2_048;
+/** Bounds the cache, because patterns may differ with each request (`user.17`). */
+const MAX_CACHED_ROUTES = 2_048;
 
-/** Where requests of one pattern go. */
-export interface RequestRoute {
-  /** The channel of the pattern; its shard is where the answer comes from. */
+/** Where to publish a request. */
+export interface RequestChannel {
+  readonly command: PublishCommand;
   readonly channel: string;
-  /** Where to publish, one after the other until a server takes it: first to exact handlers, then to wildcards. */
-  readonly channels: readonly RequestChannel[];
+  readonly options: PublishOptions;
+}
+
+/** Where requests of one pattern are published: to exact handlers first, then to wildcard handlers. */
+export interface RequestRoute {
+  /** The pattern as Nest normalizes it. */
+  readonly pattern: string;
+  /** The channel of the pattern; the reply comes from the same shard. */
+  readonly channel: string;
+  readonly exact: RequestChannel;
+  readonly wildcard: RequestChannel;
 }
 
 /**
- * Where requests go, worked out once for each pattern.
+ * The routes of requests by pattern, computed once for each.
  *
  * @internal
  */
 export class RequestRoutes {
-  readonly #routes = new GenerationalCache<RequestRoute>(REMEMBERED);
+  readonly #routes = new GenerationalCache<RequestRoute>(MAX_CACHED_ROUTES);
 
   constructor(
     private readonly engine: TransportEngine,
@@ -42,15 +51,13 @@ export class RequestRoutes {
   #newRoute(pattern: string): RequestRoute {
     const channel = this.names.channel(pattern);
     const classic = this.names.request(pattern);
-    const exact: RequestChannel = this.engine.supportsSharded
-      ? { command: 'SPUBLISH', channel, wildcard: false, options: OF_EXACT_HANDLERS }
-      : { command: 'PUBLISH', channel: classic, wildcard: false, options: OF_EXACT_HANDLERS };
-    const wildcard: RequestChannel = {
-      command: 'PUBLISH',
-      channel: classic,
-      wildcard: true,
-      options: OF_WILDCARD_HANDLERS,
+    return {
+      pattern,
+      channel,
+      exact: this.engine.supportsSharded
+        ? { command: 'SPUBLISH', channel, options: EXACT_OPTIONS }
+        : { command: 'PUBLISH', channel: classic, options: EXACT_OPTIONS },
+      wildcard: { command: 'PUBLISH', channel: classic, options: WILDCARD_OPTIONS },
     };
-    return { channel, channels: [exact, wildcard] };
   }
 }

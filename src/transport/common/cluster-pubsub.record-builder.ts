@@ -1,3 +1,4 @@
+import type { ReadPacket } from '@nestjs/microservices';
 import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
 import { PUBSUB_MODES, type PubSubMode } from './options.js';
 
@@ -85,6 +86,31 @@ export class ClusterPubSubRecordBuilder<T = unknown> {
   build(): ClusterPubSubRecord<T> {
     return new ClusterPubSubRecord(this.data as T, this.headers, this.mode, this.timeout);
   }
+}
+
+/** A packet of a client, and how to send it. @internal */
+export interface UnpackedPacket {
+  readonly route: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly mode?: PubSubMode | undefined;
+  readonly timeout?: number | undefined;
+}
+
+/**
+ * Replaces a record in the packet by its data, and a symbol pattern by its route, which JSON can represent.
+ *
+ * @internal
+ */
+export function unpackPacket(packet: ReadPacket<unknown>, route: string): UnpackedPacket {
+  if (typeof packet.pattern === 'symbol') {
+    packet.pattern = route;
+  }
+  if (!isRecord(packet.data)) {
+    return { route };
+  }
+  const { data, headers, mode, timeout } = packet.data;
+  packet.data = data;
+  return { route, headers, mode, timeout };
 }
 
 /** @internal */

@@ -3,8 +3,14 @@ import type { PublishCommand, PublishObserver } from '../../pubsub/common/publis
 import type { TransportEngine } from '../connection/create-engine.js';
 import type { FrameOptions } from '../common/options.js';
 import { isPromiseLike } from '../../util/promises.js';
-import { assertWithin, encodeWithin } from '../wire/outgoing-packet.js';
-import { encodeSignal, encodeStock, FrameTrailer, type EncodedFrame } from '../wire/frame.js';
+import {
+  assertFrameSize,
+  encodeFrameWithin,
+  encodeSignal,
+  encodeStock,
+  type EncodedFrame,
+} from '../wire/frame.js';
+import { FrameTrailer } from '../wire/frame-trailer.js';
 import type { WireFields } from '../wire/frame-fields.js';
 
 /** The destination of a reply. */
@@ -58,10 +64,10 @@ export class ReplyPublisher {
   ): EncodedFrame {
     if (!to.stock) {
       const trailer = fields === undefined ? this.#trailer : this.#trailer.with(fields);
-      return encodeWithin(this.options.maxPayload, route, serialized, trailer);
+      return encodeFrameWithin(this.options.maxPayload, route, serialized, trailer);
     }
     const frame = encodeStock(serialized);
-    assertWithin(this.options.maxPayload, route, frame);
+    assertFrameSize(this.options.maxPayload, route, frame);
     return frame;
   }
 

@@ -65,9 +65,9 @@ export interface RequestCounts {
 }
 
 /** @internal */
-export type RequestTally = { -readonly [K in keyof RequestCounts]: number };
+export type RequestCounters = { -readonly [K in keyof RequestCounts]: number };
 
 /** @internal */
-export function newRequestTally(): RequestTally {
+export function newRequestCounters(): RequestCounters {
   return { requests: 0, timeouts: 0, noSubscribers: 0, gaps: 0, errors: 0, failed: 0, cancelled: 0 };
 }

@@ -1,13 +1,16 @@
+import { types } from 'node:util';
+import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+
 /**
- * Any channel with this in its name is ours: requests for wildcard handlers and reply inboxes. Wildcard handlers of
- * users never see them, whatever prefix the sender has.
+ * Marks our own channels: requests for wildcard handlers, and reply inboxes. Wildcard handlers of users never receive
+ * from them, whatever the prefix of the sender.
  */
 const RESERVED = '_cps:';
 
 const INBOX = `${RESERVED}in:`;
 
-/** Far more than any prefix needs. */
-const LONGEST_INBOX = 512;
+/** In characters; far more than any prefix needs. */
+const MAX_INBOX_LENGTH = 512;
 
 /** @internal */
 export function isReserved(channel: string): boolean {
@@ -15,38 +18,39 @@ export function isReserved(channel: string): boolean {
 }
 
 /**
- * Whether it can be the reply inbox of a client, of whatever prefix: wildcards see requests of other applications too.
+ * True for a name that may be the reply inbox of a client. Any prefix will do, because wildcard handlers receive requests
+ * of other applications too.
  *
  * @internal
  */
 export function isInbox(channel: string): boolean {
-  return channel.length <= LONGEST_INBOX && channel.includes(INBOX);
+  return channel.length <= MAX_INBOX_LENGTH && channel.includes(INBOX);
 }
 
 /**
- * How the names of one application (one `prefix`) look on the cluster.
+ * Names on the cluster of one application's channels (one `prefix`).
  *
  * @internal
  */
 export class ChannelNames {
   constructor(private readonly prefix: string) {}
 
-  /** Where events of a pattern go, classic and sharded, and where exact request handlers sit. */
+  /** The channel of events of a pattern, classic and sharded, and of requests to exact handlers. */
   channel(route: string): string {
     return this.prefix + route;
   }
 
-  /** The classic channel of a request: for wildcard handlers, and for all handlers where shard channels are unknown. */
+  /** The classic channel of requests: to wildcard handlers, and on Redis 6 to all handlers. */
   request(route: string): string {
     return `${this.prefix}${RESERVED}req:${route}`;
   }
 
-  /** The channel of the pattern of a request, given the classic channel that it came by. */
+  /** Turns the name made by {@link request} into that of {@link channel}. */
   ofRequest(requestChannel: string): string {
     return this.prefix + requestChannel.slice(this.request('').length);
   }
 
-  /** The reply inbox of a client; the braces pin it to the slot of `tag`, and so to a shard of choice. */
+  /** The reply inbox of a client. The braces pin it to the slot of `tag`, and so to a chosen shard. */
   inbox(clientId: string, tag: string): string {
     return `${this.prefix}${INBOX}${clientId}:{${tag}}`;
   }
@@ -64,13 +68,12 @@ export class ChannelNames {
 export type ParsedPattern =
   { readonly kind: 'exact'; readonly name: string } | { readonly kind: 'wildcard'; readonly glob: string };
 
-const SPECIAL = '*?[';
+const WILDCARDS = '*?[';
 const ESCAPABLE = '*?[]\\';
 
 /**
- * Tells wildcards from exact names. `*`, `?` and `[…]` are wildcards unless a `\` stands before them; a `\` before
- * anything but `*?[]\` is a character like others. Redis takes every `\` for an escape, so those are doubled in the
- * glob.
+ * Distinguishes wildcards from exact names. `*`, `?` and `[…]` are wildcards unless escaped by `\`; a `\` before
+ * anything but `*?[]\` is an ordinary character. Redis takes every `\` for an escape, so those are doubled in the glob.
  *
  * @internal
  */
@@ -89,12 +92,48 @@ export function parsePattern(pattern: string): ParsedPattern {
       name += char;
       glob += '\\\\';
     } else {
-      wildcard ||= SPECIAL.includes(char);
+      wildcard ||= WILDCARDS.includes(char);
       name += char;
       glob += char;
     }
   }
   return wildcard ? { kind: 'wildcard', glob } : { kind: 'exact', name };
+}
+
+/**
+ * The route of a symbol, which Nest leaves a symbol when it normalizes patterns: its text, such as `Symbol(orders)`.
+ * Undefined for other patterns.
+ *
+ * @internal
+ * @throws {InvalidArgumentError} for a RegExp, which Nest would turn into `{}`.
+ */
+export function symbolRoute(pattern: unknown): string | undefined {
+  if (types.isRegExp(pattern)) {
+    throw new InvalidArgumentError(
+      `A RegExp (${String(pattern)}) cannot be a pattern: Redis matches channels by *, ? and […] only.`,
+    );
+  }
+  return typeof pattern === 'symbol' ? String(pattern) : undefined;
+}
+
+/**
+ * Returns a normalized pattern that can be the name of a channel.
+ *
+ * @internal
+ * @throws {InvalidArgumentError} when it cannot.
+ */
+export function assertRoute(route: unknown): string {
+  if (typeof route !== 'string') {
+    throw new InvalidArgumentError(
+      `A pattern must be a string, a number, a symbol or an object, received ${String(route)}.`,
+    );
+  }
+  if (isReserved(route)) {
+    throw new InvalidArgumentError(
+      `"${route}" cannot be a pattern: "${RESERVED}" is reserved for channels of this package.`,
+    );
+  }
+  return route;
 }
 
 function escapeGlob(text: string): string {

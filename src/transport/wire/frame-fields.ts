@@ -1,40 +1,40 @@
 /**
- * Our own fields of a frame. They travel in one extra top-level key beside Nest's packet and are taken off before the
- * packet meets a deserializer: Nest 12 takes a reply with an unknown key for a bare payload. Unknown fields are
- * ignored, so that later versions may add some.
+ * Our own fields of a frame. They travel in one extra top-level key beside Nest's packet and are removed before the
+ * packet reaches a deserializer: Nest 12 takes a reply with an unknown key for a bare payload. Unknown fields are
+ * ignored, so that later versions can add some.
  *
  * @internal
  */
 export interface WireFields {
-  /** The channel that waits for the reply. */
+  /** The channel on which the requester waits for the reply. */
   r?: string;
-  /** The reply goes out by classic PUBLISH (Redis 6). */
+  /** Publish the reply with classic PUBLISH (Redis 6). */
   c?: 1;
   /** Headers. */
   h?: Readonly<Record<string, string>>;
-  /** The asker left the request with this id. */
+  /** The id of a request that its requester has cancelled. */
   x?: string;
-  /** "There is no message handler here." */
+  /** The server has no message handler for the request. */
   n?: 1;
-  /** "Are you still there?" Says nothing else, and may arrive twice. */
+  /** A check that the requester still exists. Carries nothing else, and may arrive twice. */
   k?: 1;
-  /** The packet was not an object, and sits under `packet`. */
+  /** The packet is not an object, and is under `packet`. */
   w?: 1;
-  /** The stamp of the engine, put in as the frame goes out; the last field, see `frame-stamp.ts`. */
+  /** The stamp of the engine, added as the frame is written; the last field, see `frame-trailer.ts`. */
   s?: string;
-  /** Which field of the packet the bytes after the head of a binary frame are; `packet`: all of it. */
+  /** The field of the packet that holds the bytes of a binary frame; `packet`: they are all of it. */
   bin?: BinaryField;
 }
 
 export type BinaryField = 'data' | 'response' | 'packet';
 
-/** What arrived: our fields, and the packet as a deserializer shall see it. */
+/** A decoded message: our fields, and the packet as a deserializer expects it. */
 export interface Frame {
   readonly fields: WireFields;
   readonly packet: unknown;
 }
 
-/** The key beside Nest's own. @internal */
+/** Our key beside Nest's own. @internal */
 export const FIELDS_KEY = '_cps';
 
 /** @internal */

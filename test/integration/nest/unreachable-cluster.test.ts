@@ -98,7 +98,8 @@ describe('where no cluster can be reached', () => {
   it('an event without a subscriber to its Observable is logged as lost, and does no other harm', async () => {
     await http({ app }).get('/forget').expect(200, 'forgotten');
     await eventually(
-      () => apps.logged.some((line) => line.includes('was not published') && line.includes(String(port))),
+      () =>
+        apps.logged.some((line) => line.includes('Failed to publish event') && line.includes(String(port))),
       'the loss is logged',
     );
   });

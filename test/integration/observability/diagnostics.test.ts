@@ -1,16 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ReadPacket } from '@nestjs/microservices';
 import { firstValueFrom, interval, lastValueFrom, map, take } from 'rxjs';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import {
-  ClusterPubSubClient,
-  ClusterPubSubContext,
-  type ClusterPubSubDiagnostics,
-} from '../../../src/transport/index.js';
+import { ClusterPubSubContext, type ClusterPubSubDiagnostics } from '../../../src/transport/index.js';
 import { eventually } from '../../support/eventually.js';
 import { engines, next, plainConnections, unique } from '../pubsub/harness.js';
 import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
@@ -193,29 +188,14 @@ describe('the diagnostics channels of the transport', () => {
     expect([requests[0]!.packet, emitted[0]!.packet]).toEqual(seen);
   });
 
-  it('tell of what a subclass sends that overrides what Nest calls', async () => {
+  it('find the dispatch hook knowing the type of the packet', async () => {
     await harness.server({ ask: () => 1 });
-    class Audited extends ClusterPubSubClient {
-      override connect(): Promise<void> {
-        return super.connect();
-      }
-
-      protected override async dispatchEvent<T>(packet: ReadPacket): Promise<T> {
-        await super.dispatchEvent(packet);
-        return 'audited' as T;
-      }
-    }
-    const [requests, emitted] = [told('nestjs-cluster-pubsub:request'), told('nestjs-cluster-pubsub:emit')];
-    const client = new Audited(harness.options());
+    const client = harness.client();
     const hooked: string[] = [];
     client.setOnDispatchHook(({ pattern }) => void hooked.push(`${client.dispatching} ${String(pattern)}`));
-    stops.push(() => void client.close());
-    expect(await lastValueFrom(client.emit('told', 1))).toBe('audited');
-    expect(await lastValueFrom(client.send('ask', 1))).toBe(1);
-    expect(emitted).toMatchObject([{ client, pattern: 'told', outcome: 'published' }]);
-    expect(requests).toMatchObject([{ client, pattern: 'ask', outcome: 'answered' }]);
+    await lastValueFrom(client.emit('told', 1));
+    await lastValueFrom(client.send('ask', 1));
     expect(hooked).toEqual(['event told', 'request ask']);
-    expect(client.metrics()).toMatchObject({ events: 1, requests: 1 });
   });
 
   it('tell how each handler ended, with its context, before the processing end hook runs', async () => {

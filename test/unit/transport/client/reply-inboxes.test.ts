@@ -3,7 +3,6 @@ import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ChannelNames } from '../../../../src/transport/wire/channel-names.js';
 import type { TransportEngine } from '../../../../src/transport/connection/create-engine.js';
 import { ReplyInboxes } from '../../../../src/transport/client/reply-inboxes.js';
-import { InboxWaitQueue, readInboxWaitLimits } from '../../../../src/transport/client/inbox-wait-queue.js';
 
 /** Inboxes of a client that sees slots owned like this; nothing is ever confirmed. */
 function inboxes(ownerOf: (slot: number) => string | undefined) {
@@ -17,22 +16,21 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
       return ownerOf(slotOf(channel));
     },
   };
-  const limits = readInboxWaitLimits({ nodes: [7000] });
-  const owner = {
-    newInboxWaitQueue: () =>
-      new InboxWaitQueue(
-        limits,
-        () => undefined,
-        () => undefined,
-      ),
-    received: () => undefined,
-    active: () => undefined,
-    refused: () => undefined,
-    interrupted: () => undefined,
+  const listener = {
+    replyReceived: () => undefined,
+    inboxActive: () => undefined,
+    inboxRefused: () => undefined,
+    inboxInterrupted: () => undefined,
   };
   return {
     asked,
-    inboxes: new ReplyInboxes(engine as unknown as TransportEngine, new ChannelNames(''), 'me', true, owner),
+    inboxes: new ReplyInboxes(
+      engine as unknown as TransportEngine,
+      new ChannelNames(''),
+      'me',
+      true,
+      listener,
+    ),
   };
 }
 

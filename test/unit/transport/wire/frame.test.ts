@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { ClusterPubSubError } from '../../../../src/pubsub/common/errors.js';
 import {
+  assertFrameSize,
   decodeFrame,
   encodeFrame,
   encodeSignal,
   encodeStock,
-  FrameTrailer,
-  oversize,
   type EncodedFrame,
 } from '../../../../src/transport/wire/frame.js';
+import { FrameTrailer } from '../../../../src/transport/wire/frame-trailer.js';
 import { unstamped } from '../../../../src/pubsub/ordering/sequence-stamp.js';
 import type { WireFields } from '../../../../src/transport/wire/frame-fields.js';
 
@@ -121,11 +121,13 @@ describe('decodeFrame', () => {
   });
 });
 
-describe('oversize', () => {
-  it('counts bytes, not characters', () => {
-    expect(oversize('ü'.repeat(5), 9)).toBe(10);
-    expect(oversize('ü'.repeat(5), 10)).toBeUndefined();
-    expect(oversize(Buffer.alloc(11), 10)).toBe(11);
+describe('the size of a frame', () => {
+  const check = (frame: EncodedFrame) => () => assertFrameSize(10, 'order', frame);
+
+  it('is counted in bytes, not characters', () => {
+    expect(check('ü'.repeat(5))).not.toThrow();
+    expect(check('ü'.repeat(6))).toThrow(expect.objectContaining({ pattern: 'order', size: 12, limit: 10 }));
+    expect(check(Buffer.alloc(11))).toThrow(expect.objectContaining({ size: 11 }));
   });
 });
 

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeFast } from '../../../../src/transport/wire/frame-tail-decoder.js';
-import { decodeFrame } from '../../../../src/transport/wire/frame.js';
+import { decodeByTrailer, decodeFrame } from '../../../../src/transport/wire/frame.js';
 
-const read = (text: string) => decodeFast(Buffer.from(text));
+const read = (text: string) => decodeByTrailer(Buffer.from(text));
 
-describe('a frame with a stamp, read by its tail', () => {
+describe('a frame with a stamp, read by its trailer', () => {
   it.each([
     ['an event', '{"pattern":"x","data":1,"_cps":{"s":"p.0.1"}}', { s: '' }, { pattern: 'x', data: 1 }],
     [
@@ -35,7 +34,7 @@ describe('a frame with a stamp, read by its tail', () => {
   it('leaves the bytes as they were', () => {
     const text = '{"data":1,"_cps":{"r":"in","s":"p.0.1"}}';
     const data = Buffer.from(text);
-    decodeFast(data);
+    decodeByTrailer(data);
     expect(data.toString()).toBe(text);
   });
 
