@@ -10,7 +10,7 @@ import { RedisReplyError, type Reply } from '../resp/reply.js';
 
 /** Receives the reply to a command: called once, with the reply or the error that ended the connection before it. */
 export interface ReplyHandler {
-  answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
+  onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
 }
 
 /**
@@ -30,7 +30,7 @@ export class CommandConnection {
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
       reply: (reply) => {
-        this.#settle(reply);
+        this.#onReply(reply);
       },
       waiting: () => this.#pending.length > 0,
       ended: (error) => {
@@ -52,7 +52,7 @@ export class CommandConnection {
   send(head: CommandHead, last: Payload, handler: ReplyHandler): void {
     const { endedBy } = this.#socket;
     if (endedBy !== undefined) {
-      handler.answered(endedBy, null);
+      handler.onReply(endedBy, null);
       return;
     }
     this.#socket.writeAfter(head, last);
@@ -65,7 +65,7 @@ export class CommandConnection {
       // Half a command in the socket, or one that no server can parse, would break the commands of all other callers.
       assertPayloads(args);
       this.send(encodeHead(args.slice(0, -1)), args.at(-1) as Payload, {
-        answered: (error, reply) => {
+        onReply: (error, reply) => {
           if (error !== undefined) {
             reject(error);
           } else {
@@ -97,12 +97,12 @@ export class CommandConnection {
     this.#socket.close();
   }
 
-  #settle(reply: Reply): void {
+  #onReply(reply: Reply): void {
     const handler = this.#pending.shift();
     if (handler !== undefined && reply instanceof RedisReplyError) {
-      answer(handler, reply, null);
+      callHandler(handler, reply, null);
     } else if (handler !== undefined) {
-      answer(handler, undefined, reply);
+      callHandler(handler, undefined, reply);
     }
     if (this.#drained !== undefined && this.#pending.length === 0) {
       this.#drained.resolve(undefined);
@@ -115,7 +115,7 @@ export class CommandConnection {
       listener();
     }
     for (const handler of this.#pending.drain()) {
-      answer(handler, error, null);
+      callHandler(handler, error, null);
     }
     this.#drained?.resolve(undefined);
   }
@@ -130,13 +130,13 @@ function assertPayloads(args: readonly unknown[]): void {
 }
 
 /** An error thrown by the application must not end the connection, or leave other commands without their reply. */
-function answer(
+function callHandler(
   handler: ReplyHandler,
   failure: RedisReplyError | ConnectionLostError | undefined,
   reply: Reply,
 ): void {
   try {
-    handler.answered(failure, reply);
+    handler.onReply(failure, reply);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -68,7 +68,7 @@ export class MigrationGate {
     });
   }
 
-  /** Takes the message if those of its channel have to wait. */
+  /** Holds the message, and returns true, if the messages of its channel have to wait. */
   tryHold(request: PublishRequest): boolean {
     if (this.#paused.size === 0 && this.#migrationWindow === undefined) {
       return false;
@@ -111,7 +111,7 @@ export class MigrationGate {
     this.#add(request, paused);
   }
 
-  /** Takes a message that reached nobody until somebody is subscribed, if subscribers may be on their way. */
+  /** Holds a message that reached no subscriber until there is one, if subscribers may be on their way. */
   holdUntilSubscribed(request: PublishRequest): boolean {
     const { outgoingChannel: channel } = request;
     const movedAt = this.topology.movedAt(channel.slot);

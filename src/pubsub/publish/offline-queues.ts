@@ -53,7 +53,7 @@ export class OfflineQueues {
     return sum;
   }
 
-  /** Number of messages that wait for the node; `undefined` stands for slots without an owner. */
+  /** Number of messages that wait for the node; `undefined` means slots without an owner. */
   waitingFor(node: NodeKey | undefined): number {
     return this.#queues.get(node)?.length ?? 0;
   }
@@ -126,7 +126,7 @@ export class OfflineQueues {
 
   /**
    * Resolves to undefined, or to the error. A node that hangs takes longer to fail than its messages may wait, so the wait
-   * is cut short: their deadlines are checked, and the cluster is asked whether another node has taken its place.
+   * is cut short: their deadlines are checked, and the topology is refreshed, because another node may have taken over.
    */
   async #connect(node: NodeKey | undefined, queue: PublishQueue): Promise<unknown> {
     if (node === undefined) {

@@ -11,7 +11,7 @@ import { errorMessage } from '../../util/error-message.js';
 
 /** Receives the replies to messages. */
 export interface PublishReplyListener {
-  answered(
+  onReply(
     request: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
@@ -51,8 +51,8 @@ export class PublishRequest implements ReplyHandler {
     readonly isProbe = false,
   ) {}
 
-  answered(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {
-    this.listener.answered(this, error, reply);
+  onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {
+    this.listener.onReply(this, error, reply);
   }
 
   /** Calls the observer at once: not to be used in a loop over requests, because the observer may publish. */

@@ -171,7 +171,7 @@ export class Publisher implements PublishReplyListener {
   }
 
   /** Called by the request whose reply has arrived. */
-  answered(
+  onReply(
     request: PublishRequest,
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
@@ -203,7 +203,7 @@ export class Publisher implements PublishReplyListener {
   #verifyZero(node: NodeKey, request: PublishRequest): void {
     request.recounts += 1;
     const again = (): void => this.#dispatch(request);
-    const settle = (): void => {
+    const decide = (): void => {
       if (this.#target(request) !== node) {
         this.#dispatch(request);
       } else if (
@@ -220,7 +220,7 @@ export class Publisher implements PublishReplyListener {
         request.resolve(0);
       }
     };
-    this.topology.refreshFrom(node).then(settle, () => this.topology.refresh().then(again, again));
+    this.topology.refreshFrom(node).then(decide, () => this.topology.refresh().then(again, again));
   }
 
   #refused(node: NodeKey, request: PublishRequest, error: RedisReplyError): void {
@@ -239,7 +239,7 @@ export class Publisher implements PublishReplyListener {
     }
   }
 
-  /** Whether Redis published the message is unknown. Sent again with the same stamp, it is delivered once in any case. */
+  /** Redis may have published the message or not. Sent again with the same stamp, it is delivered once in any case. */
   #lost(node: NodeKey, request: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
     request.outcomeUnknown = true;

@@ -14,7 +14,7 @@ const COUNT_REPLY_TIMEOUT_MS = 100;
 /** Why and how long the messages of a channel are paused. Times are of the monotonic clock, in ms. */
 export interface ChannelPause {
   /**
-   * - `verifying`: the last message reached fewer subscribers than before; the node is asked whether it still owns the slot
+   * - `verifying`: the last message reached fewer subscribers than before; the node has to confirm that it owns the slot
    * - `following`: the slot has moved; subscribers are on their way to the new owner
    */
   state: 'verifying' | 'following';
@@ -126,7 +126,7 @@ export class SubscriberCountPoller {
     });
   }
 
-  /** Waits for what is in flight even then: it comes back, or is lost with its connection, and was published first. */
+  /** Messages in flight are waited for even then: if they come back, they have to go out before those that were paused. */
   #releaseOverdue(): void {
     const now = performance.now();
     for (const [channel, { state, deadline }] of [...this.deps.paused]) {

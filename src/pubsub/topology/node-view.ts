@@ -2,7 +2,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { Reply } from '../resp/reply.js';
 import { countOwned, isWhole, type SlotMap } from './slot-map.js';
 
-/** The cluster as one node reports it, and what tells how far to trust that. */
+/** The cluster as one node reports it, with the facts that show how far to trust the report. */
 export interface NodeView {
   readonly node: NodeKey;
   readonly slotMap: SlotMap;

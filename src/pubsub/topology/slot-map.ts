@@ -54,7 +54,7 @@ function readNode(node: Reply, queried: NodeKey, natMap: NatMap | undefined): No
   return mapAddress(nodeKey({ host, port: port as number }), natMap);
 }
 
-/** Reads the error `MOVED slot host:port` of `queried`; an empty host stands for the host of that node. */
+/** Reads the error `MOVED slot host:port` of `queried`; an empty host means the host of that node. */
 export function readMoved(
   text: string,
   queried: NodeKey,

@@ -44,8 +44,8 @@ export class SlotlessNodes {
   }
 
   /**
-   * Runs `command` on a node that {@link find} has found. A failed node is not contacted: whoever waits for a reply is not
-   * to wait for it each time.
+   * Runs `command` on a node that {@link find} has found. A failed node is not contacted, so that it delays no
+   * query.
    *
    * @throws {@link ClusterUnreachableError} for a failed node
    */

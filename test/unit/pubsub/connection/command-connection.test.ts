@@ -36,7 +36,7 @@ describe('what a reply handler throws', () => {
 
   function ask(name: string, throws = false): void {
     connection.send(PING, 'PING', {
-      answered: (error) => {
+      onReply: (error) => {
         answers.push(error === undefined ? name : `${name}: ${error.name}`);
         if (throws) throw new Error('of the application');
       },

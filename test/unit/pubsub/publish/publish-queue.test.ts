@@ -68,7 +68,7 @@ function queueOf(...given: number[]): PublishQueue {
 }
 
 function request(serial: number, deadline = 0): PublishRequest {
-  const listener = { answered: () => undefined };
+  const listener = { onReply: () => undefined };
   const observer = { published: () => undefined, failed: () => undefined };
   const made = new PublishRequest(listener, channel, '', false, false, serial, observer);
   made.deadline = deadline;
