@@ -1,5 +1,3 @@
-import type { ChannelName } from './channel-name.js';
-
 /** The form of received names and payloads: UTF-8 strings, or the bytes as they are. */
 export type PubSubEncoding = 'utf8' | 'buffer';
 

@@ -12,7 +12,7 @@ export interface SubscriptionKind {
    * The node it is subscribed on: the master that owns the channel's slot, or, for patterns, the master that owns
    * {@link PATTERN_SLOT}. A pattern has no slot, and on two nodes it would receive every message twice.
    */
-  readonly owner: 'owner' | 'pattern-home';
+  readonly owner: 'slot-owner' | 'pattern-owner';
   /** True if the channels of one command must share a slot; Redis replies CROSSSLOT otherwise. */
   readonly singleSlotPerCommand: boolean;
 }
@@ -28,7 +28,7 @@ export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, Subscript
     subscribed: 'subscribe',
     unsubscribed: 'unsubscribe',
     message: 'message',
-    owner: 'owner',
+    owner: 'slot-owner',
     singleSlotPerCommand: false,
   },
   pattern: {
@@ -38,7 +38,7 @@ export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, Subscript
     subscribed: 'psubscribe',
     unsubscribed: 'punsubscribe',
     message: 'pmessage',
-    owner: 'pattern-home',
+    owner: 'pattern-owner',
     singleSlotPerCommand: false,
   },
   shard: {
@@ -48,7 +48,7 @@ export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, Subscript
     subscribed: 'ssubscribe',
     unsubscribed: 'sunsubscribe',
     message: 'smessage',
-    owner: 'owner',
+    owner: 'slot-owner',
     singleSlotPerCommand: true,
   },
 };

@@ -12,19 +12,19 @@ import type { SubscriptionKind } from '../common/subscription-kind.js';
 import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 
-/** How long after slots have moved a message may overtake another that comes over another connection, in ms. */
-const UNSETTLED_FOR = 1_000;
+/** For this long after slots have moved, messages may overtake one another on different connections. */
+const REORDERING_AFTER_MOVE_MS = 1_000;
 
 /** Messages lost by one fault show up channel by channel, as each channel receives its next message. */
 const GAP_BATCH_DELAY_MS = 50;
 
-/** How many publishers of one channel are remembered, and of all the channels that a pattern matches. */
-const STREAMS_OF_A_CHANNEL = 512;
-const STREAMS_OF_A_PATTERN = 16_384;
+/** The publishers that are remembered per channel, and per pattern for all channels that it matches. */
+const CHANNEL_STREAMS = 512;
+const PATTERN_STREAMS = 16_384;
 
 /**
- * The way of a message from a connection to its reader: registry, deduplication while the subscription migrates, order of
- * numbered messages, dispatcher.
+ * The path of a message from a connection to its reader: registry, deduplication during a migration, order of numbered
+ * messages, dispatcher.
  */
 export class IncomingPipeline {
   readonly #gaps: GapBatcher;
@@ -42,8 +42,7 @@ export class IncomingPipeline {
   }
 
   /**
-   * Takes a message from the connection to `node`; `match` is the name it was subscribed under. Returns false when nobody
-   * is subscribed to it.
+   * Accepts a message from the connection to `node`; `match` is the subscribed name. Returns false without a subscription.
    */
   receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean {
     const subscription = this.registry.receiver(kind.name, match, node);
@@ -59,27 +58,27 @@ export class IncomingPipeline {
     return true;
   }
 
-  /** Takes a message that is known to be no copy from the other node of a migration. */
+  /** Accepts a message after the deduplication of a migration. */
   accept(subscription: Subscription, arrival: Arrival): void {
-    const stamped = this.stamps.decode(arrival.data);
-    if (stamped === undefined) {
+    const sequenced = this.stamps.decode(arrival.data);
+    if (sequenced === undefined) {
       subscription.unnumbered = true;
-      this.#recent.note(subscription, arrival); // a second copy of a numbered one is known by its number
+      this.#recent.add(subscription, arrival); // a numbered one needs no memory: its number identifies duplicates
       this.#deliver(subscription, arrival);
       return;
     }
     subscription.sequencer ??= this.#newSequencer(subscription);
-    const { data } = stamped;
-    const opened = data === arrival.data ? arrival : { channel: arrival.channel, data, node: arrival.node };
-    subscription.sequencer.accept(stamped.stream, stamped.seq, opened);
+    const { stream, seq, data } = sequenced;
+    const message = data === arrival.data ? arrival : { channel: arrival.channel, data, node: arrival.node };
+    subscription.sequencer.accept(stream, seq, message);
   }
 
-  /** What the node has delivered of it lately without a number, oldest first. */
+  /** The unnumbered messages that the node has delivered recently for this subscription, oldest first. */
   recent(subscription: Subscription, node: NodeKey): readonly Arrival[] {
     return this.#recent.of(subscription, node);
   }
 
-  /** Tells what is missing and was not told yet. */
+  /** Reports the gaps that were not reported yet. */
   close(): void {
     this.#gaps.flush();
   }
@@ -90,7 +89,7 @@ export class IncomingPipeline {
   }
 
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
-    const events: SequencerListener<Arrival> = {
+    const listener: SequencerListener<Arrival> = {
       deliver: (arrival) => {
         this.#deliver(subscription, arrival);
       },
@@ -104,12 +103,8 @@ export class IncomingPipeline {
       },
     };
     const isPattern = subscription.kind.name === 'pattern';
-    const isUnsettled = (): boolean =>
-      subscription.migration !== undefined || this.topology.changedWithin(UNSETTLED_FOR);
-    return new Sequencer<Arrival>(
-      events,
-      isUnsettled,
-      isPattern ? STREAMS_OF_A_PATTERN : STREAMS_OF_A_CHANNEL,
-    );
+    const mayReorder = (): boolean =>
+      subscription.migration !== undefined || this.topology.changedWithin(REORDERING_AFTER_MOVE_MS);
+    return new Sequencer<Arrival>(listener, mayReorder, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
   }
 }

@@ -2,24 +2,23 @@ import { FifoQueue } from '../../util/fifo-queue.js';
 import { MAX_TIMER_MS } from '../common/validation.js';
 import type { BufferPolicy } from '../common/options.js';
 
-/** Who reads: an iteration ends when nothing is subscribed any more, a single read does not. */
+/** An iteration ends when nothing is subscribed any more; a single read does not. */
 export type ReaderKind = 'iteration' | 'single';
 
-/** What becomes of messages that a reader does not want: nobody gets them, or those who read after it do. */
+/** Whether messages that a reader does not want are dropped, or left to other readers. */
 export type OtherMessages = 'drop' | 'leave';
 
 interface Reader<T> {
   readonly kind: ReaderKind;
-  /** Whether this message is for the reader. */
   wants(item: T): boolean;
   readonly others: OtherMessages;
   take(item: T | undefined): void;
 }
 
 /**
- * Messages without a handler wait here for `listen()` and `getMessage()`; readers wait here for messages.
+ * Messages without a handler wait here for `listen()` and `getMessage()`, and readers wait for messages.
  *
- * Holds at most `limit` messages; when full, one is dropped: the oldest, or the new one, as `policy` has it.
+ * Holds at most `limit` messages; above that, `policy` decides whether the oldest or the new one is dropped.
  */
 export class MessageBuffer<T> {
   readonly #items = new FifoQueue<T>();
@@ -46,7 +45,7 @@ export class MessageBuffer<T> {
       unwanted ||= reader.others === 'drop';
     }
     if (unwanted) {
-      return; // those who read now do not want it
+      return; // no waiting reader wants it, and one of them drops others
     }
     if (this.#items.length >= this.limit) {
       if (this.policy === 'drop-newest') {
@@ -59,8 +58,8 @@ export class MessageBuffer<T> {
   }
 
   /**
-   * The oldest message that is wanted; unwanted ones before it are dropped or left, as `others` has it. Waits at most
-   * `timeout` ms for it (0: not at all; more than 24 days: until {@link release}), then gives undefined.
+   * Returns the oldest wanted message; unwanted ones before it are dropped or left, depending on `others`. Waits at most
+   * `timeout` ms (0: not at all; more than 24 days: until {@link release}), then returns undefined.
    */
   read(
     kind: ReaderKind,
@@ -68,9 +67,9 @@ export class MessageBuffer<T> {
     timeout: number,
     others: OtherMessages = 'drop',
   ): Promise<T | undefined> {
-    const waiting = others === 'leave' ? this.#items.take(wants) : this.#shiftTo(wants);
-    if (waiting !== undefined) {
-      return Promise.resolve(waiting);
+    const buffered = others === 'leave' ? this.#items.take(wants) : this.#shiftTo(wants);
+    if (buffered !== undefined) {
+      return Promise.resolve(buffered);
     }
     if (timeout <= 0) {
       return Promise.resolve(undefined);
@@ -96,7 +95,7 @@ export class MessageBuffer<T> {
     });
   }
 
-  /** Lets the waiting readers of these kinds go without a message. */
+  /** Ends the wait of these kinds of readers without a message. */
   release(...kinds: readonly ReaderKind[]): void {
     for (const reader of [...this.#readers]) {
       if (kinds.includes(reader.kind)) {
@@ -110,7 +109,7 @@ export class MessageBuffer<T> {
     this.#items.drain();
   }
 
-  /** The oldest message that is wanted; those before it are dropped. */
+  /** Removes and returns the oldest wanted message; drops those before it. */
   #shiftTo(wants: (item: T) => boolean): T | undefined {
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
       if (wants(item)) {

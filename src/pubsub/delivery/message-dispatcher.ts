@@ -15,17 +15,17 @@ import { KIND_OF_MESSAGE } from '../common/subscription-kind.js';
 import { isPromiseLike } from '../../util/promises.js';
 import type { Subscription } from '../subscription/subscription.js';
 
-/** How {@link ClusterPubSub.getMessage} waits. */
+/** Options of {@link ClusterPubSub.getMessage}. */
 export interface GetMessageOptions {
-  /** How long to wait for a message, in ms (fractions count). 0 (default): not at all. `null` or Infinity: for ever. */
+  /** Time to wait for a message, in ms (fractions count). 0 (default): do not wait. `null` or Infinity: no limit. */
   timeout?: number | null | undefined;
-  /** Leaves confirmations out of this call, though the option of the same name was not set. Default false. */
+  /** Ignore confirmations in this call, even if `PubSubOptions.ignoreSubscribeMessages` is not set. Default false. */
   ignoreSubscribeMessages?: boolean | undefined;
 }
 
-/** How {@link ClusterPubSub.getShardedMessage} waits, and for what. */
+/** Options of {@link ClusterPubSub.getShardedMessage}. */
 export interface GetShardedMessageOptions extends GetMessageOptions {
-  /** Only messages of channels whose slot this node owns. Default: of all. */
+  /** Return only messages of channels whose slot this node owns. Default: of all channels. */
   node?: NodeReference | undefined;
 }
 
@@ -35,26 +35,26 @@ export interface MessageDispatcherListener {
   error(error: ClusterPubSubError): void;
 }
 
-/** Where messages end up: with the handler of their subscription, or here until somebody reads them. */
+/** Passes messages to the handlers of their subscriptions, or buffers them until they are read. */
 export class MessageDispatcher<E extends PubSubEncoding> {
   readonly #encoding: PubSubEncoding;
   readonly #ignoreSubscribeMessages: boolean;
-  /** Whether a message has to be UTF-8. */
+  /** Drop messages that are not UTF-8. */
   readonly #strict: boolean;
   readonly #onHandlerError: PubSubOptions<E>['onHandlerError'];
   readonly #pushHandler: PubSubOptions['pushHandler'];
-  readonly #queue: MessageBuffer<PubSubMessage<E>>;
-  /** What a full buffer drops in one turn of the event loop becomes one gap per kind. */
+  readonly #buffer: MessageBuffer<PubSubMessage<E>>;
+  /** Gathers the messages that a full buffer drops in one turn of the event loop. */
   readonly #gaps: GapBatcher;
   #dropped = 0;
-  /** For what a message came, where that was named in bytes and the message has text, which may not tell. */
+  /** The channel of a message with text, if it was subscribed as bytes: the text may not identify it. */
   readonly #names = new WeakMap<PubSubMessage<E>, ChannelName>();
 
   /** @throws {@link InvalidArgumentError} for an unknown encoding or policy */
   constructor(
     options: PubSubOptions<E> & { readonly bufferLimit: number },
     private readonly metrics: Metrics,
-    private readonly events: MessageDispatcherListener,
+    private readonly listener: MessageDispatcherListener,
   ) {
     const { encoding = 'utf8', ignoreSubscribeMessages = false, encodingErrors = 'replace' } = options;
     const { bufferLimit, bufferPolicy = 'drop-oldest', onHandlerError, pushHandler } = options;
@@ -64,28 +64,28 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     this.#strict = encodingErrors === 'strict' && encoding === 'utf8';
     this.#onHandlerError = readFunction('onHandlerError', onHandlerError);
     this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', pushHandler);
-    this.#gaps = new GapBatcher(events, setImmediate);
+    this.#gaps = new GapBatcher(listener, setImmediate);
     readEnum('bufferPolicy', bufferPolicy, ['drop-oldest', 'drop-newest']);
-    this.#queue = new MessageBuffer(bufferLimit, bufferPolicy, (message) => {
+    this.#buffer = new MessageBuffer(bufferLimit, bufferPolicy, (message) => {
       this.#drop(message);
     });
   }
 
-  /** How many messages nobody read in time. */
+  /** The number of messages that were not read in time. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** How many messages and confirmations wait to be read. */
+  /** The number of messages and confirmations that wait to be read. */
   get unread(): number {
-    return this.#queue.length;
+    return this.#buffer.length;
   }
 
-  /** A handler that fails does not keep the next message from its own. */
+  /** A failing handler does not affect the next message. */
   deliver(subscription: Subscription, channel: Buffer, data: Buffer, node: string): void {
     if (this.#strict && !(isUtf8(data) && isUtf8(channel))) {
       this.metrics.undecodable += 1;
-      this.events.error(new EncodingError(subscription.text, node));
+      this.listener.error(new EncodingError(subscription.text, node));
       return;
     }
     const message = createMessage(this.#encoding, subscription, channel, data);
@@ -94,8 +94,8 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#enqueue(message, subscription.name);
       return;
     }
-    attempt(handler, message, node, (cause) => {
-      this.#failed(cause, subscription.text, message);
+    callHandler(handler, message, node, (cause) => {
+      this.#onFailure(cause, subscription.text, message);
     });
   }
 
@@ -108,51 +108,51 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#enqueue(message, name);
       return;
     }
-    attempt(this.#pushHandler, message, undefined, (cause) => {
-      this.#tellFailure(cause, displayName(name));
+    callHandler(this.#pushHandler, message, undefined, (cause) => {
+      this.#reportFailure(cause, displayName(name));
     });
   }
 
-  /** What waits and what comes, until `open` says no and nothing waits any more; see {@link wakeIterations}. */
-  iterate(open: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
-    return new MessageIterator(this.#queue, open);
+  /** Iterates until `isOpen` returns false and nothing is buffered; see {@link wakeIterations}. */
+  iterate(isOpen: () => boolean): AsyncGenerator<PubSubMessage<E>, void, undefined> {
+    return new MessageIterator(this.#buffer, isOpen);
   }
 
   async read(options: GetMessageOptions): Promise<PubSubMessage<E> | null> {
-    const { ms, wants } = this.#terms(readObject('getMessage(): options', options));
-    return (await this.#queue.read('single', wants, ms)) ?? null;
+    const { ms, wants } = this.#readOptions(readObject('getMessage(): options', options));
+    return (await this.#buffer.read('single', wants, ms)) ?? null;
   }
 
-  /** As {@link read}, of what `belongs` by its type and the channel it came for; the rest is left to others. */
+  /** Like {@link read} for the messages that `belongs` selects by type and channel; the rest is left to other readers. */
   async readOf(
     belongs: (type: PubSubMessage['type'], channel: ChannelName) => boolean,
     options: GetMessageOptions,
   ): Promise<PubSubMessage<E> | null> {
-    const { ms, wants } = this.#terms(options);
+    const { ms, wants } = this.#readOptions(options);
     const mine = (message: PubSubMessage<E>): boolean =>
       belongs(message.type, this.#names.get(message) ?? message.channel) && wants(message);
-    return (await this.#queue.read('single', mine, ms, 'leave')) ?? null;
+    return (await this.#buffer.read('single', mine, ms, 'leave')) ?? null;
   }
 
-  /** Lets iterations look anew whether they are still open. */
+  /** Lets iterations check again whether they are still open. */
   wakeIterations(): void {
-    this.#queue.release('iteration');
+    this.#buffer.release('iteration');
   }
 
   clear(): void {
-    this.#queue.clear();
+    this.#buffer.clear();
   }
 
   close(): void {
-    this.#queue.clear();
-    this.#queue.release('iteration', 'single');
+    this.#buffer.clear();
+    this.#buffer.release('iteration', 'single');
   }
 
   #enqueue(message: PubSubMessage<E>, name: ChannelName): void {
     if (this.#encoding === 'utf8' && typeof name !== 'string') {
       this.#names.set(message, name);
     }
-    this.#queue.push(message);
+    this.#buffer.push(message);
   }
 
   /** A dropped confirmation is not a gap: an application that only uses handlers need not read confirmations. */
@@ -174,7 +174,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     });
   }
 
-  #terms(options: GetMessageOptions): {
+  #readOptions(options: GetMessageOptions): {
     readonly ms: number;
     readonly wants: (message: PubSubMessage<E>) => boolean;
   } {
@@ -184,29 +184,34 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     return { ms, wants: (message) => !ignoreSubscribeMessages || !isConfirmation(message) };
   }
 
-  #failed(cause: unknown, name: string, message: DataMessage<E>): void {
+  #onFailure(cause: unknown, name: string, message: DataMessage<E>): void {
     if (this.#onHandlerError === undefined) {
-      this.#tellFailure(cause, name);
+      this.#reportFailure(cause, name);
       return;
     }
-    attempt(this.#onHandlerError, cause, message, (failure) => {
-      this.#tellFailure(failure, name);
+    callHandler(this.#onHandlerError, cause, message, (failure) => {
+      this.#reportFailure(failure, name);
     });
   }
 
-  #tellFailure(cause: unknown, name: string): void {
-    this.events.error(new HandlerError(name, { cause }));
+  #reportFailure(cause: unknown, name: string): void {
+    this.listener.error(new HandlerError(name, { cause }));
   }
 }
 
-/** Calls what the application gave us: what it throws, at once or later, is told. */
-function attempt<A, B>(call: (a: A, b: B) => unknown, a: A, b: B, failed: (cause: unknown) => void): void {
+/** Calls a function of the application, and `onFailure` when it throws or rejects. */
+function callHandler<A, B>(
+  handler: (a: A, b: B) => unknown,
+  a: A,
+  b: B,
+  onFailure: (cause: unknown) => void,
+): void {
   try {
-    const result = call(a, b);
+    const result = handler(a, b);
     if (isPromiseLike(result)) {
-      result.then(undefined, failed);
+      result.then(undefined, onFailure);
     }
   } catch (cause) {
-    failed(cause);
+    onFailure(cause);
   }
 }

@@ -4,7 +4,7 @@ import type { Subscription } from '../subscription/subscription.js';
 
 type AnyMessage = DataMessage<PubSubEncoding>;
 
-/** A message as its reader asked for it: as strings, or as the bytes that came. */
+/** Creates a message with strings, or with the bytes as received. */
 export function createMessage(
   encoding: PubSubEncoding,
   subscription: Subscription,

@@ -1,26 +1,26 @@
 import type { MessageBuffer } from './message-buffer.js';
 
 /**
- * What waits in a queue and what comes to it, until `open` says no and nothing waits any more.
+ * Iterates over the messages in a buffer and those that are added, until `isOpen` returns false and the buffer is empty.
  *
- * No generator function: one that waits does not end before a message comes, whoever calls its `return()`.
+ * Not a generator function: `return()` would not end one that waits before the next message arrives.
  */
 export class MessageIterator<T> implements AsyncGenerator<T, void, undefined> {
-  #over = false;
+  #ended = false;
 
   constructor(
-    private readonly queue: MessageBuffer<T>,
-    private readonly open: () => boolean,
+    private readonly buffer: MessageBuffer<T>,
+    private readonly isOpen: () => boolean,
   ) {}
 
   async next(): Promise<IteratorResult<T, void>> {
-    while (!this.#over && (this.queue.length > 0 || this.open())) {
-      const message = await this.queue.read('iteration', () => true, this.open() ? Infinity : 0);
+    while (!this.#ended && (this.buffer.length > 0 || this.isOpen())) {
+      const message = await this.buffer.read('iteration', () => true, this.isOpen() ? Infinity : 0);
       if (message !== undefined) {
         return { done: false, value: message };
       }
     }
-    this.#over = true;
+    this.#ended = true;
     return { done: true, value: undefined };
   }
 
@@ -31,7 +31,7 @@ export class MessageIterator<T> implements AsyncGenerator<T, void, undefined> {
 
   throw(error: unknown): Promise<IteratorResult<T, void>> {
     this.#end();
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is the caller's own
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the caller's own error
     return Promise.reject(error);
   }
 
@@ -44,7 +44,7 @@ export class MessageIterator<T> implements AsyncGenerator<T, void, undefined> {
   }
 
   #end(): void {
-    this.#over = true;
-    this.queue.release('iteration'); // those of others look, and wait on
+    this.#ended = true;
+    this.buffer.release('iteration'); // other iterations check again and continue to wait
   }
 }

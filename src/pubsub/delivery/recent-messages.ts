@@ -2,43 +2,43 @@ import type { Arrival } from '../ordering/migration-dedup.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from '../subscription/subscription.js';
 
-/** How many arrivals are remembered: a fifth of a second of 5,000 messages a second. */
-const SIZE = 1_024;
+/** The number of remembered messages: 200 ms at 5,000 messages a second. */
+const CAPACITY = 1_024;
 
-/** How long what was published before may still be on the cluster bus, in ms. */
-const ON_THE_BUS = 250;
+/** The longest time that a message may stay on the cluster bus. */
+const MAX_BUS_DELAY_MS = 250;
 
-/** Longer messages are not kept from being freed for it, in bytes. */
-const LONGEST = 1_024;
+/** Longer messages are not remembered, so that their memory can be freed. */
+const MAX_MESSAGE_BYTES = 1_024;
 
 /**
- * The last messages that arrived, of all subscriptions.
+ * A ring buffer of the last messages of all subscriptions.
  *
- * A node that takes over a slot writes that down before it goes on (it syncs its `nodes.conf`), so that messages wait for
- * it on the cluster bus for a while (measured: 40 ms). What it sends first, when it has us, may be what the old node had
- * delivered before we asked.
+ * A node that takes over a slot first syncs its `nodes.conf`, and messages wait for it on the cluster bus meanwhile
+ * (measured: 40 ms). The first messages that it sends to a new subscriber may therefore be ones that the old node has
+ * delivered before.
  */
 export class RecentMessages {
-  readonly #subscriptions = new Array<Subscription | undefined>(SIZE);
-  readonly #arrivals = new Array<Arrival | undefined>(SIZE);
-  readonly #times = new Float64Array(SIZE);
+  readonly #subscriptions = new Array<Subscription | undefined>(CAPACITY);
+  readonly #arrivals = new Array<Arrival | undefined>(CAPACITY);
+  readonly #times = new Float64Array(CAPACITY);
   #next = 0;
 
-  note(subscription: Subscription, arrival: Arrival): void {
-    if (arrival.data.length <= LONGEST) {
+  add(subscription: Subscription, arrival: Arrival): void {
+    if (arrival.data.length <= MAX_MESSAGE_BYTES) {
       this.#subscriptions[this.#next] = subscription;
       this.#arrivals[this.#next] = arrival;
       this.#times[this.#next] = Date.now();
-      this.#next = (this.#next + 1) % SIZE;
+      this.#next = (this.#next + 1) % CAPACITY;
     }
   }
 
-  /** Those of one subscription that a node sent a moment ago, oldest first. */
+  /** The messages of one subscription that a node has sent within {@link MAX_BUS_DELAY_MS}, oldest first. */
   of(subscription: Subscription, node: NodeKey): Arrival[] {
     const found: Arrival[] = [];
-    const earliest = Date.now() - ON_THE_BUS;
-    for (let step = 0; step < SIZE; step += 1) {
-      const at = (this.#next + step) % SIZE;
+    const earliest = Date.now() - MAX_BUS_DELAY_MS;
+    for (let step = 0; step < CAPACITY; step += 1) {
+      const at = (this.#next + step) % CAPACITY;
       const arrival = this.#arrivals[at];
       if (
         this.#subscriptions[at] === subscription &&

@@ -99,7 +99,7 @@ export class Topology {
 
   /** The node on which a subscription of this kind belongs. */
   targetOf(kind: SubscriptionKind, slot: number): NodeKey | undefined {
-    return kind.owner === 'pattern-home' ? this.patternOwner : this.ownerOf(slot);
+    return kind.owner === 'pattern-owner' ? this.patternOwner : this.ownerOf(slot);
   }
 
   /** When the owner of `slot` last changed, by the monotonic clock, in ms; −Infinity if it never did since the first view. */
