@@ -1,16 +1,24 @@
-import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
+import type { BaseRpcContext, MessageHandler, Transport } from '@nestjs/microservices';
 import { isObservable, type Observable, type Subscription } from 'rxjs';
 import type { HandledType } from '../common/cluster-pubsub.context.js';
+import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 import type { HandlerMetrics } from '../telemetry/handler-metrics.js';
 import { isPromiseLike, settledWithin } from '../../util/promises.js';
 
+const { handled } = TRANSPORT_DIAGNOSTICS;
+
 /**
- * The hooks of Nest's `Server` (`setOnProcessingStartHook`, `setOnProcessingEndHook`). They may be set at any time, so
- * they are read for each message.
+ * The part of Nest's `Server` that holds the processing hooks. They may be set at any time, so they are read for each
+ * message. Nest has them since 11.1.4.
  */
 export interface ProcessingHooks {
-  start(context: BaseRpcContext, run: () => Promise<void>): unknown;
-  end(context: BaseRpcContext): void;
+  readonly transportId?: Transport | symbol;
+  onProcessingStartHook?(
+    transportId: Transport | symbol | undefined,
+    context: BaseRpcContext,
+    run: () => Promise<void>,
+  ): unknown;
+  onProcessingEndHook?(transportId: Transport | symbol | undefined, context: BaseRpcContext): void;
 }
 
 export interface HandlerExecutionDeps {
@@ -33,6 +41,7 @@ export abstract class HandlerExecution<Deps extends HandlerExecutionDeps = Handl
   #hasStarted = false;
   /** Set while the handler, or its Observable, runs. */
   #context: BaseRpcContext | undefined;
+  /** 0 while the diagnostics channel has no subscriber. */
   #startedAt = 0;
   #failure: { readonly error: unknown } | undefined;
   #subscription: Subscription | undefined;
@@ -54,7 +63,11 @@ export abstract class HandlerExecution<Deps extends HandlerExecutionDeps = Handl
       this.log('Processing start hook failed', error);
     };
     try {
-      const result = this.deps.hooks.start(context, run);
+      const { hooks } = this.deps;
+      const result =
+        hooks.onProcessingStartHook === undefined
+          ? run()
+          : hooks.onProcessingStartHook(hooks.transportId, context, run);
       // Nest's default hook returns what `run` returns; a user's hook may return nothing, or a promise that rejects.
       if (isPromiseLike(result)) {
         result.then(undefined, onHookError);
@@ -114,7 +127,7 @@ export abstract class HandlerExecution<Deps extends HandlerExecutionDeps = Handl
   async #run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<void> {
     this.#hasStarted = true;
     this.#context = context;
-    this.#startedAt = this.deps.metrics.startTime();
+    this.#startedAt = handled.hasSubscribers ? performance.now() : 0;
     try {
       const result: unknown = this.isRunning() ? await handler(data, context) : undefined;
       if (isObservable(result) && this.isRunning()) {
@@ -151,7 +164,8 @@ export abstract class HandlerExecution<Deps extends HandlerExecutionDeps = Handl
       this.#context = undefined;
       this.#report(context);
       try {
-        this.deps.hooks.end(context);
+        const { hooks } = this.deps;
+        hooks.onProcessingEndHook?.(hooks.transportId, context);
       } catch (error) {
         this.log('Processing end hook failed', error);
       }

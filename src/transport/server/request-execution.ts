@@ -2,8 +2,12 @@ import { PayloadTooLargeError } from '../common/errors.js';
 import { type Transitions, transition } from '../../util/transitions.js';
 import { MASKED_ERROR } from '../common/constants.js';
 import { HandlerExecution, type HandlerExecutionDeps } from './handler-execution.js';
-import type { ReplyAddress, ReplyPublisher } from './reply-publisher.js';
-import { ReplyQueue, type ReplyQueueListener } from './reply-queue.js';
+import {
+  type ReplyAddress,
+  type ReplyPublisher,
+  ReplyQueue,
+  type ReplyQueueListener,
+} from './reply-publisher.js';
 import type { Requester } from './requesters.js';
 import { toRpcError } from './rpc-error.js';
 

@@ -1,6 +1,5 @@
 import { Logger } from '@nestjs/common';
 import {
-  type BaseRpcContext,
   type CustomTransportStrategy,
   type MessageHandler,
   type MsPattern,
@@ -227,29 +226,12 @@ export class ClusterPubSubServer
       handlers: this.handlers,
       serializer: this.serializer,
       deserializer: this.deserializer,
-      hooks: this.processingHooks(),
+      hooks: this as unknown as ProcessingHooks, // protected in Nest
       metrics: this.handlerMetrics,
       malformed: this.malformedLog,
       logger: this.logger,
       log: (route, problem, error) => this.logProblem(route, problem, error),
     });
-  }
-
-  private processingHooks(): ProcessingHooks {
-    return {
-      start: (context: BaseRpcContext, run: () => Promise<void>): unknown => {
-        // Nest has the hooks since 11.1.4.
-        const hook = this.onProcessingStartHook as
-          ((...args: Parameters<typeof this.onProcessingStartHook>) => unknown) | undefined;
-        return hook === undefined ? run() : hook(this.transportId, context, run);
-      },
-      end: (context: BaseRpcContext): void => {
-        (this.onProcessingEndHook as typeof this.onProcessingEndHook | undefined)?.(
-          this.transportId,
-          context,
-        );
-      },
-    };
   }
 
   private logProblem(route: string, problem: string, error: unknown): void {

@@ -22,12 +22,7 @@ export class HandlerMetrics {
     return this.#durations?.read();
   }
 
-  /** The `performance.now()` at which an execution starts; 0 while the diagnostics channel has no subscriber. */
-  startTime(): number {
-    return handled.hasSubscribers ? performance.now() : 0;
-  }
-
-  /** Publishes the end of an execution; `startedAt` is a {@link startTime} other than 0. */
+  /** Publishes the end of an execution that started at `startedAt`, as `performance.now()` has it. */
   publish(startedAt: number, ended: Omit<HandledDiagnostics, 'server' | 'duration'>): void {
     const duration = performance.now() - startedAt;
     (this.#durations ??= new DurationHistogram()).record(duration);

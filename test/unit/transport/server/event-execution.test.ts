@@ -18,8 +18,8 @@ function started() {
   });
   const execution = new EventExecution('order.paid', {
     hooks: {
-      start: (_context, run) => run().then(() => ended.resolve(undefined)),
-      end: () => steps.push('ended'),
+      onProcessingStartHook: (_id, _context, run) => run().then(() => ended.resolve(undefined)),
+      onProcessingEndHook: () => steps.push('ended'),
     },
     metrics: new HandlerMetrics({}),
     inFlight,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { RequestIdWindow } from '../../../../src/transport/server/request-id-window.js';
+import { RequestIdWindow } from '../../../../src/transport/server/requesters.js';
 
 const WINDOW = 8_192;
 const id = (count: number): string => count.toString(36);
