@@ -26,181 +26,105 @@ export interface MetricDefinition {
   readonly read: (reading: Reading) => number | undefined;
 }
 
-type Columns = readonly [name: string, type: MetricDefinition['type'], unit: string, help: string];
+type Columns = readonly [name: string, unit: string, help: string, type?: MetricDefinition['type']];
 
 /** A metric of every source, because each has an engine; 0 before it is created. */
-function engine(read: (metrics: PubSubMetrics) => number, ...columns: Columns): MetricDefinition {
-  return row(({ pubsub }) => (pubsub === undefined ? 0 : read(pubsub)), columns);
+function engine(field: keyof PubSubMetrics, ...columns: Columns): MetricDefinition {
+  return defineMetric(({ pubsub }) => pubsub?.[field] ?? 0, ...columns);
 }
 
 function client(
-  read: (metrics: ClusterPubSubClientMetrics) => number,
+  field: Exclude<keyof ClusterPubSubClientMetrics, 'kind' | 'pubsub'>,
   ...columns: Columns
 ): MetricDefinition {
-  return row((reading) => reading.client && read(reading.client), columns);
+  return defineMetric((reading) => reading.client?.[field], ...columns);
 }
 
 function server(
-  read: (metrics: ClusterPubSubServerMetrics) => number,
+  field: Exclude<keyof ClusterPubSubServerMetrics, 'kind' | 'pubsub' | 'handlerTime'>,
   ...columns: Columns
 ): MetricDefinition {
-  return row((reading) => reading.server && read(reading.server), columns);
+  return defineMetric((reading) => reading.server?.[field], ...columns);
 }
 
-function row(read: MetricDefinition['read'], [name, type, unit, help]: Columns): MetricDefinition {
-  return { name, type, unit, help, read };
+function defineMetric(
+  read: MetricDefinition['read'],
+  ...[name, unit, help, type = 'counter']: Columns
+): MetricDefinition {
+  return { name, unit, help, type, read };
 }
 
 /** In the order of docs/observability.md. */
 export const METRICS: readonly MetricDefinition[] = [
-  engine((m) => m.published, 'published', 'counter', '{message}', 'Messages passed to publish.'),
-  engine((m) => m.publishErrors, 'publish.errors', 'counter', '{message}', 'Rejected publishes.'),
+  engine('published', 'published', '{message}', 'Messages passed to publish.'),
+  engine('publishErrors', 'publish.errors', '{message}', 'Rejected publishes.'),
   engine(
-    (m) => m.retransmitted,
     'retransmitted',
-    'counter',
+    'retransmitted',
     '{message}',
     'Messages sent again after a lost connection or a slot migration.',
   ),
   engine(
-    (m) => m.migrationPauses,
+    'migrationPauses',
     'migration_pauses',
-    'counter',
     '{pause}',
     'Pauses of a channel while its subscribers followed a migrated slot.',
   ),
+  engine('received', 'received', '{message}', 'Messages received, counted once per subscription.'),
+  engine('duplicates', 'duplicates', '{message}', 'Duplicates dropped.'),
+  engine('missed', 'missed', '{message}', 'Messages known to be missing by their sequence numbers.'),
+  engine('gaps', 'gaps', '{gap}', 'Gap events: intervals in which messages may have been missed.'),
+  engine('dropped', 'dropped', '{message}', 'Messages dropped because they were not read in time.'),
+  engine('undecodable', 'undecodable', '{message}', 'Messages dropped because they are not valid UTF-8.'),
+  engine('connectionsLost', 'connections.lost', '{connection}', 'Lost subscriber connections.'),
   engine(
-    (m) => m.received,
-    'received',
-    'counter',
-    '{message}',
-    'Messages received, counted once per subscription.',
-  ),
-  engine((m) => m.duplicates, 'duplicates', 'counter', '{message}', 'Duplicates dropped.'),
-  engine(
-    (m) => m.missed,
-    'missed',
-    'counter',
-    '{message}',
-    'Messages known to be missing by their sequence numbers.',
-  ),
-  engine(
-    (m) => m.gaps,
-    'gaps',
-    'counter',
-    '{gap}',
-    'Gap events: intervals in which messages may have been missed.',
-  ),
-  engine(
-    (m) => m.dropped,
-    'dropped',
-    'counter',
-    '{message}',
-    'Messages dropped because they were not read in time.',
-  ),
-  engine(
-    (m) => m.undecodable,
-    'undecodable',
-    'counter',
-    '{message}',
-    'Messages dropped because they are not valid UTF-8.',
-  ),
-  engine(
-    (m) => m.connectionsLost,
-    'connections.lost',
-    'counter',
-    '{connection}',
-    'Lost subscriber connections.',
-  ),
-  engine(
-    (m) => m.reconnects,
     'reconnects',
-    'counter',
+    'reconnects',
     '{reconnect}',
     'Interruptions after which all subscriptions were restored.',
   ),
-  engine((m) => m.probes, 'probes', 'counter', '{probe}', 'Probes sent on silent subscriber connections.'),
-  engine((m) => m.probesLost, 'probes.lost', 'counter', '{probe}', 'Probes not delivered in time.'),
-  engine(
-    (m) => m.moves,
-    'moved',
-    'counter',
-    '{change}',
-    'Topology changes that moved slots to another master.',
-  ),
-  engine(
-    (m) => m.maxDispatchTime / 1_000,
+  engine('probes', 'probes', '{probe}', 'Probes sent on silent subscriber connections.'),
+  engine('probesLost', 'probes.lost', '{probe}', 'Probes not delivered in time.'),
+  engine('moves', 'moved', '{change}', 'Topology changes that moved slots to another master.'),
+  defineMetric(
+    ({ pubsub }) => (pubsub?.maxDispatchTime ?? 0) / 1_000,
     'max_dispatch_time',
-    'gauge',
     's',
     'Longest time that handling the messages of one socket read blocked the event loop.',
-  ),
-  engine((m) => m.waiting, 'publishes.waiting', 'gauge', '{message}', 'Messages waiting to be sent.'),
-  engine((m) => m.desired, 'subscriptions.desired', 'gauge', '{subscription}', 'Desired subscriptions.'),
-  engine(
-    (m) => m.confirmed,
-    'subscriptions.confirmed',
     'gauge',
+  ),
+  engine('waiting', 'publishes.waiting', '{message}', 'Messages waiting to be sent.', 'gauge'),
+  engine('desired', 'subscriptions.desired', '{subscription}', 'Desired subscriptions.', 'gauge'),
+  engine(
+    'confirmed',
+    'subscriptions.confirmed',
     '{subscription}',
     'Desired subscriptions that Redis has confirmed.',
+    'gauge',
   ),
-  client((m) => m.requests, 'requests', 'counter', '{request}', 'Requests sent.'),
-  client(
-    (m) => m.timeouts,
-    'requests.timeouts',
-    'counter',
-    '{request}',
-    'Requests without a response in time.',
-  ),
-  client(
-    (m) => m.noSubscribers,
-    'requests.no_subscribers',
-    'counter',
-    '{request}',
-    'Requests without a subscriber.',
-  ),
-  client(
-    (m) => m.gaps,
-    'requests.gaps',
-    'counter',
-    '{request}',
-    'Requests whose reply inbox was interrupted.',
-  ),
-  client((m) => m.errors, 'requests.errors', 'counter', '{request}', 'Requests answered with an error.'),
-  client(
-    (m) => m.failed,
-    'requests.failed',
-    'counter',
-    '{request}',
-    'Requests that failed for another reason.',
-  ),
-  client(
-    (m) => m.cancelled,
-    'requests.cancelled',
-    'counter',
-    '{request}',
-    'Requests cancelled by the caller.',
-  ),
-  client((m) => m.inFlight, 'requests.in_flight', 'gauge', '{request}', 'Requests waiting for a response.'),
-  client((m) => m.events, 'emitted', 'counter', '{event}', 'Events passed to emit.'),
-  server((m) => m.requests, 'handled.requests', 'counter', '{request}', 'Requests passed to a handler.'),
-  server((m) => m.events, 'handled.events', 'counter', '{event}', 'Events passed to handlers.'),
-  server(
-    (m) => m.noHandler,
-    'handled.no_handler',
-    'counter',
-    '{request}',
-    'Requests without a handler on this server.',
-  ),
-  server((m) => m.failed, 'handler.errors', 'counter', '{error}', 'Failed handlers.'),
-  server((m) => m.running, 'handlers.running', 'gauge', '{handler}', 'Running handlers.'),
-  row(
+  client('requests', 'requests', '{request}', 'Requests started.'),
+  client('timeouts', 'requests.timeouts', '{request}', 'Requests without a response in time.'),
+  client('noSubscribers', 'requests.no_subscribers', '{request}', 'Requests without a subscriber.'),
+  client('gaps', 'requests.gaps', '{request}', 'Requests whose reply inbox was interrupted.'),
+  client('errors', 'requests.errors', '{request}', 'Requests answered with an error.'),
+  client('failed', 'requests.failed', '{request}', 'Requests that failed for another reason.'),
+  client('cancelled', 'requests.cancelled', '{request}', 'Requests cancelled by the caller.'),
+  client('inFlight', 'requests.in_flight', '{request}', 'Requests waiting for a response.', 'gauge'),
+  client('events', 'emitted', '{event}', 'Events passed to emit.'),
+  server('requests', 'handled.requests', '{request}', 'Requests passed to a handler.'),
+  server('events', 'handled.events', '{event}', 'Events passed to handlers.'),
+  server('noHandler', 'handled.no_handler', '{request}', 'Requests without a handler on this server.'),
+  server('failed', 'handler.errors', '{error}', 'Failed handlers.'),
+  server('running', 'handlers.running', '{handler}', 'Running handlers.', 'gauge'),
+  defineMetric(
     ({ client: c, server: s }) => c?.malformed ?? s?.malformed,
-    ['malformed', 'counter', '{message}', 'Messages dropped because they could not be parsed.'],
+    'malformed',
+    '{message}',
+    'Messages dropped because they could not be parsed.',
   ),
 ];
 
-/** The only histogram; its values come from {@link MetricSources}. */
+/** The only histogram; handlers report their duration on a diagnostics channel. */
 export const HANDLER_DURATION = {
   name: 'handler.duration',
   unit: 's',
