@@ -141,7 +141,7 @@ describe('the diagnostics channels of the transport', () => {
       'ask answered',
       '{"cmd":"nobody"} failed',
       'fail failed',
-      'count left',
+      'count cancelled',
     ]);
     expect(requests.map(({ packet }) => packet)).toEqual(seen);
     requests.forEach(({ packet }, at) => expect(packet).toBe(seen[at]));
@@ -230,7 +230,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(handled.map(({ type, pattern, outcome }) => `${type} ${pattern} ${outcome}`)).toEqual([
       'request ask done',
       'request fail failed',
-      'request count left',
+      'request count cancelled',
       'event told done',
     ]);
     expect(order).toEqual(

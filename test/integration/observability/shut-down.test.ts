@@ -52,7 +52,7 @@ it('so they are while the server listens anew', async () => {
   expect(server.metrics()).toMatchObject({ running: 0, pubsub: { desired: 2 } });
 });
 
-it('each handler that is cut is told as left, once, and its end hook is called', async () => {
+it('each handler that is cut is reported as cancelled, once, and its end hook is called', async () => {
   const ended: string[] = [];
   const never = (): Promise<never> => new Promise(() => undefined);
   const server = harness.newServer({ shutdownGracePeriod: 20 });

@@ -130,7 +130,7 @@ describe('with a tracer provider', () => {
     expect(spans()).toContainEqual({ name: 'process metadata', outcome: 'failed', error: 'Error' });
   });
 
-  it('the span of a handler that a closing server leaves ends as left', async () => {
+  it('the span of a handler that a closing server stops ends as cancelled', async () => {
     instrument();
     const asked = outcome(client.send('hang', 1));
     await eventually(() => server.metrics().running === 1, 'the handler runs');
@@ -184,7 +184,7 @@ describe('with a tracer provider', () => {
     );
   });
 
-  it('a span says how it ended: with what error, or that the asker left', async () => {
+  it('a span says how it ended: with what error, or that the caller cancelled', async () => {
     instrument();
     await outcome(client.send('nobody', 1));
     await firstValueFrom(client.send('count', 1).pipe(take(1)));

@@ -58,7 +58,7 @@ describe('metrics() of a server and of a client', () => {
       gaps: 0,
       errors: 1,
       failed: 1,
-      left: 1,
+      cancelled: 1,
       events: 3,
       inFlight: 1,
     });
