@@ -1,4 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
+import { type Transitions, transition } from '../../util/transitions.js';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import type { EncodedFrame } from '../wire/frame.js';
 import type { ReplyInbox } from './reply-inboxes.js';
@@ -11,17 +12,27 @@ export interface PendingRequestListener {
 }
 
 /**
- * One request of this client, until it is answered, fails or is cancelled:
- *
- * - `preparing`: not published; it is being serialized, or its reply inbox is not active yet.
- * - `publishing`: written to `target`; the number of receivers is not known yet.
- * - `waiting`: `receivers` servers have received it. If none of them has a handler, it is published to the next target.
- * - `done`: nothing that arrives for it counts any more.
+ * - `preparing`: not published; it is being serialized, or its reply inbox is not active yet
+ * - `publishing`: written to `target`; the number of receivers is not known yet
+ * - `waiting`: `receivers` servers have received it; if none of them has a handler, it is published to the next target
+ * - `done`: nothing that arrives for it counts any more
+ */
+type PendingRequestState = 'preparing' | 'publishing' | 'waiting' | 'done';
+
+export const PENDING_REQUEST_TRANSITIONS: Transitions<PendingRequestState> = {
+  preparing: ['publishing', 'done'],
+  publishing: ['waiting', 'done'],
+  waiting: ['publishing', 'done'],
+  done: [],
+};
+
+/**
+ * One request of this client, until it is answered, fails or is cancelled.
  *
  * @internal
  */
 export class PendingRequest implements PublishObserver {
-  state: 'preparing' | 'publishing' | 'waiting' | 'done' = 'preparing';
+  #state: PendingRequestState = 'preparing';
   /** First the exact handlers of the route, then its wildcard handlers. */
   target: RequestChannel;
   frame: EncodedFrame = '';
@@ -44,8 +55,16 @@ export class PendingRequest implements PublishObserver {
     this.target = route.exact;
   }
 
+  get state(): PendingRequestState {
+    return this.#state;
+  }
+
   get isPublished(): boolean {
-    return this.state === 'publishing' || this.state === 'waiting';
+    return this.#state === 'publishing' || this.#state === 'waiting';
+  }
+
+  become(next: PendingRequestState): void {
+    this.#state = transition('a pending request', PENDING_REQUEST_TRANSITIONS, this.#state, next);
   }
 
   published(receivers: number): void {

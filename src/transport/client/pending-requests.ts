@@ -139,14 +139,14 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   }
 
   #publish(request: PendingRequest): void {
-    request.state = 'publishing';
+    request.become('publishing');
     const { command, channel, options } = request.target;
     this.engine.publishWithObserver(command, channel, request.frame, request, options);
   }
 
   requestPublished(request: PendingRequest, receivers: number): void {
     if (request.state === 'publishing') {
-      request.state = 'waiting';
+      request.become('waiting');
       request.receivers = receivers;
       this.#checkReceivers(request);
     }
@@ -284,7 +284,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     if (request.state === 'preparing') {
       this.#unsent.get(request.inbox)?.delete(request);
     }
-    request.state = 'done';
+    request.become('done');
     this.#pending.delete(request.id);
     this.#timeouts.stop(request, request.timeout);
   }
