@@ -9,7 +9,8 @@ import { RecentMessages } from './recent-messages.js';
 import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
-import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
 /** For this long after slots have moved, messages may overtake one another on different connections. */
@@ -50,10 +51,10 @@ export class IncomingPipeline {
       return false;
     }
     const arrival: Arrival = { channel, data, node };
-    if (subscription.migration === undefined) {
+    if (subscription.state.migration === undefined) {
       this.accept(subscription, arrival);
     } else {
-      subscription.migration.receive(arrival);
+      subscription.state.migration.receive(arrival);
     }
     return true;
   }
@@ -95,8 +96,8 @@ export class IncomingPipeline {
       },
       missing: (report) => {
         this.metrics.missed += report.count;
-        const { kind, name, assigned: node } = subscription;
-        this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node, ...report });
+        const { kind, name, state } = subscription;
+        this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report });
       },
       duplicate: () => {
         this.metrics.duplicates += 1;
@@ -104,7 +105,7 @@ export class IncomingPipeline {
     };
     const isPattern = subscription.kind.name === 'pattern';
     const mayReorder = (): boolean =>
-      subscription.migration !== undefined || this.topology.changedWithin(REORDERING_AFTER_MOVE_MS);
+      subscription.state.migration !== undefined || this.topology.changedWithin(REORDERING_AFTER_MOVE_MS);
     return new Sequencer<Arrival>(listener, mayReorder, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
   }
 }

@@ -26,7 +26,7 @@ import { Publisher } from '../publish/publisher.js';
 import { Reconciler } from '../reconciler/reconciler.js';
 import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
 import { PREFIX_CODEC, type StampCodec } from '../ordering/sequence-stamp.js';
-import { SubscriptionRegistry } from '../subscription/subscription.js';
+import { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import { SubscribeService } from './subscribe-service.js';
 import { Topology } from '../topology/topology.js';
 
@@ -210,7 +210,7 @@ export class Engine<E extends PubSubEncoding> {
       dropped: this.dispatcher.dropped,
       waiting: this.#publisher.waiting,
       desired: all.length,
-      confirmed: all.filter(({ activeNodes: standing }) => standing.size > 0).length,
+      confirmed: all.filter(({ state }) => state.activeNodes.size > 0).length,
     };
   }
 

@@ -14,11 +14,8 @@ import {
   type SubscribeOptions,
 } from '../subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
-import {
-  Subscription,
-  type SubscriptionTarget,
-  type SubscriptionRegistry,
-} from '../subscription/subscription.js';
+import { Subscription, type SubscriptionTarget } from '../subscription/subscription.js';
+import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
 /** What subscriptions need of the engine. */

@@ -39,12 +39,12 @@ export class EngineSnapshots {
   unconfirmed(ms: number): UnconfirmedSubscription[] {
     const now = performance.now();
     return this.subscriptions
-      .filter(({ activeNodes }) => activeNodes.size === 0)
+      .filter(({ state }) => state.activeNodes.size === 0)
       .map((subscription) => ({
         kind: subscription.kind.name,
         name: subscription.text,
-        node: subscription.assigned ?? null,
-        for: Math.round(now - subscription.missingSince),
+        node: subscription.state.assigned ?? null,
+        for: Math.round(now - subscription.state.inactiveSince),
       }))
       .filter((one) => one.for > ms);
   }

@@ -100,7 +100,7 @@ function reportEngines(
     engine: status,
     subscriptions: {
       desired: subscriptions.length,
-      confirmed: subscriptions.filter(({ activeNodes }) => activeNodes.size > 0).length,
+      confirmed: subscriptions.filter(({ state }) => state.activeNodes.size > 0).length,
       unconfirmed: unconfirmed.slice(0, maxNames),
     },
     lastGap: engines.lastGap(maxNames),

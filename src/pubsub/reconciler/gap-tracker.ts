@@ -1,101 +1,84 @@
-import type { SubscriptionKindName } from '../common/messages.js';
-import type { Gap, Interruption } from '../common/events.js';
 import type { ChannelName } from '../common/channel-name.js';
+import type { Gap, Interruption } from '../common/events.js';
 import { GapBatcher } from '../common/gap-batcher.js';
-import type { Subscription } from '../subscription/subscription.js';
+import type { SubscriptionKindName } from '../common/messages.js';
 import { SUBSCRIPTION_KINDS } from '../common/subscription-kind.js';
-
-/** When, where and why a subscription stopped to stand. */
-export type InterruptionCause = Pick<Gap, 'since' | 'node' | 'reason'>;
+import type { InterruptionCause } from '../subscription/subscription-state.js';
+import type { Subscription } from '../subscription/subscription.js';
 
 export interface GapTrackerListener {
-  /** Subscriptions that stood and now stand nowhere. */
-  interrupted(loss: Interruption): void;
-  /** Subscriptions that stand again. */
+  /** Subscriptions that were active are not subscribed on any node now. */
+  interrupted(interruption: Interruption): void;
+  /** Subscriptions are active again. */
   gap(gap: Gap): void;
-  /** Something wanted stands nowhere, for the first time since all was `whole`. */
+  /** The first subscription was lost since all of them were active. */
   broken(): void;
-  /** Nothing is lost any more: all stands again, or what did not is no longer wanted. */
+  /** None is lost any more: all are active again, or those that were not are no longer wanted. */
   whole(by: 'recovery' | 'unsubscribing'): void;
 }
 
 /**
- * The books of what stood and does not stand now, and of the holes that this leaves.
+ * Tracks interrupted subscriptions and the gaps they leave.
  *
- * A subscription whose slot has left its node is `following` for the settle window: publishers of this package keep
- * their messages back as long, so that one that stands again in time has missed nothing. After that, and at once when a
- * connection was lost, it is `lost`, and a gap follows when it stands again.
+ * Publishers of this package hold their messages back for the slot migration timeout, so a subscription that follows its
+ * slot within that time (its grace period) has missed nothing. After it, and at once when a connection was lost, it is
+ * lost, and a gap is reported when it is active again.
  */
 export class GapTracker {
-  readonly #lost = new Set<Subscription>();
-  readonly #following = new Map<Subscription, NodeJS.Timeout>();
+  #lost = 0;
   readonly #gaps: GapBatcher;
 
   constructor(
     private readonly slotMigrationTimeout: number,
-    private readonly events: GapTrackerListener,
+    private readonly listener: GapTrackerListener,
   ) {
-    this.#gaps = new GapBatcher(events, queueMicrotask);
+    this.#gaps = new GapBatcher(listener, queueMicrotask);
   }
 
-  /** Whether anything that stood is on its way to stand again. */
-  get any(): boolean {
-    return this.#lost.size > 0 || this.#following.size > 0;
-  }
-
-  /** Whether it is known not to stand. */
-  has(subscription: Subscription): boolean {
-    return this.#lost.has(subscription) || this.#following.has(subscription);
-  }
-
-  /** Its slot has left the node where it stood. */
+  /** An active subscription has lost its slot, and with it its node. */
   startGracePeriod(subscription: Subscription, cause: InterruptionCause): void {
     if (this.slotMigrationTimeout === 0) {
       this.markLost([subscription], cause);
-      return;
+    } else if (subscription.state.name === 'active') {
+      subscription.state.startGracePeriod(cause, this.slotMigrationTimeout, () => {
+        this.markLost([subscription], cause);
+      });
     }
-    subscription.gracePeriod = cause;
-    subscription.missingSince = monotonic(cause.since);
-    const timer = setTimeout(() => {
-      this.#endFollowing(subscription);
-      this.markLost([subscription], cause);
-    }, this.slotMigrationTimeout);
-    this.#following.set(subscription, timer);
   }
 
-  /** They stand nowhere, for one and the same cause. */
+  /** Those of them that were active until now are lost, for one and the same cause. */
   markLost(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
-    if (subscriptions.length > 0 && this.#lost.size === 0) {
-      this.events.broken();
-    }
     // A node that has left the cluster, and takes its connection with it later, loses nothing twice.
-    const fresh = subscriptions.filter((subscription) => !this.#lost.has(subscription));
-    for (const subscription of subscriptions) {
-      const earlier = subscription.gracePeriod;
-      this.#endFollowing(subscription);
-      if (subscription.interruption === undefined && earlier === undefined) {
-        subscription.missingSince = monotonic(cause.since);
-      }
-      subscription.interruption ??= earlier ?? cause;
-      this.#lost.add(subscription);
-    }
-    for (const { kind, names } of namesByKind(fresh)) {
-      this.events.interrupted({ kind, names, ...cause });
+    const lost = subscriptions.filter(({ state }) => state.name === 'active' || state.name === 'grace');
+    this.#interrupt(lost, cause);
+    for (const { kind, names } of namesByKind(lost)) {
+      this.listener.interrupted({ kind, names, ...cause });
     }
   }
 
-  /** It stands. What was lost together and comes back together is one gap. */
+  /** A new subscription takes the place of `former` at another node, and has missed something since the cause. */
+  replace(former: Subscription | undefined, subscription: Subscription, cause: InterruptionCause): void {
+    if (former?.state.name === 'lost') {
+      this.#interrupt([subscription], former.state.cause ?? cause);
+    } else {
+      subscription.state.replaceAnother(cause);
+    }
+  }
+
+  /** A node has confirmed it. What was lost together and comes back together is one gap. */
   recovered(subscription: Subscription): void {
-    this.#endFollowing(subscription);
-    const { interruption: lost } = subscription;
-    if (lost !== undefined) {
-      subscription.interruption = undefined;
-      this.missed(subscription, lost);
+    const { state } = subscription;
+    const { name, cause } = state;
+    state.activate();
+    if (cause !== undefined && name !== 'grace') {
+      this.missed(subscription, cause);
     }
-    this.#settle(subscription, 'recovery');
+    if (name === 'lost') {
+      this.#oneLess('recovery');
+    }
   }
 
-  /** It stands, but may have missed something since the cause. */
+  /** It is active, but may have missed something since the cause. */
   missed(subscription: Subscription, cause: InterruptionCause): void {
     subscription.sequencer?.resync();
     const { kind, name } = subscription;
@@ -104,29 +87,31 @@ export class GapTracker {
   }
 
   /** It is not wanted any more. */
-  forget(subscription: Subscription): void {
-    this.#endFollowing(subscription);
-    this.#settle(subscription, 'unsubscribing');
-  }
-
-  #settle(subscription: Subscription, by: 'recovery' | 'unsubscribing'): void {
-    if (this.#lost.delete(subscription) && this.#lost.size === 0) {
-      this.events.whole(by);
+  end(subscription: Subscription): void {
+    const { name } = subscription.state;
+    subscription.state.end();
+    if (name === 'lost') {
+      this.#oneLess('unsubscribing');
     }
   }
 
-  #endFollowing(subscription: Subscription): void {
-    if (subscription.gracePeriod !== undefined) {
-      subscription.gracePeriod = undefined;
-      clearTimeout(this.#following.get(subscription));
-      this.#following.delete(subscription);
+  #interrupt(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
+    const wasWhole = this.#lost === 0;
+    this.#lost += subscriptions.length;
+    for (const { state } of subscriptions) {
+      state.interrupt(cause);
+    }
+    if (wasWhole && this.#lost > 0) {
+      this.listener.broken();
     }
   }
-}
 
-/** What the monotonic clock showed then. To be asked at once, before anybody sets the other one. */
-function monotonic(date: Date): number {
-  return performance.now() - (Date.now() - date.getTime());
+  #oneLess(by: 'recovery' | 'unsubscribing'): void {
+    this.#lost -= 1;
+    if (this.#lost === 0) {
+      this.listener.whole(by);
+    }
+  }
 }
 
 function namesByKind(

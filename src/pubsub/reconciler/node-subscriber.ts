@@ -75,10 +75,12 @@ const MAX_BACKOFF = 250;
  */
 export class NodeSubscriber {
   #state: NodeSubscriberState = 'idle';
-  #connection: SubscriberConnection | undefined;
+  private connection: SubscriberConnection | undefined;
   readonly #toAdd = new Set<Subscription>();
+  /** Sent to the node, and not confirmed yet. */
+  readonly #adding = new Set<Subscription>();
   readonly #toDrop = new Map<Subscription, (() => void)[]>();
-  readonly #confirmed = new Map<string, Subscription>();
+  private readonly confirmed = new Map<string, Subscription>();
   #probe: LivenessProbe | undefined;
   readonly #stop = new AbortController();
   #running = false;
@@ -103,12 +105,12 @@ export class NodeSubscriber {
 
   /** Whether its connection is open. */
   get connected(): boolean {
-    return this.#connection !== undefined;
+    return this.connection !== undefined;
   }
 
   /** How many subscriptions stand here. */
   get active(): number {
-    return this.#confirmed.size;
+    return this.confirmed.size;
   }
 
   /** How long the last probe took to come back, in ms. */
@@ -118,24 +120,39 @@ export class NodeSubscriber {
 
   /** As {@link LivenessProbe.ping}; undefined where there is no connection to prove. */
   ping(): Promise<number | undefined> | undefined {
-    return this.#connection === undefined ? undefined : this.#probe?.ping();
+    return this.connection === undefined ? undefined : this.#probe?.ping();
   }
 
   /** Whether nothing has come from the node for `ms`. */
   isSilent(ms: number): boolean {
-    return this.#connection === undefined || performance.now() - this.#connection.lastReceived > ms;
+    return this.connection === undefined || performance.now() - this.connection.lastReceived > ms;
   }
 
   /** Nothing stands here and nothing is on its way. */
   get empty(): boolean {
-    return this.#confirmed.size === 0 && this.#toAdd.size === 0 && this.#toDrop.size === 0 && !this.#running;
+    return this.confirmed.size === 0 && this.#toAdd.size === 0 && this.#toDrop.size === 0 && !this.#running;
+  }
+
+  /** Carries the subscription, and is not about to drop it. */
+  has(subscription: Subscription): boolean {
+    return this.#isConfirmed(subscription) && !this.#toDrop.has(subscription);
+  }
+
+  /** Carries the subscription, or has something to do for it. */
+  knows(subscription: Subscription): boolean {
+    return (
+      this.#isConfirmed(subscription) ||
+      this.#toAdd.has(subscription) ||
+      this.#adding.has(subscription) ||
+      this.#toDrop.has(subscription)
+    );
   }
 
   add(subscription: Subscription): void {
     this.#settleDrop(subscription); // wanted here again
-    if (this.#confirmed.get(idOf(subscription)) === subscription) {
+    if (this.#isConfirmed(subscription)) {
       this.events.confirmed(this, subscription);
-    } else {
+    } else if (!this.#adding.has(subscription)) {
       this.#toAdd.add(subscription);
       this.#run();
     }
@@ -144,7 +161,7 @@ export class NodeSubscriber {
   /** Resolves when the node carries it no longer. */
   drop(subscription: Subscription): Promise<void> {
     this.#toAdd.delete(subscription);
-    if (this.#confirmed.get(idOf(subscription)) !== subscription && this.#state !== 'syncing') {
+    if (!this.#isConfirmed(subscription) && (this.#state !== 'syncing' || this.connection === undefined)) {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
@@ -160,18 +177,18 @@ export class NodeSubscriber {
     }
     this.#move('closed');
     this.#stop.abort();
-    this.#connection?.close();
+    this.connection?.close();
     this.#settleDrops();
   }
 
   /** Ends a connection whose node does not answer; what stood on it is told as lost. */
   giveUpConnection(reason: string): void {
-    this.#connection?.end(reason);
+    this.connection?.end(reason);
   }
 
   #move(next: NodeSubscriberState): void {
     if (!TRANSITIONS[this.#state].includes(next)) {
-      throw new Error(`Subscriber session of ${this.node}: no way from ${this.#state} to ${next}`);
+      throw new Error(`Node subscriber of ${this.node}: no way from ${this.#state} to ${next}`);
     }
     this.#state = next;
   }
@@ -196,7 +213,7 @@ export class NodeSubscriber {
 
   async #loop(): Promise<void> {
     for (let attempt = 0; this.#hasWork();) {
-      const connection = this.#connection ?? (await this.#connect());
+      const connection = this.connection ?? (await this.#connect());
       if (connection === undefined) {
         attempt += 1;
         await pause(backoffDelay(attempt, 25, MAX_BACKOFF), this.#stop.signal);
@@ -207,7 +224,7 @@ export class NodeSubscriber {
       }
       this.#move('syncing');
       await this.#sync(connection);
-      if (this.#connection === connection) {
+      if (this.connection === connection) {
         attempt = 0;
       } else if (this.#hasWork()) {
         // It lets us in and then closes the door: not to be tried as fast as it can.
@@ -252,7 +269,7 @@ export class NodeSubscriber {
           this.#disconnected(error, performance.now() - connection.completeUntil);
         },
       });
-      this.#connection = connection;
+      this.connection = connection;
       this.#probe = new LivenessProbe(this.node, connection, this.probes);
       return connection;
     } catch (error) {
@@ -274,13 +291,16 @@ export class NodeSubscriber {
 
   async #subscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
     const byKey = new Map(batch.map((subscription) => [subscription.key, subscription]));
+    batch.forEach((subscription) => this.#adding.add(subscription));
     try {
       await connection.subscribe(kindOf(batch), [...byKey.keys()], (key) => {
         const subscription = byKey.get(key) as Subscription;
-        this.#confirmed.set(idOf(subscription), subscription);
+        this.#adding.delete(subscription);
+        this.confirmed.set(idOf(subscription), subscription);
         this.events.confirmed(this, subscription);
       });
     } catch (error) {
+      batch.forEach((subscription) => this.#adding.delete(subscription));
       await this.#notSubscribed(connection, batch, error);
     }
   }
@@ -293,7 +313,7 @@ export class NodeSubscriber {
     if (!(error instanceof RedisReplyError)) {
       // The connection went: all that still belongs here is to be done again, on the next one.
       for (const subscription of batch) {
-        if (subscription.wanted && subscription.assigned === this.node) {
+        if (subscription.state.assigned === this.node) {
           this.#toAdd.add(subscription);
         }
       }
@@ -306,9 +326,9 @@ export class NodeSubscriber {
   }
 
   async #unsubscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
-    const standing = batch.filter((one) => this.#confirmed.get(idOf(one)) === one);
+    const standing = batch.filter((one) => this.#isConfirmed(one));
     for (const subscription of standing) {
-      this.#confirmed.delete(idOf(subscription));
+      this.confirmed.delete(idOf(subscription));
     }
     try {
       if (standing.length > 0) {
@@ -334,23 +354,28 @@ export class NodeSubscriber {
       return;
     }
     const id = kind.name + channel;
-    const subscription = this.#confirmed.get(id);
+    const subscription = this.confirmed.get(id);
     if (subscription !== undefined) {
-      this.#confirmed.delete(id);
-      const silence = performance.now() - (this.#connection?.completeUntil ?? performance.now());
+      this.confirmed.delete(id);
+      const silence = performance.now() - (this.connection?.completeUntil ?? performance.now());
       this.events.revoked(this, subscription, silence);
     }
   }
 
   #disconnected(error: ConnectionLostError, silence: number): void {
-    this.#connection = undefined;
+    this.connection = undefined;
     this.#probe?.close(error);
     this.#settleDrops(); // what was to be dropped went with the connection
-    const lost = [...this.#confirmed.values()];
-    this.#confirmed.clear();
+    const lost = [...this.confirmed.values()];
+    this.confirmed.clear();
+    this.#adding.clear();
     if (this.#state !== 'closed') {
       this.events.lost(this, lost, error.disconnectReason, silence);
     }
+  }
+
+  #isConfirmed(subscription: Subscription): boolean {
+    return this.confirmed.get(idOf(subscription)) === subscription;
   }
 
   #settleDrop(subscription: Subscription): void {

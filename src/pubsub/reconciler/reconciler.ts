@@ -1,6 +1,6 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
-import { deferred } from '../../util/promises.js';
+import { backoffDelay } from '../../util/backoff.js';
 import {
   ClosedError,
   CommandRefusedError,
@@ -10,23 +10,25 @@ import {
   type ClusterPubSubError,
 } from '../common/errors.js';
 import { SubscriptionMigrations, type MigrationSink } from './subscription-migrations.js';
-import { GapTracker, type InterruptionCause, type GapTrackerListener } from './gap-tracker.js';
+import { GapTracker, type GapTrackerListener } from './gap-tracker.js';
+import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { GapReason } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { NodeErrorThrottle } from './node-error-throttle.js';
+import { OutagePoller } from '../topology/outage-poller.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
 import { isTransient, type RedisReplyError } from '../resp/reply.js';
-import { PERMANENT_BACKOFF, TRANSIENT_BACKOFF, RetryScheduler } from './retry-scheduler.js';
 import { NodeSubscribers } from './node-subscribers.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
 import type { MessageSink, NodeSubscriber } from './node-subscriber.js';
-import type { Subscription, SubscriptionRegistry } from '../subscription/subscription.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
-/** What the reconciler tells the engine. */
+/** Receives what the reconciler reports. */
 export interface ReconcilerListener extends GapTrackerListener {
   error(error: ClusterPubSubError): void;
 }
@@ -39,115 +41,135 @@ export interface ReconcilerLimits {
   readonly numbered: boolean;
 }
 
+/** Pace of the retries of what Redis has refused, in ms. */
+interface RetryPace {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** The node, or the cluster, needs a moment. */
+const TRANSIENT_PACE: RetryPace = { baseMs: 25, capMs: 1_000 };
+
+/** An operator has to do something about it. */
+const PERMANENT_PACE: RetryPace = { baseMs: 1_000, capMs: 30_000 };
+
 /**
- * Keeps what stands equal to what is wanted.
+ * Makes the desired subscriptions actual.
  *
- * Each subscription is assigned to the node where it belongs; that node's {@link NodeSubscriber} brings it about.
- * When a connection drops, a slot moves or a node revokes a subscription, it is assigned anew. A move is
- * make-before-break: the old node is left when the new one has confirmed. Nothing counts as standing that Redis has
- * not confirmed.
+ * `#reconcile` compares the node a subscription belongs to with the nodes that carry it, and adds it to or drops it from
+ * their {@link NodeSubscriber}s. Events (a confirmation, a lost connection, a moved slot) change facts of the
+ * {@link SubscriptionState} and call it. After every refresh of the topology it runs over all subscriptions, so whatever
+ * an event has missed is made good then. A move is make-before-break: the old node is left when the new one has confirmed.
  */
 export class Reconciler {
-  readonly #sessions: NodeSubscribers;
-  readonly #losses: GapTracker;
-  readonly #handovers: SubscriptionMigrations;
-  readonly #hasLosses = (): boolean => this.#losses.any;
-  readonly #spreads: AllMastersSubscriptions;
-  readonly #troubles: NodeErrorThrottle;
-  readonly #missing: PinnedNodeWatcher;
-  readonly #retries = new RetryScheduler((subscription) => {
-    this.#assign(subscription);
-  });
+  readonly #subscribers: NodeSubscribers;
+  readonly #gaps: GapTracker;
+  readonly #migrations: SubscriptionMigrations;
+  readonly #outagePoller: OutagePoller;
+  readonly #allMasters: AllMastersSubscriptions;
+  readonly #nodeErrors: NodeErrorThrottle;
+  readonly #pinnedNodes: PinnedNodeWatcher;
+  /** When all subscriptions were last reconciled: until then the books were right. */
+  #reconciledAt = new Date();
   #closed = false;
 
   constructor(
-    private readonly table: SubscriptionRegistry,
+    private readonly registry: SubscriptionRegistry,
     private readonly topology: Topology,
     factory: ConnectionFactory,
     private readonly limits: ReconcilerLimits,
     probes: LivenessProbeDeps,
     private readonly metrics: Metrics,
     sink: MessageSink & MigrationSink,
-    private readonly events: ReconcilerListener,
+    private readonly listener: ReconcilerListener,
   ) {
-    this.#troubles = new NodeErrorThrottle(events);
-    this.#losses = new GapTracker(limits.slotMigrationTimeout, events);
-    this.#handovers = new SubscriptionMigrations(sink, {
+    this.#nodeErrors = new NodeErrorThrottle(listener);
+    this.#gaps = new GapTracker(limits.slotMigrationTimeout, listener);
+    this.#outagePoller = new OutagePoller(
+      () => registry.all.some(({ state }) => state.interrupted),
+      () => {
+        topology.refreshSoon();
+      },
+    );
+    this.#migrations = new SubscriptionMigrations(sink, {
       leave: (subscription, node) => this.#leave(subscription, node),
-      isSilent: (node, ms) => this.#sessions.get(node)?.isSilent(ms) ?? true,
+      isSilent: (node, ms) => this.#subscribers.get(node)?.isSilent(ms) ?? true,
       broken: (subscription, node, since) => {
-        this.#handovers.stop(subscription);
-        this.#losses.missed(subscription, { since, node, reason: 'connection-silent' });
-        this.#sessions.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
+        this.#migrations.stop(subscription);
+        this.#gaps.missed(subscription, { since, node, reason: 'connection-silent' });
+        this.#subscribers.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
       },
     });
-    this.#spreads = new AllMastersSubscriptions(topology, {
-      want: (part, onConfirmed) => this.add(part, onConfirmed),
-      takeOver: (part, cause, onConfirmed) => {
-        this.#takeOver(part, cause, onConfirmed);
+    this.#allMasters = new AllMastersSubscriptions(topology, {
+      add: (perNode, onConfirmed) => this.add(perNode, onConfirmed),
+      replace: (former, perNode, cause) => {
+        this.#gaps.replace(former, perNode, cause);
+        this.#reconcile(perNode);
       },
-      release: (part) => this.remove(part),
+      remove: (perNode) => this.remove(perNode),
     });
-    this.#missing = new PinnedNodeWatcher(topology, () => table.chosenNodes, {
+    this.#pinnedNodes = new PinnedNodeWatcher(topology, () => registry.chosenNodes, {
       gone: (node, since) => {
         this.#gone(node, since);
       },
-      back: (node) => {
-        this.#at(node).forEach((subscription) => {
-          this.#assign(subscription);
-        });
-      },
     });
-    topology.onChange((moved) => {
-      this.#spreads.follow(moved);
-      this.#missing.check();
-      this.#reassign();
+    topology.onChange(() => {
+      this.#pinnedNodes.look();
+      this.#reconcileAll();
     });
-    this.#sessions = new NodeSubscribers(factory, limits.commandTimeout, probes, sink, {
-      confirmed: (session, subscription) => {
-        this.#confirmed(session, subscription);
+    topology.onRefresh(() => {
+      this.#allMasters.follow();
+      this.#reconcileAll();
+    });
+    this.#subscribers = new NodeSubscribers(factory, limits.commandTimeout, probes, sink, {
+      confirmed: ({ node }, subscription) => {
+        this.#confirmed(node, subscription);
       },
-      refused: (session, subscription, error) => {
-        this.#refused(session, subscription, error);
+      refused: ({ node }, subscription, error) => {
+        this.#refused(node, subscription, error);
       },
       unsubscribeRefused: ({ node }, [first], error) => {
         const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
-        this.events.error(new CommandRefusedError(command, node, error.message, { cause: error }));
+        listener.error(new CommandRefusedError(command, node, error.message, { cause: error }));
       },
-      revoked: (session, subscription, silence) => {
-        this.#revoked(session.node, subscription, silence);
+      revoked: ({ node }, subscription, silence) => {
+        this.#revoked(node, subscription, silence);
       },
-      lost: (session, subscriptions, how, silence) => {
-        this.#lost(session.node, subscriptions, how, silence);
+      lost: ({ node }, subscriptions, how, silence) => {
+        this.#lost(node, subscriptions, how, silence);
       },
       handled: (ms) => {
-        if (ms > metrics.maxDispatchTime) {
-          metrics.maxDispatchTime = ms;
-        }
+        metrics.maxDispatchTime = Math.max(metrics.maxDispatchTime, ms);
       },
-      unreachable: (session, error) => {
+      unreachable: ({ node }, error) => {
         topology.refreshSoon();
-        this.#troubles.unreachable(session.node, error);
+        this.#nodeErrors.unreachable(node, error);
       },
-      idle: (session) => {
-        if (!this.#retries.anyAt(session.node)) {
-          this.#sessions.endIfEmpty(session); // unless it is to be asked for something in a moment
+      idle: (subscriber) => {
+        // One that waits for a retry will ask for the connection in a moment.
+        if (!registry.all.some(({ state }) => state.retrying && state.assigned === subscriber.node)) {
+          this.#subscribers.endIfEmpty(subscriber);
         }
       },
     });
   }
 
+  /** The nodes that carry subscriptions, with the state of their connection. */
+  get nodeSubscribers(): ReadonlyMap<NodeKey, NodeSubscriber> {
+    return this.#subscribers.byNode;
+  }
+
   /**
    * Resolves when Redis has confirmed it; rejects when Redis refuses it, or has not confirmed it in time.
    *
-   * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not promise.
+   * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not guarantee.
    */
   async add(subscription: Subscription, onConfirmed: () => void): Promise<void> {
     if (subscription.perNode !== undefined) {
-      await this.#wantEverywhere(subscription, onConfirmed);
+      await this.#addToAllMasters(subscription, onConfirmed);
       return;
     }
-    if (subscription.activeNodes.size > 0) {
+    if (subscription.state.activeNodes.size > 0) {
       onConfirmed();
       return;
     }
@@ -156,7 +178,10 @@ export class Reconciler {
       this.limits.connectTimeout,
       onConfirmed,
       () => {
-        this.#assign(subscription);
+        this.#reconcile(subscription);
+        if (subscription.state.assigned === undefined) {
+          this.topology.refreshSoon();
+        }
       },
       (error) => {
         this.#giveUp(subscription, error);
@@ -167,108 +192,121 @@ export class Reconciler {
   /** Resolves when no node carries it any more. */
   async remove(subscription: Subscription): Promise<void> {
     if (subscription.perNode !== undefined) {
-      await this.#spreads.release(subscription);
+      await this.#allMasters.remove(subscription);
       return;
     }
-    this.#forget(subscription);
-    this.#fail(subscription, new ClosedError(`The subscription to "${subscription.text}"`));
-    await this.#sessions.drop(subscription);
-    this.#handovers.stop(subscription);
-    subscription.activeNodes.clear();
+    this.#gaps.end(subscription);
+    subscription.state.rejectWaiters(new ClosedError(`The subscription to "${subscription.text}"`));
+    await this.#subscribers.drop(subscription);
+    this.#migrations.stop(subscription);
+    subscription.state.leaveAll();
     subscription.sequencer?.close();
-  }
-
-  /** The nodes that carry subscriptions, with the state of their connection. */
-  get nodeSubscribers(): ReadonlyMap<NodeKey, NodeSubscriber> {
-    return this.#sessions.byNode;
   }
 
   close(): void {
     this.#closed = true;
-    this.#spreads.close();
-    this.#missing.close();
-    for (const subscription of this.table.all) {
-      this.#forget(subscription);
-      this.#handovers.stop(subscription);
+    this.#outagePoller.close();
+    this.#allMasters.close();
+    this.#pinnedNodes.close();
+    for (const subscription of this.registry.all) {
+      this.#gaps.end(subscription);
+      this.#migrations.stop(subscription);
       subscription.sequencer?.close();
-      this.#fail(subscription, new ClosedError());
+      subscription.state.rejectWaiters(new ClosedError());
     }
-    this.#sessions.close();
+    this.#subscribers.close();
   }
 
-  async #wantEverywhere(whole: Subscription, onConfirmed: () => void): Promise<void> {
+  async #addToAllMasters(subscription: Subscription, onConfirmed: () => void): Promise<void> {
     try {
-      await this.#spreads.want(whole, onConfirmed);
+      await this.#allMasters.add(subscription, onConfirmed);
     } catch (error) {
-      if (!this.#spreads.has(whole)) {
-        this.table.delete(whole);
+      if (!this.#allMasters.has(subscription)) {
+        this.registry.delete(subscription);
       }
       throw error;
     }
   }
 
-  /** It is tried until it stands, like one that stood before. */
-  #takeOver(part: Subscription, cause: InterruptionCause, onConfirmed: () => void): void {
-    part.interruption = cause;
-    part.waiters.push({ ...deferred<undefined>(), resolve: onConfirmed, reject: () => undefined });
-    this.#assign(part);
+  #reconcileAll(): void {
+    for (const subscription of this.registry.all) {
+      const { state } = subscription;
+      if (!state.retrying || this.#targetOf(subscription) !== state.assigned) {
+        this.#reconcile(subscription);
+      }
+    }
+    this.#reconciledAt = new Date();
   }
 
-  #homeOf(subscription: Subscription): NodeKey | undefined {
+  /**
+   * Adds the subscription to the node it belongs to, unless that carries it; without such a node the next view decides.
+   * A node that it does not belong to is left here if it has not confirmed, and else when the new node has.
+   */
+  #reconcile(subscription: Subscription): void {
+    const { state } = subscription;
+    if (this.#closed || state.ended) {
+      return;
+    }
+    const target = this.#targetOf(subscription);
+    const { assigned } = state;
+    const moves = target !== assigned;
+    if (moves) {
+      this.#prepareMigration(subscription, target);
+      state.assign(target);
+    }
+    if (target === undefined) {
+      if (moves) {
+        this.topology.refreshSoon();
+      }
+    } else {
+      const subscriber = this.#subscribers.at(target);
+      if (state.activeNodes.has(target) && !subscriber.knows(subscription)) {
+        this.#forgotten(subscription, target);
+      }
+      if (moves || !state.activeNodes.has(target) || !subscriber.has(subscription)) {
+        subscriber.add(subscription);
+      }
+    }
+    if (moves && assigned !== undefined && !state.activeNodes.has(assigned)) {
+      void this.#subscribers.get(assigned)?.drop(subscription);
+    }
+  }
+
+  #targetOf(subscription: Subscription): NodeKey | undefined {
     return subscription.pinned ?? this.topology.targetOf(subscription.kind, subscription.slot);
   }
 
-  /** Gives it to the node where it belongs by the present view; with no such node, the next view decides. */
-  #assign(subscription: Subscription): void {
-    if (this.#closed || !subscription.wanted) {
-      return;
-    }
-    const node = this.#homeOf(subscription);
-    subscription.assigned = node;
-    if (node === undefined) {
-      this.topology.refreshSoon();
-      return;
-    }
-    this.#sessions.at(node).add(subscription);
-  }
-
-  /** After a change of the topology: what belongs elsewhere now is taken there; what stands stays until it stands there. */
-  #reassign(): void {
-    for (const subscription of this.table.all) {
-      if (this.#homeOf(subscription) !== subscription.assigned) {
-        const { assigned } = subscription;
-        this.#prepareHandover(subscription);
-        this.#assign(subscription);
-        if (assigned !== undefined && !subscription.activeNodes.has(assigned)) {
-          void this.#sessions.get(assigned)?.drop(subscription);
-        }
-      }
+  /** The node does not carry what it has confirmed, and no event has said so. */
+  #forgotten(subscription: Subscription, node: NodeKey): void {
+    const cause: InterruptionCause = { since: this.#reconciledAt, node, reason: 'connection-lost' };
+    subscription.state.leave(node);
+    if (subscription.state.activeNodes.size > 0) {
+      this.#gaps.missed(subscription, cause);
+    } else {
+      this.#interrupted([subscription], cause);
     }
   }
 
-  #confirmed({ node }: NodeSubscriber, subscription: Subscription): void {
-    const { assigned, activeNodes: standing } = subscription;
-    if (!subscription.wanted || node !== assigned) {
-      return; // released, or taken elsewhere, while its confirmation was on the way; the session drops it
+  #confirmed(node: NodeKey, subscription: Subscription): void {
+    const { state } = subscription;
+    if (node !== state.assigned) {
+      return; // removed, or assigned elsewhere, while its confirmation was on the way; it is being dropped there
     }
-    if (this.#missing.has(node)) {
-      return; // it was chosen, and is no node of the cluster now: nothing comes this way until it is again
+    if (this.#pinnedNodes.has(node)) {
+      return; // it was chosen, and is not a node of the cluster now: nothing comes this way until it is again
     }
-    subscription.refusals = 0;
-    standing.add(node);
-    const other = [...standing].find((one) => one !== node);
+    const other = [...state.activeNodes].find((one) => one !== node);
+    state.confirm(node);
     if (other !== undefined) {
-      this.#handOver(subscription, other, node);
+      this.#migrate(subscription, other, node);
     }
-    this.#troubles.reached(node);
-    const { gracePeriod: following } = subscription;
-    this.#losses.recovered(subscription);
-    if (following !== undefined && this.#mayHaveMissed(subscription, following.node)) {
-      this.#losses.missed(subscription, following);
+    this.#nodeErrors.reached(node);
+    const { name, cause } = state;
+    this.#gaps.recovered(subscription);
+    if (name === 'grace' && cause !== undefined && this.#mayHaveMissed(subscription, cause.node)) {
+      this.#gaps.missed(subscription, cause);
     }
-    for (const waiter of subscription.waiters.splice(0)) {
-      waiter.resolve(undefined);
-    }
+    state.resolveWaiters();
   }
 
   /**
@@ -281,163 +319,161 @@ export class Reconciler {
     return demoted && (unnumbered || (sequencer === undefined && !this.limits.numbered));
   }
 
-  /** From before the new node is asked: it may have had us for a while when we read that it has. */
-  #prepareHandover(subscription: Subscription): void {
-    const to = this.#homeOf(subscription);
-    const [from] = subscription.activeNodes;
-    if (from !== undefined && to !== undefined && !subscription.activeNodes.has(to)) {
-      this.#handovers.prepare(subscription, from, to);
+  /** Before the new node is asked: it may have had us for a while when we read that it has. */
+  #prepareMigration(subscription: Subscription, to: NodeKey | undefined): void {
+    const { activeNodes } = subscription.state;
+    const [from] = activeNodes;
+    if (from !== undefined && to !== undefined && !activeNodes.has(to)) {
+      this.#migrations.prepare(subscription, from, to);
     }
   }
 
-  #handOver(subscription: Subscription, from: NodeKey, to: NodeKey): void {
-    const session = this.#sessions.get(from);
-    if (session?.suspicious === true) {
-      // It owes us a sign of life: all that stands there is lost, and has been since it was last heard.
-      session.giveUpConnection('it was silent, and another node has taken its place');
+  #migrate(subscription: Subscription, from: NodeKey, to: NodeKey): void {
+    const subscriber = this.#subscribers.get(from);
+    if (subscriber?.suspicious === true) {
+      // It owes us a sign of life: all that is active there is lost, and has been since it last sent something.
+      subscriber.giveUpConnection('it was silent, and another node has taken its place');
     } else {
-      this.#handovers.start(subscription, from, to);
+      this.#migrations.start(subscription, from, to);
     }
   }
 
   async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
-    if (subscription.assigned === node) {
+    const { state } = subscription;
+    if (state.assigned === node) {
       return; // it has come back meanwhile
     }
     const since = new Date();
-    await this.#sessions.get(node)?.drop(subscription);
-    if (subscription.assigned === node) {
-      this.#assign(subscription);
+    await this.#subscribers.get(node)?.drop(subscription);
+    if (state.assigned === node) {
+      this.#reconcile(subscription);
       return;
     }
-    subscription.activeNodes.delete(node);
-    if (subscription.wanted && subscription.activeNodes.size === 0 && !this.#losses.has(subscription)) {
+    state.leave(node);
+    if (state.activeNodes.size === 0 && !state.interrupted && !state.ended) {
       // The node that it went to has gone in the same moment.
-      this.#losses.markLost([subscription], { since, node, reason: 'connection-lost' });
-      this.topology.pollWhile(this.#hasLosses);
-      this.#assign(subscription);
+      this.#interrupted([subscription], { since, node, reason: 'connection-lost' });
+      this.#reconcile(subscription);
     }
   }
 
-  #refused({ node }: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void {
-    if (!subscription.wanted) {
+  #refused(node: NodeKey, subscription: Subscription, error: RedisReplyError): void {
+    const { state } = subscription;
+    if (state.ended) {
       return;
     }
     if (error.kind === 'MOVED') {
       this.topology.applyMovedError(error, node);
-      if (subscription.assigned !== node && subscription.assigned !== undefined) {
+      if (state.assigned !== node && state.assigned !== undefined) {
         return; // it is on its way to the new owner
       }
     }
     if (isTransient(error)) {
       this.topology.refreshSoon();
-      this.#retries.schedule(subscription, TRANSIENT_BACKOFF);
+      this.#retry(subscription, TRANSIENT_PACE);
       return;
     }
     const refusal = /unknown command/i.test(error.message)
       ? new ShardedUnsupportedError({ cause: error })
       : new SubscriptionError(subscription.text, node, error.message, { cause: error });
-    if (subscription.waiters.length > 0 && subscription.interruption === undefined) {
+    if (state.awaited) {
       this.#giveUp(subscription, refusal);
     } else {
-      // It stood before, so it is still wanted: an operator may be changing the ACL under us.
-      this.#troubles.refused(node, refusal);
-      this.#retries.schedule(subscription, PERMANENT_BACKOFF);
+      // It was active before, so it is still wanted: an operator may be changing the ACL under us.
+      this.#nodeErrors.refused(node, refusal);
+      this.#retry(subscription, PERMANENT_PACE);
     }
   }
 
-  /** Redis has ended it here, for its slot has gone: the node itself is the first to know where. */
+  #retry(subscription: Subscription, { baseMs, capMs }: RetryPace): void {
+    subscription.state.retryIn(backoffDelay(subscription.state.refusals, baseMs, capMs), () => {
+      this.#reconcile(subscription);
+    });
+  }
+
+  /** Redis has ended it here, because its slot has left: the node itself is the first to know where it went. */
   #revoked(node: NodeKey, subscription: Subscription, silence: number): void {
+    const { state } = subscription;
     const cause: InterruptionCause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
-    subscription.activeNodes.delete(node);
-    this.#handovers.complete(subscription, node);
-    if (!subscription.wanted) {
+    state.leave(node);
+    this.#migrations.complete(subscription, node);
+    if (state.ended) {
       return;
     }
-    if (subscription.activeNodes.size > 0) {
+    if (state.activeNodes.size > 0) {
       if (this.#mayHaveMissed(subscription, node)) {
-        this.#losses.missed(subscription, cause); // it stands at the new master, but perhaps only since then
+        this.#gaps.missed(subscription, cause); // the new master has it, but perhaps only since then
       }
       return;
     }
-    this.#losses.startGracePeriod(subscription, cause);
-    this.topology.pollWhile(this.#hasLosses);
-    const assign = (): void => {
-      if (subscription.activeNodes.size === 0) {
-        this.#assign(subscription);
-      }
+    this.#migrations.stop(subscription);
+    this.#gaps.startGracePeriod(subscription, cause);
+    this.#outagePoller.start();
+    const reconcile = (): void => {
+      this.#reconcile(subscription);
     };
-    if (this.#homeOf(subscription) === node) {
-      this.topology.refreshFrom(node).then(assign, assign);
+    if (this.#targetOf(subscription) === node) {
+      this.topology.refreshFrom(node).then(reconcile, reconcile);
     } else {
-      assign();
+      reconcile();
     }
   }
 
   #lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void {
     this.metrics.connectionsLost += 1;
-    // Not from when we noticed: what was published before that, after its last word, is gone as well.
+    // Not from when we noticed: what was published after the node last sent something is lost as well.
     const cause = { since: new Date(Date.now() - silence), node, reason: GAP_REASONS[how] };
-    const lost: Subscription[] = [];
+    const inactive: Subscription[] = [];
     for (const subscription of subscriptions) {
-      subscription.activeNodes.delete(node);
-      if (subscription.migration?.from === node) {
-        this.#handovers.stop(subscription);
-        if (subscription.activeNodes.size > 0) {
-          this.#losses.missed(subscription, cause); // what the old one had still to say
+      const { state } = subscription;
+      const { migration } = state;
+      state.leave(node);
+      if (migration?.from === node) {
+        this.#migrations.stop(subscription);
+        if (state.activeNodes.size > 0) {
+          this.#gaps.missed(subscription, cause); // what the old node had still to send
         }
-      } else if (subscription.migration?.to === node) {
-        this.#handovers.abandon(subscription);
+      } else if (migration?.to === node) {
+        this.#migrations.abandon(subscription);
       }
-      if (subscription.wanted && subscription.activeNodes.size === 0) {
-        lost.push(subscription);
-      } else if (subscription.wanted && how === 'unresponsive' && subscription.migration === undefined) {
-        this.#losses.missed(subscription, cause);
+      if (state.activeNodes.size === 0) {
+        inactive.push(subscription);
+      } else if (!state.ended && how === 'unresponsive' && state.migration === undefined) {
+        this.#gaps.missed(subscription, cause);
       }
     }
-    this.#losses.markLost(lost, cause);
+    this.#interrupted(inactive, cause);
     this.topology.refreshSoon();
-    this.topology.pollWhile(this.#hasLosses);
+    this.#outagePoller.start();
     for (const subscription of subscriptions) {
-      if (subscription.assigned === node || subscription.activeNodes.size === 0) {
-        this.#assign(subscription);
-      }
+      this.#reconcile(subscription);
     }
   }
 
   /** A node that was chosen has left the cluster. What it carries is not to be trusted, though nobody has ended it. */
   #gone(node: NodeKey, since: Date): void {
-    const standing = this.#at(node).filter((subscription) => subscription.activeNodes.delete(node));
-    if (standing.length > 0) {
-      this.#losses.markLost(standing, { since, node, reason: 'connection-lost' });
-      this.topology.pollWhile(this.#hasLosses);
+    const inactive = this.registry.all.filter(({ pinned, state }) => pinned === node && state.leave(node));
+    if (inactive.length > 0) {
+      this.#interrupted(inactive, { since, node, reason: 'connection-lost' });
       const { masters, replicas } = this.topology;
-      this.events.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
+      this.listener.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
     }
   }
 
-  /** What stands there whatever happens to the slots, or should. */
-  #at(node: NodeKey): readonly Subscription[] {
-    return this.table.all.filter(({ pinned }) => pinned === node);
+  /** No node carries them any more. */
+  #interrupted(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
+    for (const subscription of subscriptions) {
+      this.#migrations.stop(subscription);
+    }
+    this.#gaps.markLost(subscriptions, cause);
+    this.#outagePoller.start();
   }
 
   /** Stops wanting it, and tells those who wait why. */
   #giveUp(subscription: Subscription, error: ClusterPubSubError): void {
-    this.table.delete(subscription);
-    this.#fail(subscription, error);
+    this.registry.delete(subscription);
+    subscription.state.rejectWaiters(error);
     void this.remove(subscription);
-  }
-
-  #fail(subscription: Subscription, error: ClusterPubSubError): void {
-    for (const waiter of subscription.waiters.splice(0)) {
-      waiter.reject(error);
-    }
-  }
-
-  #forget(subscription: Subscription): void {
-    subscription.wanted = false;
-    this.#retries.cancel(subscription);
-    this.#losses.forget(subscription);
   }
 }
 

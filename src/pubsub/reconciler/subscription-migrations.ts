@@ -41,32 +41,30 @@ export class SubscriptionMigrations {
    * as its old node was the one that was heard, that one is heard on.
    */
   prepare(subscription: Subscription, other: NodeKey, to: NodeKey): void {
-    const previous = subscription.migration;
+    const previous = subscription.state.migration;
     const isHeard =
       previous !== undefined &&
       previous.hearsOld &&
       previous.from !== to &&
-      subscription.activeNodes.has(previous.from);
+      subscription.state.activeNodes.has(previous.from);
     const from = isHeard ? previous.from : other;
     if (previous?.from === from && previous.to === to) {
       return;
     }
-    const handover = new MigrationDeduplicator(
+    const migration = new MigrationDeduplicator(
       from,
       to,
       (arrival) => {
         this.sink.accept(subscription, arrival);
       },
       () => {
-        if (subscription.migration === handover) {
-          subscription.migration = undefined;
-        }
+        subscription.state.endMigration(migration);
       },
       this.sink.recent(subscription, from),
       previous,
     );
     this.#clear(subscription);
-    subscription.migration = handover;
+    subscription.state.startMigration(migration);
     if (isHeard) {
       previous.abandon();
     } else {
@@ -77,20 +75,20 @@ export class SubscriptionMigrations {
   /** The new node has confirmed, and the old one still stands. */
   start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
     this.prepare(subscription, other, to);
-    const { migration: handover } = subscription;
-    if (handover === undefined || handover.state !== 'coming') {
+    const { migration } = subscription.state;
+    if (migration === undefined || migration.state !== 'coming') {
       return; // it is under way
     }
-    handover.confirmed();
-    const { from } = handover;
+    migration.confirmed();
+    const { from } = migration;
     const since = new Date();
-    for (const third of subscription.activeNodes) {
+    for (const third of subscription.state.activeNodes) {
       if (third !== from && third !== to) {
         void this.owner.leave(subscription, third);
       }
     }
     this.#after(subscription, BOTH_FOR, () => {
-      this.#awaitLastWord(subscription, handover, since);
+      this.#awaitLastWord(subscription, migration, since);
       void this.owner.leave(subscription, from).then(() => {
         this.complete(subscription, from);
       });
@@ -99,35 +97,35 @@ export class SubscriptionMigrations {
 
   /** The node sends nothing more of it, by its own word. */
   complete(subscription: Subscription, node: NodeKey): void {
-    if (subscription.migration?.from === node) {
+    if (subscription.state.migration?.from === node) {
       this.#clear(subscription);
-      subscription.migration.complete();
+      subscription.state.migration.complete();
     }
   }
 
   /** The new node is gone before it took over. */
   abandon(subscription: Subscription): void {
     this.#clear(subscription);
-    subscription.migration?.abandon();
+    subscription.state.migration?.abandon();
   }
 
   /** Keeps nothing back any more: it is not wanted any more, or the old node is gone. */
   stop(subscription: Subscription): void {
     this.#clear(subscription);
-    subscription.migration?.end();
+    subscription.state.migration?.end();
   }
 
-  #awaitLastWord(subscription: Subscription, handover: MigrationDeduplicator, since: Date): void {
+  #awaitLastWord(subscription: Subscription, migration: MigrationDeduplicator, since: Date): void {
     this.#after(subscription, LAST_WORD, () => {
       // It may have come and not been read yet: timers run before sockets are read.
       setImmediate(() => {
-        if (subscription.migration !== handover || handover.state !== 'both') {
+        if (subscription.state.migration !== migration || migration.state !== 'both') {
           return;
         }
-        if (this.owner.isSilent(handover.from, LAST_WORD)) {
-          this.owner.broken(subscription, handover.from, since);
+        if (this.owner.isSilent(migration.from, LAST_WORD)) {
+          this.owner.broken(subscription, migration.from, since);
         } else {
-          this.#awaitLastWord(subscription, handover, since); // it is busy with others
+          this.#awaitLastWord(subscription, migration, since); // it is busy with others
         }
       });
     });

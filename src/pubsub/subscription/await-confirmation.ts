@@ -17,7 +17,7 @@ export async function awaitConfirmation(
   onLate: (error: ClusterPubSubError) => void,
 ): Promise<void> {
   const confirmation = deferred<undefined>();
-  subscription.waiters.push({
+  subscription.state.addWaiter({
     ...confirmation,
     resolve: (value) => {
       onConfirmed();
@@ -27,9 +27,11 @@ export async function awaitConfirmation(
   const deadline = setTimeout(() => {
     const error = new ClusterUnreachableError(
       `"${subscription.text}" was not confirmed within ${String(ms)} ms` +
-        (subscription.assigned === undefined ? '.' : `; ${subscription.assigned} does not answer.`),
+        (subscription.state.assigned === undefined
+          ? '.'
+          : `; ${subscription.state.assigned} does not answer.`),
     );
-    if (subscription.interruption === undefined) {
+    if (subscription.state.cause === undefined) {
       onLate(error);
     } else {
       confirmation.reject(error);

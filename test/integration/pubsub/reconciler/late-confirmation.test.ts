@@ -3,7 +3,8 @@ import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-
 import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
 import { Reconciler } from '../../../../src/pubsub/reconciler/reconciler.js';
-import { Subscription, SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription.js';
+import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
+import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../../src/testing/index.js';
@@ -69,12 +70,12 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await stateOfSource('idle'); // it has confirmed, and been left again
 
     expect(confirmed).toBe(false);
-    expect(moves.activeNodes.size).toBe(0);
+    expect(moves.state.activeNodes.size).toBe(0);
     expect(await count(source, 'moves')).toBe(0);
 
     await cluster.resume(target);
     await subscribing;
-    expect([...moves.activeNodes]).toEqual([nodeKey(target)]);
+    expect([...moves.state.activeNodes]).toEqual([nodeKey(target)]);
     expect(await count(target, 'moves')).toBe(1);
     expect(await count(source, 'stays')).toBe(1);
   });
@@ -93,7 +94,7 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await cluster.kill(source);
 
     await eventually(() => !reconciler.nodeSubscribers.has(nodeKey(source)), 'the dead node is left alone');
-    expect([...first.activeNodes, ...second.activeNodes]).toEqual([nodeKey(target), nodeKey(target)]);
+    expect([...first.state.activeNodes, ...second.state.activeNodes]).toEqual([nodeKey(target), nodeKey(target)]);
     expect([...reconciler.nodeSubscribers.keys()]).toEqual([nodeKey(target)]);
   });
 
@@ -120,12 +121,16 @@ class View {
 
   constructor(private readonly home: NodeKey) {}
 
-  homeOf(_kind: unknown, slot: number): NodeKey {
+  targetOf(_kind: unknown, slot: number): NodeKey {
     return this.#moved.get(slot) ?? this.home;
   }
 
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
+  }
+
+  onRefresh(): void {
+    // It is never refreshed.
   }
 
   refreshSoon(): void {

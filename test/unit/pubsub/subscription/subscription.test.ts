@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { channelKey } from '../../../../src/pubsub/common/channel-name.js';
 import type { SubscriptionKindName } from '../../../../src/pubsub/common/messages.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
-import { Subscription, SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription.js';
+import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
+import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
 
 describe('SubscriptionTable', () => {
   it('keeps the three kinds apart', () => {

@@ -1,0 +1,81 @@
+import { expect, it } from '@jest/globals';
+import { eventually } from '../../../support/eventually.js';
+import { engines, Inbox, next, plainConnections, unique } from '../harness.js';
+import { sharedCluster } from '../../../support/shared-cluster.js';
+import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
+
+const open = engines();
+const plain = plainConnections();
+
+const KINDS = [
+  ['subscribe', 'publish'],
+  ['ssubscribe', 'spublish'],
+] as const;
+
+it.each(KINDS)(
+  'a subscription (%s) whose confirmation was forgotten is active again after the next refresh',
+  async (subscribe, publish) => {
+    const { pubsub, channel, inbox, subscription } = await subscribed(subscribe);
+    (subscription.state.activeNodes as Set<NodeKey>).clear();
+    expect(pubsub.metrics().confirmed).toBe(0);
+    await eventually(() => pubsub.metrics().confirmed === 1, 'it is confirmed again');
+    expect(subscription.state.name).toBe('active');
+    expect(await pubsub[publish](channel, 'after')).toBe(1);
+    await inbox.has(1);
+  },
+);
+
+it.each(KINDS)(
+  'a subscription (%s) that the node and the books of its connection have lost comes back with a gap',
+  async (subscribe, publish) => {
+    const { pubsub, channel, inbox, subscription, subscriber } = await subscribed(subscribe);
+    const node = plain(subscriber.node);
+    const count = async (): Promise<unknown> =>
+      (subscribe === 'subscribe'
+        ? await node.pubsub('NUMSUB', channel)
+        : await node.pubsub('SHARDNUMSUB', channel))[1];
+    const gap = next(pubsub, 'gap');
+    subscriber['confirmed'].clear();
+    await subscriber['connection']!.unsubscribe(subscription.kind, [subscription.key]);
+    expect(await count()).toBe(0);
+    expect(await gap).toMatchObject([{ names: [channel], node: subscriber.node, reason: 'connection-lost' }]);
+    expect(await count()).toBe(1);
+    expect(pubsub.status).toBe('connected');
+    expect(await pubsub[publish](channel, 'after')).toBe(1);
+    await inbox.has(1);
+    expect(inbox.data).toEqual(['after']);
+  },
+);
+
+it('a subscription that is active stays untouched by refreshes', async () => {
+  const { pubsub, subscriber } = await subscribed('subscribe');
+  const told: unknown[] = [];
+  for (const event of ['interrupted', 'gap', 'status'] as const)
+    pubsub.on(event, (one: unknown) => told.push(one));
+  const before = subscriber.active;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect([subscriber.active, subscriber.state, told]).toEqual([before, 'idle', []]);
+});
+
+async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
+  const channel = unique();
+  const inbox = new Inbox();
+  const pubsub: ClusterPubSub = open(
+    {},
+    {
+      nodes: sharedCluster(),
+      clusterOptions: { slotsRefreshInterval: 50 },
+    },
+  );
+  await pubsub[subscribe]({ [channel]: inbox.handler });
+  const { subscriptions, nodeSubscribers } = pubsub.snapshot();
+  const [subscription] = subscriptions;
+  return {
+    pubsub,
+    channel,
+    inbox,
+    subscription: subscription!,
+    subscriber: nodeSubscribers.get(subscription!.state.assigned!)!,
+  };
+}
