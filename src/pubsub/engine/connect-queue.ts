@@ -14,7 +14,7 @@ export class ConnectQueue {
   constructor(
     private readonly publisher: Publisher,
     private readonly lifecycle: Lifecycle,
-    private readonly announcer: EventNotifier,
+    private readonly notifier: EventNotifier,
     private readonly metrics: Metrics,
   ) {}
 
@@ -28,19 +28,19 @@ export class ConnectQueue {
     this.metrics.published += 1;
     // One that is called as soon as we are connected goes after those that waited for it.
     if (this.#held > 0 || !this.lifecycle.open) {
-      void this.#postWhenConnected(command, channel, data, observer, options);
+      void this.#publishWhenConnected(command, channel, data, observer, options);
     } else {
       this.publisher.publish(command, channel, data, observer, options);
     }
   }
 
-  async #postWhenConnected(...message: Parameters<Publisher['publish']>): Promise<void> {
+  async #publishWhenConnected(...message: Parameters<Publisher['publish']>): Promise<void> {
     this.#held += 1;
     try {
       await this.lifecycle.connect();
     } catch (error) {
       const [command, channel, , observer] = message;
-      this.announcer.publishFailed(command, channel, error);
+      this.notifier.publishFailed(command, channel, error);
       observer.failed(error);
       return;
     } finally {

@@ -1,34 +1,27 @@
 import type { Cluster } from 'ioredis';
 import type { EventEmitter } from 'node:events';
-import { EventNotifier } from './event-notifier.js';
 import type { ClusterPubSubEvents } from '../common/events.js';
-import { ConnectionFactory } from '../connection/connection-factory.js';
-import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
-import type { TakeSnapshot } from '../health/engine-snapshot.js';
-import { HealthCheck } from '../health/health-check.js';
-import { ProbeRunner } from '../health/probe-runner.js';
-import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
-import { Introspection } from '../introspection/introspection.js';
-import { Lifecycle } from './lifecycle.js';
-import { readBoolean, readObject } from '../common/validation.js';
-import { readLimits, readOverflowPolicy } from '../common/options.js';
-import { MessageDispatcher } from '../delivery/message-dispatcher.js';
+import type { PubSubEncoding } from '../common/messages.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
-import { CommandConnectionPool } from '../connection/command-connection-pool.js';
-import { ClusterQuery } from '../introspection/cluster-query.js';
-import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import type { ClusterConnectionOptions, PubSubOptions } from '../common/options.js';
-import type { PubSubEncoding } from '../common/messages.js';
-import { ConnectQueue } from './connect-queue.js';
-import type { PublishCommand } from '../common/publish-options.js';
-import { Publisher } from '../publish/publisher.js';
-import { Reconciler } from '../reconciler/reconciler.js';
-import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
+import { readBoolean, readObject } from '../common/validation.js';
+import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
+import { MessageDispatcher } from '../delivery/message-dispatcher.js';
+import type { TakeSnapshot } from '../health/engine-snapshot.js';
+import { HealthCheck } from '../health/health-check.js';
+import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
+import { Introspection } from '../introspection/introspection.js';
 import { PREFIX_CODEC, type StampCodec } from '../ordering/sequence-stamp.js';
+import type { Publisher } from '../publish/publisher.js';
+import type { Reconciler } from '../reconciler/reconciler.js';
 import { SubscriptionRegistry } from '../subscription/subscription-registry.js';
+import type { Topology } from '../topology/topology.js';
+import { ClusterLink } from './cluster-link.js';
+import { ConnectQueue } from './connect-queue.js';
+import { EventNotifier } from './event-notifier.js';
+import { Lifecycle } from './lifecycle.js';
 import { SubscribeService } from './subscribe-service.js';
-import { Topology } from '../topology/topology.js';
 
 /**
  * What the transport sets, and users do not.
@@ -43,31 +36,24 @@ export interface EngineInternals {
 }
 
 /**
- * How long one node may take to accept a connection, in ms, where `redisOptions.connectTimeout` does not say: a node
- * that hangs must not keep what could go to its successor.
+ * The scope of one {@link ClusterPubSub}: subscriptions, delivery, limits, metrics, lifecycle and events, wired to a link
+ * to the cluster.
  */
-const ATTEMPT_TIMEOUT = 2_000;
-
-/** The parts behind one {@link ClusterPubSub}, and which of them knows which. */
 export class Engine<E extends PubSubEncoding> {
   /** The node at which channels and patterns are subscribed, if one was chosen. */
   readonly node: NodeKey | undefined;
   readonly lifecycle: Lifecycle;
-  readonly topology: Topology;
   readonly connectQueue: ConnectQueue;
   readonly dispatcher: MessageDispatcher<E>;
   readonly subscriptions: SubscribeService<E>;
   readonly introspection: Introspection<E>;
-  /** Whether the cluster knows sharded pub/sub; true until it was asked. */
-  supportsSharded = true;
   readonly #metrics = newMetrics();
-  readonly #announcer: EventNotifier;
-  readonly #factory: ConnectionFactory;
-  readonly #connections: CommandConnectionPool;
-  readonly #publisher: Publisher;
-  readonly #table = new SubscriptionRegistry();
-  readonly #incoming: IncomingPipeline;
+  readonly #registry = new SubscriptionRegistry();
+  readonly #notifier: EventNotifier;
+  readonly #link: ClusterLink;
+  readonly #pipeline: IncomingPipeline;
   readonly #reconciler: Reconciler;
+  readonly #publisher: Publisher;
   readonly #health: HealthCheck;
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
@@ -75,136 +61,109 @@ export class Engine<E extends PubSubEncoding> {
     emitter: EventEmitter<ClusterPubSubEvents>,
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E>,
-    { stamps = PREFIX_CODEC, prefix = '' }: EngineInternals,
+    { stamps: codec = PREFIX_CODEC, prefix = '' }: EngineInternals,
   ) {
     readObject('ClusterPubSub: connection options (or an ioredis Cluster)', source);
     readObject('ClusterPubSub: options', options);
-    const metrics = this.#metrics;
-    const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
-    const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
-    const onOverflow = readOverflowPolicy(connection.onOverflow);
-    const seeds = readStartupNodes(connection);
-    const { sequence: numbered = false } = options;
-    readBoolean('sequence', numbered);
-    const { bufferLimit, commandTimeout, connectTimeout } = limits;
-    const announcer = new EventNotifier(emitter, metrics);
-    const factory = new ConnectionFactory(
-      seeds.clusterOptions,
-      seeds.credentials,
-      Math.min(connectTimeout, seeds.clusterOptions.redisOptions?.connectTimeout ?? ATTEMPT_TIMEOUT),
-    );
-    const connections = new CommandConnectionPool(factory, commandTimeout);
-    const topology = new Topology(connections, seeds);
-    const withoutSlots = new SlotlessNodes(topology, connections, seeds.clusterOptions.natMap);
-    const questions = new ClusterQuery(topology, connections, withoutSlots);
-    const sharded = (): boolean => this.supportsSharded;
-
+    const { sequence = false, bufferLimit } = options;
+    readBoolean('sequence', sequence);
     this.node = options.node === undefined ? undefined : readNodeReference(options.node);
-    this.#announcer = announcer;
-    this.#factory = factory;
-    this.#connections = connections;
-    this.topology = topology;
+
+    const metrics = this.#metrics;
+    const registry = this.#registry;
+    const notifier = new EventNotifier(emitter, metrics);
+    const link = new ClusterLink(source, bufferLimit);
+    const { topology, limits } = link;
+    const sharded = (): boolean => link.supportsSharded;
+    this.#notifier = notifier;
+    this.#link = link;
+
     this.lifecycle = new Lifecycle({
-      find: async (signal) => {
-        await topology.connect(connectTimeout, signal);
-        this.supportsSharded = await questions.supports('SPUBLISH');
-        if (this.node !== undefined) {
-          await topology.assertKnown([this.node]);
-        }
-      },
+      find: (signal) => link.connect(this.node, signal),
       notFound: () => {
-        // A server that is no cluster has answered on a connection; one who gave up must not be kept alive by it.
-        connections.retain(new Set());
+        link.dropConnections();
       },
       changed: (status) => {
-        announcer.emit('status', status);
+        notifier.emit('status', status);
       },
     });
     topology.onChange((moved) => {
       if (this.lifecycle.status !== 'connecting' && moved.slots > 0) {
         metrics.moves += 1;
-        announcer.emit('moved', moved);
+        notifier.emit('moved', moved);
       }
     });
 
-    this.#publisher = new Publisher(
-      topology,
-      connections,
-      { ...limits, onOverflow },
-      { codec: stamps, byDefault: numbered },
+    this.dispatcher = new MessageDispatcher(
+      { ...options, bufferLimit: limits.bufferLimit },
       metrics,
-      (command, channel, error) => {
-        announcer.publishFailed(command, channel, error);
-      },
+      notifier,
     );
-    this.connectQueue = new ConnectQueue(this.#publisher, this.lifecycle, announcer, metrics);
-
-    this.dispatcher = new MessageDispatcher({ ...options, bufferLimit }, metrics, announcer);
-    this.#incoming = new IncomingPipeline(this.#table, stamps, topology, metrics, this.dispatcher, announcer);
-    const probes = {
-      topology,
+    this.#pipeline = new IncomingPipeline(registry, codec, topology, metrics, this.dispatcher, notifier);
+    const { reconciler, publisher, probeRunner } = link.attach({
+      registry,
+      sink: this.#pipeline,
       metrics,
-      limits,
+      stamps: { codec, byDefault: sequence },
       prefix,
-      sharded,
-      publish: (command: PublishCommand, channel: string) =>
-        new Promise<number>((published, failed) => {
-          this.#publisher.publish(command, channel, '', { published, failed }, { sequence: false }, true);
-        }),
-    };
-    this.#reconciler = new Reconciler(
-      this.#table,
-      topology,
-      factory,
-      { ...limits, numbered },
-      probes,
-      metrics,
-      this.#incoming,
-      {
+      listener: {
         interrupted: (interruption) => {
-          announcer.emit('interrupted', interruption);
+          notifier.emit('interrupted', interruption);
         },
         gap: (gap) => {
-          announcer.gap(gap);
+          notifier.gap(gap);
         },
         error: (error) => {
-          announcer.error(error);
+          notifier.error(error);
         },
         broken: () => {
           this.lifecycle.settled(false);
         },
         whole: (by) => {
-          if (by === 'recovery') {
-            metrics.reconnects += 1;
-          }
+          metrics.reconnects += by === 'recovery' ? 1 : 0;
           this.lifecycle.settled(true);
         },
       },
-    );
+      publishFailed: (command, channel, error) => {
+        notifier.publishFailed(command, channel, error);
+      },
+    });
+    this.#reconciler = reconciler;
+    this.#publisher = publisher;
+
+    this.connectQueue = new ConnectQueue(publisher, this.lifecycle, notifier, metrics);
     this.subscriptions = new SubscribeService({
-      table: this.#table,
-      reconciler: this.#reconciler,
-      mailbox: this.dispatcher,
+      registry,
+      reconciler,
+      dispatcher: this.dispatcher,
       topology,
       lifecycle: this.lifecycle,
       node: this.node,
       sharded,
     });
-
     const connect = (): Promise<void> => this.lifecycle.connect();
-    this.introspection = new Introspection(questions, options.encoding, connect);
+    this.introspection = new Introspection(link.query, options.encoding, connect);
     this.#health = new HealthCheck({
       topology,
-      connections,
-      slotlessNodes: withoutSlots,
-      probes: new ProbeRunner(this.#reconciler.nodeSubscribers, factory, commandTimeout, probes, topology),
+      connections: link.connections,
+      slotlessNodes: link.slotlessNodes,
+      probes: probeRunner,
       connect,
       sharded,
     });
   }
 
+  get topology(): Topology {
+    return this.#link.topology;
+  }
+
+  /** Whether the cluster knows sharded pub/sub; true until it was asked. */
+  get supportsSharded(): boolean {
+    return this.#link.supportsSharded;
+  }
+
   metrics(): PubSubMetrics {
-    const all = this.#table.all;
+    const { all } = this.#registry;
     return {
       ...this.#metrics,
       dropped: this.dispatcher.dropped,
@@ -215,8 +174,8 @@ export class Engine<E extends PubSubEncoding> {
   }
 
   /**
-   * @param others what the other engines of the same application know
-   * @param prefix what the channels are told without
+   * @param others the other engines of the same application
+   * @param prefix removed from the channels in the report
    */
   health(
     options: PubSubHealthOptions,
@@ -229,24 +188,21 @@ export class Engine<E extends PubSubEncoding> {
   async close(): Promise<void> {
     this.lifecycle.close();
     this.#health.close();
-    this.topology.close();
-    this.#reconciler.close();
-    this.#incoming.close();
-    this.#publisher.close();
-    for (const subscription of this.#table.named) {
-      this.#table.delete(subscription);
+    const disconnected = this.#link.close();
+    this.#pipeline.close();
+    for (const subscription of this.#registry.named) {
+      this.#registry.delete(subscription);
     }
     this.dispatcher.close();
-    this.#factory.close();
-    await this.#connections.close();
+    await disconnected;
     await this.lifecycle.connecting?.catch(() => undefined);
   }
 
   readonly snapshot: TakeSnapshot = () => ({
     status: this.lifecycle.status,
-    subscriptions: this.#table.all,
+    subscriptions: this.#registry.all,
     nodeSubscribers: this.#reconciler.nodeSubscribers,
-    lastGap: this.#announcer.lastGap,
+    lastGap: this.#notifier.lastGap,
     unread: this.dispatcher.unread,
     waitingForSubscribers: this.#publisher.waitingForSubscribers,
     waitingForNodes: (node) => this.#publisher.waitingForNodes(node),

@@ -20,9 +20,9 @@ import type { Topology } from '../topology/topology.js';
 
 /** What subscriptions need of the engine. */
 export interface SubscribeServiceDeps<E extends PubSubEncoding> {
-  readonly table: SubscriptionRegistry;
+  readonly registry: SubscriptionRegistry;
   readonly reconciler: Reconciler;
-  readonly mailbox: MessageDispatcher<E>;
+  readonly dispatcher: MessageDispatcher<E>;
   readonly topology: Topology;
   readonly lifecycle: Lifecycle;
   /** The node where channels and patterns stand, if one was chosen. */
@@ -45,7 +45,7 @@ export class SubscribeService<E extends PubSubEncoding> {
 
   /** Whether anything is subscribed, or about to be: from the call until Redis has confirmed the end. */
   get any(): boolean {
-    return !this.engine.lifecycle.closed && (this.#pending > 0 || this.engine.table.inUse);
+    return !this.engine.lifecycle.closed && (this.#pending > 0 || this.engine.registry.inUse);
   }
 
   /** Resolves when Redis has confirmed all; rejects when one fails, and the others stand. */
@@ -68,7 +68,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     requests: readonly SubscribeRequest<E>[],
     place: SubscriptionTarget,
   ): Promise<void> {
-    const { table, reconciler, mailbox, topology, lifecycle } = this.engine;
+    const { registry, reconciler, dispatcher, topology, lifecycle } = this.engine;
     await lifecycle.connect();
     if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
       await topology.assertKnown([place]);
@@ -78,13 +78,13 @@ export class SubscribeService<E extends PubSubEncoding> {
       throw new ShardedUnsupportedError();
     }
     for (const { name } of requests) {
-      assertPlace(table.get(kind.name, channelKey(name)), place);
+      assertPlace(registry.get(kind.name, channelKey(name)), place);
     }
     const wanted = requests.map(({ name, handler }) => {
-      let subscription = table.get(kind.name, channelKey(name));
+      let subscription = registry.get(kind.name, channelKey(name));
       if (subscription === undefined) {
         subscription = new Subscription(kind, name, place);
-        table.add(subscription);
+        registry.add(subscription);
       }
       subscription.handleWith(handler);
       return subscription;
@@ -93,7 +93,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     const results = await Promise.allSettled(
       wanted.map((subscription) =>
         reconciler.add(subscription, () => {
-          mailbox.confirm(kind.subscribed, subscription.name, table.confirm(subscription));
+          dispatcher.confirm(kind.subscribed, subscription.name, registry.confirm(subscription));
         }),
       ),
     );
@@ -105,7 +105,7 @@ export class SubscribeService<E extends PubSubEncoding> {
 
   /** Without arguments, all of the kind; an empty list names none. */
   async remove(kind: SubscriptionKind, args: readonly NamesArgument[]): Promise<void> {
-    const { table, reconciler, mailbox, lifecycle } = this.engine;
+    const { registry, reconciler, dispatcher, lifecycle } = this.engine;
     const names = flattenNames(args);
     lifecycle.assertNotClosed();
     try {
@@ -113,26 +113,26 @@ export class SubscribeService<E extends PubSubEncoding> {
     } catch {
       // Nothing stands then; what was wanted before is still to be forgotten.
     }
-    const leaving = args.length === 0 ? table.of(kind.name).map(({ name }) => name) : names;
+    const leaving = args.length === 0 ? registry.of(kind.name).map(({ name }) => name) : names;
     await Promise.all(
       leaving.map(async (name) => {
-        const subscription = table.get(kind.name, channelKey(name));
+        const subscription = registry.get(kind.name, channelKey(name));
         if (subscription !== undefined) {
-          table.leave(subscription);
+          registry.leave(subscription);
         }
-        const count = table.count(kind.name);
+        const count = registry.count(kind.name);
         if (subscription !== undefined) {
           await reconciler.remove(subscription);
-          table.gone(subscription);
+          registry.gone(subscription);
         }
-        mailbox.confirm(kind.unsubscribed, name, count);
+        dispatcher.confirm(kind.unsubscribed, name, count);
       }),
     );
     this.#endIterations();
   }
 
   names(kind: SubscriptionKindName): ReadonlySet<ChannelName> {
-    return new Set(this.engine.table.of(kind).map(({ name }) => name));
+    return new Set(this.engine.registry.of(kind).map(({ name }) => name));
   }
 
   #read(
@@ -154,7 +154,7 @@ export class SubscribeService<E extends PubSubEncoding> {
   /** Lets `listen()` end when there is nothing more to come. */
   #endIterations(): void {
     if (!this.any) {
-      this.engine.mailbox.wakeIterations();
+      this.engine.dispatcher.wakeIterations();
     }
   }
 }
