@@ -113,6 +113,12 @@ export class MigrationDeduplicator {
     return this.#ahead.takeOne(keyOf(arrival));
   }
 
+  /** Calls `act` after `ms`, unless the migration goes on or ends before. */
+  after(ms: number, act: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(act, ms);
+  }
+
   /** The old node sends nothing more: the new one takes over. */
   complete(): void {
     if (this.#state === 'coming') {
@@ -122,6 +128,7 @@ export class MigrationDeduplicator {
       return;
     }
     this.#state = 'echoes';
+    clearTimeout(this.#timer);
     for (const arrival of this.#kept.splice(0)) {
       if (!this.#isEcho(arrival)) {
         this.deliver(arrival);
@@ -130,9 +137,9 @@ export class MigrationDeduplicator {
     if (this.#ahead.empty) {
       this.end();
     } else {
-      this.#timer = setTimeout(() => {
+      this.after(ECHOES_FOR, () => {
         this.end();
-      }, ECHOES_FOR);
+      });
     }
   }
 

@@ -2,6 +2,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { changesBetween, EMPTY_SLOT_MAP, type SlotMap } from '../topology/slot-map.js';
+import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
 export interface AllMastersDeps {
@@ -27,6 +28,7 @@ export class AllMastersSubscriptions {
   #viewedAt = 0;
 
   constructor(
+    private readonly registry: SubscriptionRegistry,
     private readonly topology: Topology,
     private readonly deps: AllMastersDeps,
   ) {}
@@ -51,6 +53,7 @@ export class AllMastersSubscriptions {
       await this.#confirmed(subscription, onConfirmed);
     } catch (error) {
       if (isNew) {
+        this.registry.delete(subscription);
         await this.remove(subscription);
       }
       throw error;

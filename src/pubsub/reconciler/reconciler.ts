@@ -1,11 +1,8 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
-import { backoffDelay } from '../../util/backoff.js';
 import {
   ClosedError,
   CommandRefusedError,
-  ShardedUnsupportedError,
-  SubscriptionError,
   UnknownNodeError,
   type ClusterPubSubError,
 } from '../common/errors.js';
@@ -20,7 +17,7 @@ import { NodeErrorThrottle } from './node-error-throttle.js';
 import { OutagePoller } from '../topology/outage-poller.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
-import { isTransient, type RedisReplyError } from '../resp/reply.js';
+import { Refusals } from './refusals.js';
 import { NodeSubscribers } from './node-subscribers.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
 import type { MessageSink, NodeSubscriber } from './node-subscriber.js';
@@ -40,18 +37,6 @@ export interface ReconcilerLimits {
   /** Whether publishers number their messages, as far as we can expect. */
   readonly numbered: boolean;
 }
-
-/** Pace of the retries of what Redis has refused, in ms. */
-interface RetryPace {
-  readonly baseMs: number;
-  readonly capMs: number;
-}
-
-/** The node, or the cluster, needs a moment. */
-const TRANSIENT_PACE: RetryPace = { baseMs: 25, capMs: 1_000 };
-
-/** An operator has to do something about it. */
-const PERMANENT_PACE: RetryPace = { baseMs: 1_000, capMs: 30_000 };
 
 /**
  * Makes the desired subscriptions actual.
@@ -84,6 +69,14 @@ export class Reconciler {
     private readonly listener: ReconcilerListener,
   ) {
     this.#nodeErrors = new NodeErrorThrottle(listener);
+    const refusals = new Refusals(topology, this.#nodeErrors, {
+      retry: (subscription) => {
+        this.#reconcile(subscription);
+      },
+      giveUp: (subscription, error) => {
+        this.#giveUp(subscription, error);
+      },
+    });
     this.#gaps = new GapTracker(limits.slotMigrationTimeout, listener);
     this.#outagePoller = new OutagePoller(
       () => registry.all.some(({ state }) => state.interrupted),
@@ -91,16 +84,7 @@ export class Reconciler {
         topology.refreshSoon();
       },
     );
-    this.#migrations = new SubscriptionMigrations(sink, {
-      leave: (subscription, node) => this.#leave(subscription, node),
-      isSilent: (node, ms) => this.#subscribers.get(node)?.isSilent(ms) ?? true,
-      broken: (subscription, node, since) => {
-        this.#migrations.stop(subscription);
-        this.#gaps.missed(subscription, { since, node, reason: 'connection-silent' });
-        this.#subscribers.get(node)?.giveUpConnection('it did not confirm that a subscription had ended');
-      },
-    });
-    this.#allMasters = new AllMastersSubscriptions(topology, {
+    this.#allMasters = new AllMastersSubscriptions(registry, topology, {
       add: (perNode, onConfirmed) => this.add(perNode, onConfirmed),
       replace: (former, perNode, cause) => {
         this.#gaps.replace(former, perNode, cause);
@@ -126,7 +110,7 @@ export class Reconciler {
         this.#confirmed(node, subscription);
       },
       refused: ({ node }, subscription, error) => {
-        this.#refused(node, subscription, error);
+        refusals.handle(node, subscription, error);
       },
       unsubscribeRefused: ({ node }, [first], error) => {
         const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
@@ -152,6 +136,18 @@ export class Reconciler {
         }
       },
     });
+    this.#migrations = new SubscriptionMigrations(this.#subscribers, sink, {
+      missed: (subscription, cause) => {
+        this.#gaps.missed(subscription, cause);
+      },
+      interrupted: (subscription, cause) => {
+        this.#interrupted([subscription], cause);
+        this.#reconcile(subscription);
+      },
+      returned: (subscription) => {
+        this.#reconcile(subscription);
+      },
+    });
   }
 
   /** The nodes that carry subscriptions, with the state of their connection. */
@@ -166,7 +162,7 @@ export class Reconciler {
    */
   async add(subscription: Subscription, onConfirmed: () => void): Promise<void> {
     if (subscription.perNode !== undefined) {
-      await this.#addToAllMasters(subscription, onConfirmed);
+      await this.#allMasters.add(subscription, onConfirmed);
       return;
     }
     if (subscription.state.activeNodes.size > 0) {
@@ -198,7 +194,7 @@ export class Reconciler {
     this.#gaps.end(subscription);
     subscription.state.rejectWaiters(new ClosedError(`The subscription to "${subscription.text}"`));
     await this.#subscribers.drop(subscription);
-    this.#migrations.stop(subscription);
+    subscription.state.migration?.end();
     subscription.state.leaveAll();
     subscription.sequencer?.close();
   }
@@ -210,22 +206,11 @@ export class Reconciler {
     this.#pinnedNodes.close();
     for (const subscription of this.registry.all) {
       this.#gaps.end(subscription);
-      this.#migrations.stop(subscription);
+      subscription.state.migration?.end();
       subscription.sequencer?.close();
       subscription.state.rejectWaiters(new ClosedError());
     }
     this.#subscribers.close();
-  }
-
-  async #addToAllMasters(subscription: Subscription, onConfirmed: () => void): Promise<void> {
-    try {
-      await this.#allMasters.add(subscription, onConfirmed);
-    } catch (error) {
-      if (!this.#allMasters.has(subscription)) {
-        this.registry.delete(subscription);
-      }
-      throw error;
-    }
   }
 
   #reconcileAll(): void {
@@ -250,15 +235,13 @@ export class Reconciler {
     const target = this.#targetOf(subscription);
     const { assigned } = state;
     const moves = target !== assigned;
-    if (moves) {
-      this.#prepareMigration(subscription, target);
-      state.assign(target);
+    if (moves && target === undefined) {
+      this.topology.refreshSoon();
+    } else if (moves && target !== undefined) {
+      this.#migrations.prepare(subscription, target);
     }
-    if (target === undefined) {
-      if (moves) {
-        this.topology.refreshSoon();
-      }
-    } else {
+    state.assign(target);
+    if (target !== undefined) {
       const subscriber = this.#subscribers.at(target);
       if (state.activeNodes.has(target) && !subscriber.knows(subscription)) {
         this.#forgotten(subscription, target);
@@ -298,7 +281,7 @@ export class Reconciler {
     const other = [...state.activeNodes].find((one) => one !== node);
     state.confirm(node);
     if (other !== undefined) {
-      this.#migrate(subscription, other, node);
+      this.#migrations.start(subscription, other, node);
     }
     this.#nodeErrors.reached(node);
     const { name, cause } = state;
@@ -319,84 +302,14 @@ export class Reconciler {
     return demoted && (unnumbered || (sequencer === undefined && !this.limits.numbered));
   }
 
-  /** Before the new node is asked: it may have had us for a while when we read that it has. */
-  #prepareMigration(subscription: Subscription, to: NodeKey | undefined): void {
-    const { activeNodes } = subscription.state;
-    const [from] = activeNodes;
-    if (from !== undefined && to !== undefined && !activeNodes.has(to)) {
-      this.#migrations.prepare(subscription, from, to);
-    }
-  }
-
-  #migrate(subscription: Subscription, from: NodeKey, to: NodeKey): void {
-    const subscriber = this.#subscribers.get(from);
-    if (subscriber?.suspicious === true) {
-      // It owes us a sign of life: all that is active there is lost, and has been since it last sent something.
-      subscriber.giveUpConnection('it was silent, and another node has taken its place');
-    } else {
-      this.#migrations.start(subscription, from, to);
-    }
-  }
-
-  async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
-    const { state } = subscription;
-    if (state.assigned === node) {
-      return; // it has come back meanwhile
-    }
-    const since = new Date();
-    await this.#subscribers.get(node)?.drop(subscription);
-    if (state.assigned === node) {
-      this.#reconcile(subscription);
-      return;
-    }
-    state.leave(node);
-    if (state.activeNodes.size === 0 && !state.interrupted && !state.ended) {
-      // The node that it went to has gone in the same moment.
-      this.#interrupted([subscription], { since, node, reason: 'connection-lost' });
-      this.#reconcile(subscription);
-    }
-  }
-
-  #refused(node: NodeKey, subscription: Subscription, error: RedisReplyError): void {
-    const { state } = subscription;
-    if (state.ended) {
-      return;
-    }
-    if (error.kind === 'MOVED') {
-      this.topology.applyMovedError(error, node);
-      if (state.assigned !== node && state.assigned !== undefined) {
-        return; // it is on its way to the new owner
-      }
-    }
-    if (isTransient(error)) {
-      this.topology.refreshSoon();
-      this.#retry(subscription, TRANSIENT_PACE);
-      return;
-    }
-    const refusal = /unknown command/i.test(error.message)
-      ? new ShardedUnsupportedError({ cause: error })
-      : new SubscriptionError(subscription.text, node, error.message, { cause: error });
-    if (state.awaited) {
-      this.#giveUp(subscription, refusal);
-    } else {
-      // It was active before, so it is still wanted: an operator may be changing the ACL under us.
-      this.#nodeErrors.refused(node, refusal);
-      this.#retry(subscription, PERMANENT_PACE);
-    }
-  }
-
-  #retry(subscription: Subscription, { baseMs, capMs }: RetryPace): void {
-    subscription.state.retryIn(backoffDelay(subscription.state.refusals, baseMs, capMs), () => {
-      this.#reconcile(subscription);
-    });
-  }
-
   /** Redis has ended it here, because its slot has left: the node itself is the first to know where it went. */
   #revoked(node: NodeKey, subscription: Subscription, silence: number): void {
     const { state } = subscription;
     const cause: InterruptionCause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
     state.leave(node);
-    this.#migrations.complete(subscription, node);
+    if (state.migration?.from === node) {
+      state.migration.complete();
+    }
     if (state.ended) {
       return;
     }
@@ -406,7 +319,7 @@ export class Reconciler {
       }
       return;
     }
-    this.#migrations.stop(subscription);
+    subscription.state.migration?.end();
     this.#gaps.startGracePeriod(subscription, cause);
     this.#outagePoller.start();
     const reconcile = (): void => {
@@ -429,12 +342,12 @@ export class Reconciler {
       const { migration } = state;
       state.leave(node);
       if (migration?.from === node) {
-        this.#migrations.stop(subscription);
+        migration.end();
         if (state.activeNodes.size > 0) {
           this.#gaps.missed(subscription, cause); // what the old node had still to send
         }
       } else if (migration?.to === node) {
-        this.#migrations.abandon(subscription);
+        migration.abandon();
       }
       if (state.activeNodes.size === 0) {
         inactive.push(subscription);
@@ -463,7 +376,7 @@ export class Reconciler {
   /** No node carries them any more. */
   #interrupted(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
     for (const subscription of subscriptions) {
-      this.#migrations.stop(subscription);
+      subscription.state.migration?.end();
     }
     this.#gaps.markLost(subscriptions, cause);
     this.#outagePoller.start();

@@ -1,53 +1,93 @@
-import { MigrationDeduplicator, type Arrival } from '../ordering/migration-dedup.js';
 import type { NodeKey } from '../common/node-address.js';
+import { MigrationDeduplicator, type Arrival } from '../ordering/migration-dedup.js';
+import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { Subscription } from '../subscription/subscription.js';
+import type { NodeSubscribers } from './node-subscribers.js';
 
 /**
- * How long both nodes are heard, in ms: until then all that was on the cluster bus when the new one confirmed has come
- * (measured: under 1 ms on one machine).
+ * Time for which both nodes deliver, in ms: until then everything that was on the cluster bus when the new one confirmed
+ * has arrived (measured: under 1 ms on one machine).
  */
-const BOTH_FOR = 50;
+const OVERLAP_MS = 50;
 
-/** How long the old node may be silent before it confirms that the subscription is gone, in ms. */
-const LAST_WORD = 250;
+/** The old node may be silent for this long before it confirms that the subscription has ended, in ms. */
+const LAST_MESSAGE_TIMEOUT_MS = 250;
 
 /** Where the messages of a migrating subscription go, without the copies. */
 export interface MigrationSink {
   accept(subscription: Subscription, arrival: Arrival): void;
-  /** What the node has delivered of it lately, oldest first. */
+  /** The messages that the node has delivered of it lately, oldest first. */
   recent(subscription: Subscription, node: NodeKey): readonly Arrival[];
 }
 
 export interface SubscriptionMigrationsListener {
-  /** Ends the subscription at the node; resolves when Redis has confirmed that. */
-  leave(subscription: Subscription, node: NodeKey): Promise<void>;
-  /** Whether nothing has come from the node for `ms`. */
-  isSilent(node: NodeKey, ms: number): boolean;
-  /** The old node has not confirmed: what it had still to say is lost. */
-  broken(subscription: Subscription, node: NodeKey, since: Date): void;
+  /** It is active, but messages of the old node may be missing. */
+  missed(subscription: Subscription, cause: InterruptionCause): void;
+  /** It has left the old node while the new one failed. */
+  interrupted(subscription: Subscription, cause: InterruptionCause): void;
+  /** It belongs to the node again that it was leaving. */
+  returned(subscription: Subscription): void;
 }
 
-/** Takes subscriptions from one living node to another without losing or doubling a message. */
+/** Takes subscriptions from one live node to another without losing or doubling a message. */
 export class SubscriptionMigrations {
-  readonly #timers = new Map<Subscription, NodeJS.Timeout>();
-
   constructor(
+    private readonly subscribers: NodeSubscribers,
     private readonly sink: MigrationSink,
-    private readonly owner: SubscriptionMigrationsListener,
+    private readonly listener: SubscriptionMigrationsListener,
   ) {}
 
-  /**
-   * The new node is being asked, and the old one stands. Where an earlier hand-over is not over, it is replaced: as long
-   * as its old node was the one that was heard, that one is heard on.
-   */
-  prepare(subscription: Subscription, other: NodeKey, to: NodeKey): void {
-    const previous = subscription.state.migration;
-    const isHeard =
+  /** Call it before the new node is asked: it may deliver for a while before we read that it has confirmed. */
+  prepare(subscription: Subscription, to: NodeKey): void {
+    const { activeNodes } = subscription.state;
+    const [from] = activeNodes;
+    if (from !== undefined && !activeNodes.has(to)) {
+      this.#begin(subscription, from, to);
+    }
+  }
+
+  /** The new node has confirmed, and the old one is still active. */
+  start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
+    const { state } = subscription;
+    const former = this.subscribers.get(other);
+    if (former?.suspicious === true) {
+      // It owes us a sign of life: what is active there is lost, and has been since it last sent something.
+      former.giveUpConnection('it was silent, and another node has taken its place');
+      return;
+    }
+    this.#begin(subscription, other, to);
+    const { migration } = state;
+    if (migration?.state !== 'coming') {
+      return; // it is under way
+    }
+    migration.confirmed();
+    const { from } = migration;
+    const since = new Date();
+    for (const third of state.activeNodes) {
+      if (third !== from && third !== to) {
+        void this.#leave(subscription, third);
+      }
+    }
+    migration.after(OVERLAP_MS, () => {
+      this.#awaitLastMessage(subscription, migration, since);
+      void this.#leave(subscription, from).then(() => {
+        if (state.migration?.from === from) {
+          state.migration.complete();
+        }
+      });
+    });
+  }
+
+  /** Replaces an earlier migration that is not over. While its old node is the one that delivers, it stays that. */
+  #begin(subscription: Subscription, other: NodeKey, to: NodeKey): void {
+    const { state } = subscription;
+    const previous = state.migration;
+    const delivers =
       previous !== undefined &&
       previous.hearsOld &&
       previous.from !== to &&
-      subscription.state.activeNodes.has(previous.from);
-    const from = isHeard ? previous.from : other;
+      state.activeNodes.has(previous.from);
+    const from = delivers ? previous.from : other;
     if (previous?.from === from && previous.to === to) {
       return;
     }
@@ -58,86 +98,53 @@ export class SubscriptionMigrations {
         this.sink.accept(subscription, arrival);
       },
       () => {
-        subscription.state.endMigration(migration);
+        state.endMigration(migration);
       },
       this.sink.recent(subscription, from),
       previous,
     );
-    this.#clear(subscription);
-    subscription.state.startMigration(migration);
-    if (isHeard) {
+    state.startMigration(migration);
+    if (delivers) {
       previous.abandon();
     } else {
       previous?.end();
     }
   }
 
-  /** The new node has confirmed, and the old one still stands. */
-  start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
-    this.prepare(subscription, other, to);
-    const { migration } = subscription.state;
-    if (migration === undefined || migration.state !== 'coming') {
-      return; // it is under way
+  async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
+    const { state } = subscription;
+    if (state.assigned === node) {
+      return; // it has come back meanwhile
     }
-    migration.confirmed();
-    const { from } = migration;
     const since = new Date();
-    for (const third of subscription.state.activeNodes) {
-      if (third !== from && third !== to) {
-        void this.owner.leave(subscription, third);
-      }
+    await this.subscribers.get(node)?.drop(subscription);
+    if (state.assigned === node) {
+      this.listener.returned(subscription);
+      return;
     }
-    this.#after(subscription, BOTH_FOR, () => {
-      this.#awaitLastWord(subscription, migration, since);
-      void this.owner.leave(subscription, from).then(() => {
-        this.complete(subscription, from);
-      });
-    });
-  }
-
-  /** The node sends nothing more of it, by its own word. */
-  complete(subscription: Subscription, node: NodeKey): void {
-    if (subscription.state.migration?.from === node) {
-      this.#clear(subscription);
-      subscription.state.migration.complete();
+    state.leave(node);
+    if (state.activeNodes.size === 0 && !state.interrupted && !state.ended) {
+      this.listener.interrupted(subscription, { since, node, reason: 'connection-lost' });
     }
   }
 
-  /** The new node is gone before it took over. */
-  abandon(subscription: Subscription): void {
-    this.#clear(subscription);
-    subscription.state.migration?.abandon();
-  }
-
-  /** Keeps nothing back any more: it is not wanted any more, or the old node is gone. */
-  stop(subscription: Subscription): void {
-    this.#clear(subscription);
-    subscription.state.migration?.end();
-  }
-
-  #awaitLastWord(subscription: Subscription, migration: MigrationDeduplicator, since: Date): void {
-    this.#after(subscription, LAST_WORD, () => {
+  #awaitLastMessage(subscription: Subscription, migration: MigrationDeduplicator, since: Date): void {
+    const { from: node } = migration;
+    migration.after(LAST_MESSAGE_TIMEOUT_MS, () => {
       // It may have come and not been read yet: timers run before sockets are read.
       setImmediate(() => {
         if (subscription.state.migration !== migration || migration.state !== 'both') {
           return;
         }
-        if (this.owner.isSilent(migration.from, LAST_WORD)) {
-          this.owner.broken(subscription, migration.from, since);
+        const subscriber = this.subscribers.get(node);
+        if (subscriber?.isSilent(LAST_MESSAGE_TIMEOUT_MS) ?? true) {
+          migration.end();
+          this.listener.missed(subscription, { since, node, reason: 'connection-silent' });
+          subscriber?.giveUpConnection('it did not confirm that a subscription had ended');
         } else {
-          this.#awaitLastWord(subscription, migration, since); // it is busy with others
+          this.#awaitLastMessage(subscription, migration, since); // it is busy with other messages
         }
       });
     });
-  }
-
-  #after(subscription: Subscription, ms: number, act: () => void): void {
-    this.#clear(subscription);
-    this.#timers.set(subscription, setTimeout(act, ms));
-  }
-
-  #clear(subscription: Subscription): void {
-    clearTimeout(this.#timers.get(subscription));
-    this.#timers.delete(subscription);
   }
 }

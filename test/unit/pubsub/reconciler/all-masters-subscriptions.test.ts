@@ -3,6 +3,7 @@ import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { AllMastersSubscriptions } from '../../../../src/pubsub/reconciler/all-masters-subscriptions.js';
 import type { InterruptionCause } from '../../../../src/pubsub/subscription/subscription-state.js';
+import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SLOT_COUNT, type SlotMap } from '../../../../src/pubsub/topology/slot-map.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
@@ -97,14 +98,18 @@ function world(first: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
   const topology = { masters: first, view: viewOf(first), lookedAt: 1 };
   const replaced: { former: Subscription | undefined; node: NodeKey; cause: InterruptionCause }[] = [];
   const gone: NodeKey[] = [];
-  const allMasters = new AllMastersSubscriptions(topology as unknown as Topology, {
-    add: async (perNode, onConfirmed) => {
-      await answer(perNode.pinned!);
-      onConfirmed();
+  const allMasters = new AllMastersSubscriptions(
+    new SubscriptionRegistry(),
+    topology as unknown as Topology,
+    {
+      add: async (perNode, onConfirmed) => {
+        await answer(perNode.pinned!);
+        onConfirmed();
+      },
+      replace: (former, perNode, cause) => replaced.push({ former, node: perNode.pinned!, cause }),
+      remove: async (perNode) => void gone.push(perNode.pinned!),
     },
-    replace: (former, perNode, cause) => replaced.push({ former, node: perNode.pinned!, cause }),
-    remove: async (perNode) => void gone.push(perNode.pinned!),
-  });
+  );
   const whole = new Subscription(SUBSCRIPTION_KINDS.pattern, 'p*', 'all-masters');
   whole.handler = () => undefined;
   return {
