@@ -1,0 +1,213 @@
+import { CommandRefusedError, type ClusterPubSubError } from '../common/errors.js';
+import type { GapReason } from '../common/events.js';
+import type { Metrics } from '../common/metrics.js';
+import type { NodeKey } from '../common/node-address.js';
+import type { ConnectionFactory } from '../connection/connection-factory.js';
+import type { DisconnectReason } from '../connection/resp-socket.js';
+import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import type { RedisReplyError } from '../resp/reply.js';
+import type { InterruptionCause } from '../subscription/subscription-state.js';
+import type { Subscription } from '../subscription/subscription.js';
+import type { OutagePoller } from '../topology/outage-poller.js';
+import type { Topology } from '../topology/topology.js';
+import type { GapTracker } from './gap-tracker.js';
+import type { NodeErrorThrottle } from './node-error-throttle.js';
+import type { MessageSink, NodeSubscriber, NodeSubscriberListener } from './node-subscriber.js';
+import { NodeSubscribers } from './node-subscribers.js';
+import type { Refusals } from './refusals.js';
+import {
+  SubscriptionMigrations,
+  type MigrationSink,
+  type SubscriptionMigrationsListener,
+} from './subscription-migrations.js';
+
+export interface NodeEventsDeps {
+  readonly topology: Topology;
+  readonly metrics: Metrics;
+  readonly gaps: GapTracker;
+  readonly outagePoller: OutagePoller;
+  readonly nodeErrors: NodeErrorThrottle;
+  readonly refusals: Refusals;
+  readonly listener: { error(error: ClusterPubSubError): void };
+  /** Whether publishers number their messages, as far as we can expect. */
+  readonly numbered: boolean;
+  targetOf(subscription: Subscription): NodeKey | undefined;
+  reconcile(subscription: Subscription): void;
+  /** A chosen node is not a node of the cluster now. */
+  isMissing(node: NodeKey): boolean;
+  /** A subscription waits to be tried again at the node. */
+  isRetrying(node: NodeKey): boolean;
+}
+
+const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
+  lost: 'connection-lost',
+  closed: 'connection-lost',
+  unresponsive: 'connection-silent',
+  'slow-consumer': 'slow-consumer',
+};
+
+/** Turns what happens at the nodes into facts of the subscriptions, and has these reconciled. */
+export class NodeEvents implements NodeSubscriberListener, SubscriptionMigrationsListener {
+  readonly subscribers: NodeSubscribers;
+  readonly migrations: SubscriptionMigrations;
+
+  constructor(
+    private readonly deps: NodeEventsDeps,
+    factory: ConnectionFactory,
+    commandTimeout: number,
+    probes: LivenessProbeDeps,
+    sink: MessageSink & MigrationSink,
+  ) {
+    this.subscribers = new NodeSubscribers(factory, commandTimeout, probes, sink, this);
+    this.migrations = new SubscriptionMigrations(this.subscribers, sink, this);
+  }
+
+  confirmed({ node }: NodeSubscriber, subscription: Subscription): void {
+    const { state } = subscription;
+    if (node !== state.assigned) {
+      return; // removed, or assigned elsewhere, while its confirmation was on the way; it is being dropped there
+    }
+    if (this.deps.isMissing(node)) {
+      return; // it was chosen, and is not a node of the cluster now: nothing comes this way until it is again
+    }
+    const other = [...state.activeNodes].find((one) => one !== node);
+    state.confirm(node);
+    if (other !== undefined) {
+      this.migrations.start(subscription, other, node);
+    }
+    this.deps.nodeErrors.reached(node);
+    const { name, cause } = state;
+    this.deps.gaps.recovered(subscription);
+    if (name === 'grace' && cause !== undefined && this.#mayHaveMissed(subscription, cause.node)) {
+      this.deps.gaps.missed(subscription, cause);
+    }
+    state.resolveWaiters();
+  }
+
+  refused({ node }: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void {
+    this.deps.refusals.handle(node, subscription, error);
+  }
+
+  unsubscribeRefused(
+    { node }: NodeSubscriber,
+    [first]: readonly Subscription[],
+    error: RedisReplyError,
+  ): void {
+    const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
+    this.deps.listener.error(new CommandRefusedError(command, node, error.message, { cause: error }));
+  }
+
+  /** Redis has ended it here, because its slot has left: the node itself is the first to know where it went. */
+  revoked({ node }: NodeSubscriber, subscription: Subscription, silence: number): void {
+    const { state } = subscription;
+    const cause: InterruptionCause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
+    state.leave(node);
+    if (state.migration?.from === node) {
+      state.migration.complete();
+    }
+    if (state.ended) {
+      return;
+    }
+    if (state.activeNodes.size > 0) {
+      if (this.#mayHaveMissed(subscription, node)) {
+        this.deps.gaps.missed(subscription, cause); // the new master has it, but perhaps only since then
+      }
+      return;
+    }
+    subscription.state.migration?.end();
+    this.deps.gaps.startGracePeriod(subscription, cause);
+    this.deps.outagePoller.start();
+    const reconcile = (): void => {
+      this.deps.reconcile(subscription);
+    };
+    if (this.deps.targetOf(subscription) === node) {
+      this.deps.topology.refreshFrom(node).then(reconcile, reconcile);
+    } else {
+      reconcile();
+    }
+  }
+
+  lost(
+    { node }: NodeSubscriber,
+    subscriptions: readonly Subscription[],
+    how: DisconnectReason,
+    silence: number,
+  ): void {
+    this.deps.metrics.connectionsLost += 1;
+    // Not from when we noticed: what was published after the node last sent something is lost as well.
+    const cause = { since: new Date(Date.now() - silence), node, reason: GAP_REASONS[how] };
+    const inactive: Subscription[] = [];
+    for (const subscription of subscriptions) {
+      const { state } = subscription;
+      const { migration } = state;
+      state.leave(node);
+      if (migration?.from === node) {
+        migration.end();
+        if (state.activeNodes.size > 0) {
+          this.deps.gaps.missed(subscription, cause); // what the old node had still to send
+        }
+      } else if (migration?.to === node) {
+        migration.abandon();
+      }
+      if (state.activeNodes.size === 0) {
+        inactive.push(subscription);
+      } else if (!state.ended && how === 'unresponsive' && state.migration === undefined) {
+        this.deps.gaps.missed(subscription, cause);
+      }
+    }
+    this.lose(inactive, cause);
+    this.deps.topology.refreshSoon();
+    this.deps.outagePoller.start();
+    for (const subscription of subscriptions) {
+      this.deps.reconcile(subscription);
+    }
+  }
+
+  handled(ms: number): void {
+    this.deps.metrics.maxDispatchTime = Math.max(this.deps.metrics.maxDispatchTime, ms);
+  }
+
+  unreachable({ node }: NodeSubscriber, error: unknown): void {
+    this.deps.topology.refreshSoon();
+    this.deps.nodeErrors.unreachable(node, error);
+  }
+
+  idle(subscriber: NodeSubscriber): void {
+    // One that waits for a retry will ask for the connection in a moment.
+    if (!this.deps.isRetrying(subscriber.node)) {
+      this.subscribers.endIfEmpty(subscriber);
+    }
+  }
+
+  missed(subscription: Subscription, cause: InterruptionCause): void {
+    this.deps.gaps.missed(subscription, cause);
+  }
+
+  interrupted(subscription: Subscription, cause: InterruptionCause): void {
+    this.lose([subscription], cause);
+    this.deps.reconcile(subscription);
+  }
+
+  returned(subscription: Subscription): void {
+    this.deps.reconcile(subscription);
+  }
+
+  /** No node carries them any more. */
+  lose(subscriptions: readonly Subscription[], cause: InterruptionCause): void {
+    for (const subscription of subscriptions) {
+      subscription.state.migration?.end();
+    }
+    this.deps.gaps.markLost(subscriptions, cause);
+    this.deps.outagePoller.start();
+  }
+
+  /**
+   * When a slot is migrated, its old owner refuses what comes late, and publishers wait. When a master is demoted, it
+   * takes what it has kept back during the failover (Redis pauses publishers for it), counts nobody, and passes it on to
+   * its successor, where we are not yet. Our publishers send that again; others do not.
+   */
+  #mayHaveMissed({ unnumbered, sequencer }: Subscription, node: string | undefined): boolean {
+    const demoted = this.deps.topology.replicas.some((replica) => replica === node);
+    return demoted && (unnumbered || (sequencer === undefined && !this.deps.numbered));
+  }
+}
