@@ -70,12 +70,8 @@ async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
   );
   await pubsub[subscribe]({ [channel]: inbox.handler });
   const { subscriptions, nodeSubscribers } = pubsub.snapshot();
-  const [subscription] = subscriptions;
-  return {
-    pubsub,
-    channel,
-    inbox,
-    subscription: subscription!,
-    subscriber: nodeSubscribers.get(subscription!.state.assigned!)!,
-  };
+  const subscription = subscriptions[0]!;
+  const subscriber = nodeSubscribers.get(subscription.state.assigned!)!;
+  await eventually(() => subscriber.state === 'idle', 'its node has nothing more to do');
+  return { pubsub, channel, inbox, subscription, subscriber };
 }
