@@ -13,7 +13,7 @@ import { CommandConnectionPool } from '../connection/command-connection-pool.js'
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
-import { assertNodes, ClusterQuery } from '../introspection/cluster-query.js';
+import { ClusterQuery } from '../introspection/cluster-query.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import { Publisher } from '../publish/publisher.js';
 import type { MessageSink } from '../reconciler/node-subscriber.js';
@@ -135,7 +135,7 @@ export class ClusterLink {
     await this.topology.connect(this.limits.connectTimeout, signal);
     this.supportsSharded = await this.query.supports('SPUBLISH');
     if (required !== undefined) {
-      await assertNodes(this.topology, [required]);
+      await this.topology.assertKnown([required]);
     }
   }
 

@@ -41,7 +41,7 @@ export class AllMastersSubscriptions {
     const isNew = !this.#subscriptions.has(subscription);
     if (isNew) {
       if (this.#subscriptions.size === 0) {
-        this.#view = this.topology.view;
+        this.#view = this.topology.slotMap;
         this.#viewedAt = this.topology.lookedAt;
       }
       this.#subscriptions.add(subscription);
@@ -73,7 +73,7 @@ export class AllMastersSubscriptions {
   follow(): void {
     const since = new Date(this.#viewedAt);
     const formerMasters = this.#formerMasters();
-    this.#view = this.topology.view;
+    this.#view = this.topology.slotMap;
     this.#viewedAt = this.topology.lookedAt;
     for (const subscription of this.#subscriptions) {
       this.#follow(subscription, formerMasters, since);
@@ -86,7 +86,7 @@ export class AllMastersSubscriptions {
 
   /** By new master, the node that it has replaced since the last view. */
   #formerMasters(): ReadonlyMap<string, NodeKey> {
-    const { view, masters } = this.topology;
+    const { slotMap: view, masters } = this.topology;
     const changes = view === this.#view ? [] : changesBetween(this.#view, view);
     return new Map(
       changes.flatMap(({ from, to }) =>

@@ -8,7 +8,6 @@ import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { RedisReplyError } from '../resp/reply.js';
 import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { Subscription } from '../subscription/subscription.js';
-import type { OutagePoller } from '../topology/outage-poller.js';
 import type { Topology } from '../topology/topology.js';
 import type { GapTracker } from './gap-tracker.js';
 import type { NodeErrorThrottle } from './node-error-throttle.js';
@@ -25,7 +24,6 @@ export interface NodeEventsDeps {
   readonly topology: Topology;
   readonly metrics: Metrics;
   readonly gaps: GapTracker;
-  readonly outagePoller: OutagePoller;
   readonly nodeErrors: NodeErrorThrottle;
   readonly refusals: Refusals;
   readonly listener: { error(error: ClusterPubSubError): void };
@@ -33,6 +31,8 @@ export interface NodeEventsDeps {
   readonly numbered: boolean;
   targetOf(subscription: Subscription): NodeKey | undefined;
   reconcile(subscription: Subscription): void;
+  /** Some subscription is to be active again. */
+  readonly isInterrupted: () => boolean;
   /** A chosen node is not a node of the cluster now. */
   isMissing(node: NodeKey): boolean;
   /** A subscription waits to be tried again at the node. */
@@ -116,7 +116,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     }
     subscription.state.migration?.end();
     this.deps.gaps.startGracePeriod(subscription, cause);
-    this.deps.outagePoller.start();
+    this.deps.topology.pollWhile(this.deps.isInterrupted);
     const reconcile = (): void => {
       this.deps.reconcile(subscription);
     };
@@ -157,7 +157,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     }
     this.lose(inactive, cause);
     this.deps.topology.refreshSoon();
-    this.deps.outagePoller.start();
+    this.deps.topology.pollWhile(this.deps.isInterrupted);
     for (const subscription of subscriptions) {
       this.deps.reconcile(subscription);
     }
@@ -198,7 +198,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
       subscription.state.migration?.end();
     }
     this.deps.gaps.markLost(subscriptions, cause);
-    this.deps.outagePoller.start();
+    this.deps.topology.pollWhile(this.deps.isInterrupted);
   }
 
   /**

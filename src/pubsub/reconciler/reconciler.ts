@@ -9,7 +9,6 @@ import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { NodeEvents } from './node-events.js';
 import { NodeErrorThrottle } from './node-error-throttle.js';
-import { OutagePoller } from '../topology/outage-poller.js';
 import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import { Refusals } from './refusals.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
@@ -42,7 +41,6 @@ export interface ReconcilerLimits {
 export class Reconciler {
   readonly #nodes: NodeEvents;
   readonly #gaps: GapTracker;
-  readonly #outagePoller: OutagePoller;
   readonly #allMasters: AllMastersSubscriptions;
   readonly #pinnedNodes: PinnedNodeWatcher;
   /** When all subscriptions were last reconciled: until then the books were right. */
@@ -63,12 +61,6 @@ export class Reconciler {
       this.#reconcile(subscription);
     };
     this.#gaps = new GapTracker(limits.slotMigrationTimeout, listener);
-    this.#outagePoller = new OutagePoller(
-      () => registry.all.some(({ state }) => state.interrupted),
-      () => {
-        topology.refreshSoon();
-      },
-    );
     this.#allMasters = new AllMastersSubscriptions(registry, topology, {
       add: (perNode, onConfirmed) => this.add(perNode, onConfirmed),
       replace: (former, perNode, cause) => {
@@ -94,13 +86,13 @@ export class Reconciler {
         topology,
         metrics,
         gaps: this.#gaps,
-        outagePoller: this.#outagePoller,
         nodeErrors,
         refusals,
         listener,
         numbered: limits.numbered,
         targetOf: (subscription) => this.#targetOf(subscription),
         reconcile,
+        isInterrupted: () => registry.all.some(({ state }) => state.interrupted),
         isMissing: (node) => this.#pinnedNodes.has(node),
         isRetrying: (node) => registry.all.some(({ state }) => state.retrying && state.assigned === node),
       },
@@ -110,7 +102,7 @@ export class Reconciler {
       sink,
     );
     topology.onChange(() => {
-      this.#pinnedNodes.look();
+      this.#pinnedNodes.check();
       this.#reconcileAll();
     });
     topology.onRefresh(() => {
@@ -170,7 +162,6 @@ export class Reconciler {
 
   close(): void {
     this.#closed = true;
-    this.#outagePoller.close();
     this.#allMasters.close();
     this.#pinnedNodes.close();
     for (const subscription of this.registry.all) {

@@ -7,8 +7,6 @@ const MISSING_GRACE_MS = 2_000;
 export interface PinnedNodeWatcherListener {
   /** The node left the cluster after `since`. Its connection may stay open, and deliver nothing more. */
   gone(node: NodeKey, since: Date): void;
-  /** The node is part of the cluster again. */
-  back(node: NodeKey): void;
 }
 
 /** Watches the nodes that users have chosen: a node that is removed from the cluster does not end its connections. */
@@ -31,7 +29,6 @@ export class PinnedNodeWatcher {
       if (this.topology.knows(node)) {
         clearTimeout(timer);
         this.#missing.delete(node);
-        this.listener.back(node);
       }
     }
     for (const node of this.pinnedNodes()) {

@@ -3,6 +3,7 @@ import { eventually } from '../../../support/eventually.js';
 import { engines, Inbox, next, plainConnections, unique } from '../harness.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import type { EngineSnapshot } from '../../../../src/pubsub/health/engine-snapshot.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 
 const open = engines();
@@ -69,7 +70,7 @@ async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
     },
   );
   await pubsub[subscribe]({ [channel]: inbox.handler });
-  const { subscriptions, nodeSubscribers } = pubsub.snapshot();
+  const { subscriptions, nodeSubscribers } = pubsub.snapshot() as EngineSnapshot;
   const subscription = subscriptions[0]!;
   const subscriber = nodeSubscribers.get(subscription.state.assigned!)!;
   await eventually(() => subscriber.state === 'idle', 'its node has nothing more to do');

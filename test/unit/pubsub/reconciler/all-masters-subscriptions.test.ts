@@ -95,7 +95,7 @@ async function subscribed(masters: NodeKey[]) {
 }
 
 function world(first: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
-  const topology = { masters: first, view: viewOf(first), lookedAt: 1 };
+  const topology = { masters: first, slotMap: viewOf(first), lookedAt: 1 };
   const replaced: { former: Subscription | undefined; node: NodeKey; cause: InterruptionCause }[] = [];
   const gone: NodeKey[] = [];
   const allMasters = new AllMastersSubscriptions(
@@ -119,7 +119,7 @@ function world(first: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
     nodes: () => [...whole.perNode!.keys()].sort(),
     removed: () => gone.sort(),
     refreshTo: (masters: NodeKey[]) => {
-      Object.assign(topology, { masters, view: viewOf(masters), lookedAt: topology.lookedAt + 1 });
+      Object.assign(topology, { masters, slotMap: viewOf(masters), lookedAt: topology.lookedAt + 1 });
       allMasters.follow();
     },
   };
