@@ -1,16 +1,17 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSub } from '../../src/pubsub/index.js';
 import { ClusterPubSubHealthIndicator } from '../../src/terminus/index.js';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import { type ClusterPubSubOptions, ClusterPubSubRecordBuilder } from '../../src/transport/index.js';
 import { blockAfter } from '../support/documents.js';
-import { type Handlers, Harness, logged, outcome, Signal } from './transport/harness.js';
+import { ownCluster } from '../support/own-cluster.js';
+import { type Handlers, logged, outcome, transports } from '../support/transports.js';
+import { Signal } from '../support/waiting.js';
 
 /** The arguments of the ACL SETUSER in docs/acl.md, without the name of the user. */
 const rules = blockAfter('docs/acl.md', 'acl')
@@ -21,20 +22,16 @@ const commands = rules.filter((rule) => rule.startsWith('+'));
 /** Without these everything goes on, a little worse. */
 const tried = commands.filter((command) => command.endsWith('unsubscribe') || command === '+cluster|info');
 
-let cluster: LocalCluster;
+const cluster = ownCluster({ masters: 2, replicas: 1, password: 'of-the-admin' });
+const harness = transports(cluster);
 let admins: Redis[];
-let harness: Harness;
 let users = 0;
 
 beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 2, replicas: 1, password: 'of-the-admin' });
   admins = cluster.nodes.map((node) => new Redis({ ...node, password: 'of-the-admin' }));
-  harness = new Harness(cluster.nodes);
 });
-afterEach(() => harness.close());
 afterAll(async () => {
   admins.forEach((admin) => admin.disconnect());
-  await cluster.stop();
 });
 
 describe('the user of docs/acl.md', () => {

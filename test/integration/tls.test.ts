@@ -1,57 +1,63 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type NatMap, Redis } from 'ioredis';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../src/testing/index.js';
 import type { ClusterPubSubOptions } from '../../src/transport/index.js';
-import { freePort } from '../support/free-port.js';
-import { Harness, Signal } from './transport/harness.js';
+import { engines } from '../support/engines.js';
+import { Inbox } from '../support/messages.js';
+import { unique, uniques } from '../support/names.js';
+import { tlsCluster } from '../support/tls-cluster.js';
+import { transports } from '../support/transports.js';
+import { Signal } from '../support/waiting.js';
 
-/** A cluster whose nodes serve TLS on a second port, and announce the first: `natMap` leads from one to the other. */
-let cluster: LocalCluster;
-let folder: string;
-let certificate: string;
-let admins: Redis[];
-let tlsNodes: { host: string; port: number }[];
-let natMap: NatMap;
-let harness: Harness;
+const username = 'alice';
+const password = 'pass word';
 
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'ncps-tls-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  selfSign(key, cert);
-  certificate = readFileSync(cert, 'utf8');
-  cluster = await startLocalCluster({
-    masters: 3,
-    replicas: 0,
-    config: {
-      'tls-key-file': key,
-      'tls-cert-file': cert,
-      'tls-ca-cert-file': cert,
-      'tls-auth-clients': 'no',
+const { admins, ca, natMap, nodes } = tlsCluster();
+const harness = transports({ nodes });
+const open = engines();
+
+beforeAll(() =>
+  Promise.all(
+    admins.map((admin) => admin.acl('SETUSER', username, 'on', `>${password}`, '~*', '&*', '+@all')),
+  ),
+);
+
+describe('TLS', () => {
+  it.each([2, 3] as const)(
+    'and a user with a password, given in clusterOptions, serve every connection (RESP%i)',
+    async (protocol) => {
+      const redisOptions = { tls: { ca }, username, password, protocol };
+      const pubsub = open({}, { nodes: nodes.slice(0, 1), clusterOptions: { natMap, redisOptions } });
+      const channels = uniques(20);
+      const inbox = new Inbox();
+      await pubsub.subscribe(Object.fromEntries(channels.map((name) => [name, inbox.handler])));
+      expect(await Promise.all(channels.map((name) => pubsub.publish(name, name)))).toEqual(
+        channels.map(() => 1),
+      );
+      await inbox.has(channels.length);
+      const ports = new Set(channels.map((name) => Number(pubsub.nodeOf(name)?.split(':')[1])));
+      expect([...ports].sort()).toEqual(nodes.map(({ port }) => port).sort());
     },
+  );
+
+  it('carries payloads of 5 MiB', async () => {
+    const redisOptions = { tls: { ca }, username, password };
+    const pubsub = open({ encoding: 'buffer' }, { nodes, clusterOptions: { natMap, redisOptions } });
+    const inbox = new Inbox<'buffer'>();
+    const large = unique('large');
+    const payload = Buffer.alloc(5 * 1024 * 1024, 'payload');
+    await pubsub.subscribe({ [large]: inbox.handler });
+    expect(await pubsub.publish(large, payload)).toBe(1);
+    await inbox.has(1);
+    expect(inbox.messages[0]!.data.equals(payload)).toBe(true);
   });
-  admins = cluster.nodes.map((node) => new Redis(node));
-  tlsNodes = await Promise.all(
-    admins.map(async (admin) => {
-      const port = await freePort();
-      await admin.config('SET', 'tls-port', port);
-      return { host: '127.0.0.1', port };
-    }),
-  );
-  natMap = Object.fromEntries(
-    cluster.nodes.map(({ host, port }, index) => [`${host}:${port}`, tlsNodes[index]!]),
-  );
-  harness = new Harness(tlsNodes);
-});
-afterEach(() => harness.close());
-afterAll(async () => {
-  admins.forEach((admin) => admin.disconnect());
-  await cluster.stop();
-  rmSync(folder, { recursive: true, force: true });
+
+  it.each([
+    ['an unknown authority', { tls: {}, username, password }],
+    ['no TLS at all', { username, password }],
+  ])('with %s fails within the connect timeout', async (_what, redisOptions) => {
+    const pubsub = open({}, { nodes, connectTimeout: 500, clusterOptions: { natMap, redisOptions } });
+    await expect(pubsub.connect()).rejects.toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
+  });
 });
 
 function trusting(ca?: string): Partial<ClusterPubSubOptions> {
@@ -73,9 +79,9 @@ describe('over TLS, through a natMap', () => {
         'event:order.created': heard.exact.resolve,
         'event:order.*': heard.wildcard.resolve,
       },
-      trusting(certificate),
+      trusting(ca),
     );
-    const client = harness.client(trusting(certificate));
+    const client = harness.client(trusting(ca));
     const sums = await Promise.all(
       patterns.map((pattern) => lastValueFrom(client.send<number>(pattern, [1, 2]))),
     );
@@ -88,7 +94,7 @@ describe('over TLS, through a natMap', () => {
         .split('\n')
         .filter((line) => line.includes('name=nestjs-cluster-pubsub'));
       expect(ours.length).toBeGreaterThan(0);
-      expect(ours.filter((line) => !line.includes(` laddr=127.0.0.1:${tlsNodes[index]!.port} `))).toEqual([]);
+      expect(ours.filter((line) => !line.includes(` laddr=127.0.0.1:${nodes[index]!.port} `))).toEqual([]);
     }
   });
 
@@ -105,20 +111,3 @@ describe('over TLS, through a natMap', () => {
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
-
-/** A key and a certificate for 127.0.0.1, in two files. */
-function selfSign(key: string, cert: string): void {
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-  ];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', [...args, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-}

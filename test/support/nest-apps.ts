@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { INestApplication, INestMicroservice, LoggerService, ModuleMetadata } from '@nestjs/common';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
-import type { ClusterNode } from 'ioredis';
 import request from 'supertest';
 import {
   ClusterPubSubClient,
@@ -9,6 +8,8 @@ import {
   type ClusterPubSubOptions,
   ClusterPubSubServer,
 } from '../../src/index.js';
+import { type Closable, Closing } from './closing.js';
+import { type ClusterSource, sharedCluster } from './shared-cluster.js';
 
 /** What a hybrid application is made of, besides `ClusterPubSubModule.forRoot`, which it always has. */
 export interface HybridParts extends ModuleMetadata {
@@ -26,23 +27,20 @@ export interface HybridApp {
   readonly servers: readonly ClusterPubSubServer[];
 }
 
-/**
- * The Nest applications of one test file, on channels of its own. What they log is kept in `logged`, and nothing of it
- * is printed.
- */
+/** Nest applications on channels of their own. What they log is collected in `logged` instead of printed. */
 export class NestApps {
   readonly prefix = `nest-${randomBytes(4).toString('hex')}:`;
   readonly logged: string[] = [];
   readonly logger: LoggerService;
-  readonly #open: { close(): Promise<void> }[] = [];
+  readonly #opened = new Closing();
 
-  constructor(private readonly nodes: ClusterNode[]) {
+  constructor(private readonly cluster: ClusterSource) {
     const keep = (message: unknown): void => void this.logged.push(String(message));
     this.logger = { log: () => undefined, warn: keep, error: keep, fatal: keep };
   }
 
   options(more: Partial<ClusterPubSubOptions> = {}): ClusterPubSubOptions {
-    return { nodes: this.nodes, prefix: this.prefix, ...more };
+    return { nodes: [...this.cluster.nodes], prefix: this.prefix, ...more };
   }
 
   /** A module to be compiled, which logs to `logged`. */
@@ -55,8 +53,7 @@ export class NestApps {
     const { servers: count = 1, inheritAppConfig = false, configure, ...metadata } = parts;
     const imports = [ClusterPubSubModule.forRoot(this.options(options)), ...(metadata.imports ?? [])];
     const module = await this.module({ ...metadata, imports }).compile();
-    const app = module.createNestApplication({ logger: this.logger });
-    this.#open.push(app);
+    const app = this.add(module.createNestApplication({ logger: this.logger }));
     const servers = Array.from({ length: count }, () => new ClusterPubSubServer(this.options(options)));
     const microservices = servers.map((strategy) =>
       // Deferred, as what is global must be known before the handlers are bound.
@@ -74,18 +71,23 @@ export class NestApps {
     return hybrid;
   }
 
-  /** Closes with the applications. */
-  closing<T extends { close(): Promise<void> }>(one: T): T {
-    this.#open.push(one);
-    return one;
+  /** Registers an application of another kind to be closed with the others. */
+  add<T extends Closable>(app: T): T {
+    return this.#opened.add(app);
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#open.splice(0).map((one) => one.close()));
+  /** Closes everything now, before the end of the test. */
+  close(): Promise<void> {
+    return this.#opened.close();
   }
 }
 
-/** Asks an application that listens over HTTP. */
+/** The Nest applications of a file, on the shared cluster unless told otherwise; closed afterwards. */
+export function nestApps(cluster: ClusterSource = { nodes: sharedCluster() }): NestApps {
+  return new NestApps(cluster);
+}
+
+/** Sends HTTP requests to an application that listens. */
 export function http({ app }: Pick<HybridApp, 'app'>): ReturnType<typeof request> {
   return request(app.getHttpServer() as Parameters<typeof request>[0]);
 }

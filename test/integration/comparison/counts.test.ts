@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { Signal } from '../transport/harness.js';
+import { Signal } from '../../support/waiting.js';
 import { Sides, unique } from './sides.js';
 
 const sides = new Sides();

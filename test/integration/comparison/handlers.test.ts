@@ -4,8 +4,7 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { interval, lastValueFrom, Observable, Subject, take, takeUntil, toArray } from 'rxjs';
-import { eventually } from '../../support/eventually.js';
-import { Signal } from '../transport/harness.js';
+import { eventually, Signal } from '../../support/waiting.js';
 import { type Asker, Sides, unique } from './sides.js';
 
 const sides = new Sides();

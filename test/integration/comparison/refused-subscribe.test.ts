@@ -2,20 +2,20 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../src/testing/index.js';
+import type { LocalNode } from '../../../src/testing/index.js';
 import { ClusterPubSubServer } from '../../../src/transport/index.js';
-import { listen } from '../transport/harness.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { listen } from '../../support/transports.js';
 
 const stockServer = fileURLToPath(new URL('stock-server.mjs', import.meta.url));
 const credentials = { username: 'limited', password: 'secret' };
 const pattern = 'forbidden';
-let cluster: LocalCluster;
+const cluster = ownCluster({ masters: 1, replicas: 0 });
 let node: LocalNode;
 
 beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 1, replicas: 0 });
   [node] = cluster.nodes as [LocalNode];
   const redis = new Redis(node);
   await redis.call(
@@ -31,7 +31,6 @@ beforeAll(async () => {
   );
   redis.disconnect();
 });
-afterAll(() => cluster.stop());
 
 describe('a server whose SUBSCRIBE is refused', () => {
   it('says that it listens, then dies of an unhandled rejection, with Transport.REDIS', async () => {

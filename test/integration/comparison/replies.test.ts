@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { IncomingResponseDeserializer, MessagePattern, Payload } from '@nestjs/microservices';
 import { firstValueFrom, lastValueFrom, NEVER, type Observable, timeout, TimeoutError } from 'rxjs';
-import { Signal } from '../transport/harness.js';
+import { Signal } from '../../support/waiting.js';
 import { type Asker, Sides, unique } from './sides.js';
 
 const sides = new Sides();

@@ -3,7 +3,7 @@ import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, IncomingRequestDeserializer, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Redis } from 'ioredis';
-import { Signal } from '../transport/harness.js';
+import { Signal } from '../../support/waiting.js';
 import { Sides, unique } from './sides.js';
 
 const sides = new Sides();

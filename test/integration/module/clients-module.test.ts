@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Inject, type INestApplication, Query } from '@nestjs/common';
 import { ClientProxy, ClientsModule, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { ClusterPubSubClient, ClusterPubSubServer } from '../../../src/index.js';
-import { http, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { http, nestApps } from '../../support/nest-apps.js';
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 
 @Controller()
 class GreetController {
@@ -45,13 +44,11 @@ beforeAll(async () => {
       controllers: [GreetController],
     })
     .compile();
-  app = apps.closing(module.createNestApplication({ logger: apps.logger }));
+  app = apps.add(module.createNestApplication({ logger: apps.logger }));
   app.connectMicroservice({ strategy: new ClusterPubSubServer(apps.options()) });
   await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');
 });
-
-afterAll(() => apps.close());
 
 describe("a client that Nest's ClientsModule makes", () => {
   it.each([

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -8,12 +8,9 @@ import {
   type ClusterPubSubOptionsFactory,
   getClusterPubSubOptionsToken,
 } from '../../../src/index.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { nestApps } from '../../support/nest-apps.js';
 
-const apps = new NestApps(sharedCluster());
-
-afterEach(() => apps.close());
+const apps = nestApps();
 
 @Injectable()
 class Config {
@@ -42,7 +39,7 @@ class OptionsModule {}
 type Async = Parameters<typeof ClusterPubSubModule.forRootAsync>[0];
 
 async function start(options: Async) {
-  return apps.closing(await apps.module({ imports: [ClusterPubSubModule.forRootAsync(options)] }).compile());
+  return apps.add(await apps.module({ imports: [ClusterPubSubModule.forRootAsync(options)] }).compile());
 }
 
 describe('ClusterPubSubModule.forRootAsync takes its options from', () => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Injectable, Module } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
@@ -13,8 +13,7 @@ import {
   InjectClusterPubSub,
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { nestApps } from '../../support/nest-apps.js';
 
 @Injectable()
 class Consumer {
@@ -37,13 +36,11 @@ class EchoController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
-
-afterEach(() => apps.close());
+const apps = nestApps();
 
 describe('ClusterPubSubModule.forRoot', () => {
   it('provides client and engine in every module, by decorator and by class', async () => {
-    const module = apps.closing(
+    const module = apps.add(
       await apps.module({ imports: [ClusterPubSubModule.forRoot(apps.options()), FeatureModule] }).compile(),
     );
     const { pubsub, client, pubsubByClass, clientByClass } = module.get(Consumer, { strict: false });
@@ -59,7 +56,7 @@ describe('ClusterPubSubModule.forRoot', () => {
     const module = await apps
       .module({ imports: [ClusterPubSubModule.forRoot(apps.options())], controllers: [EchoController] })
       .compile();
-    const app = apps.closing(module.createNestApplication({ logger: apps.logger }));
+    const app = apps.add(module.createNestApplication({ logger: apps.logger }));
     // As main.ts does that does not want to say the options again.
     app.connectMicroservice({ strategy: new ClusterPubSubServer(app.get(getClusterPubSubOptionsToken())) });
     await app.startAllMicroservices();
@@ -119,7 +116,7 @@ describe('isGlobal: false', () => {
   it('shows the providers to the modules that import it', async () => {
     @Module({ imports: [ClusterPubSubModule.forRoot(local)], providers: [Consumer] })
     class ImportingModule {}
-    const module = apps.closing(await apps.module({ imports: [ImportingModule] }).compile());
+    const module = apps.add(await apps.module({ imports: [ImportingModule] }).compile());
     expect(module.get(Consumer, { strict: false }).client).toBeInstanceOf(ClusterPubSubClient);
   });
 

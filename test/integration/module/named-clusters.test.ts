@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Controller, Injectable } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
@@ -11,10 +11,9 @@ import {
   InjectClusterPubSub,
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { outcome } from '../transport/harness.js';
+import { nestApps } from '../../support/nest-apps.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { outcome } from '../../support/transports.js';
 
 @Injectable()
 class Consumer {
@@ -34,22 +33,14 @@ class EchoController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
-let other: LocalCluster;
-
-beforeAll(async () => {
-  other = await startLocalCluster({ masters: 1, replicas: 0 });
-});
-
-afterEach(() => apps.close());
-
-afterAll(() => other.stop());
+const apps = nestApps();
+const other = ownCluster({ masters: 1, replicas: 0 });
 
 async function startWith(...imports: ReturnType<typeof ClusterPubSubModule.forRoot>[]) {
   const module = await apps
     .module({ imports, controllers: [EchoController], providers: [Consumer] })
     .compile();
-  return apps.closing(module.createNestApplication({ logger: apps.logger }));
+  return apps.add(module.createNestApplication({ logger: apps.logger }));
 }
 
 describe('two clusters in one application', () => {
@@ -95,7 +86,7 @@ describe('two clusters in one application', () => {
   });
 
   it('may both have names: then the class stands for none of them', async () => {
-    const module = apps.closing(
+    const module = apps.add(
       await apps
         .module({
           imports: [

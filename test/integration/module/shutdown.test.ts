@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSub, ClusterPubSubClient } from '../../../src/index.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { nestApps } from '../../support/nest-apps.js';
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 const children: ChildProcess[] = [];
 
-afterAll(async () => {
-  children.forEach((child) => child.kill('SIGKILL'));
-  await apps.close();
-});
+afterAll(() => children.forEach((child) => child.kill('SIGKILL')));
 
 describe('an application that gets SIGTERM while a handler runs', () => {
   it('with app.close(): answers, closes everything, and has nothing left that would keep it up', async () => {
@@ -38,7 +34,7 @@ async function terminateWhileAsked(manner: 'close' | 'hooks') {
   const { child, lines } = startApp(manner);
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   await line(lines, 'serving');
-  const client = apps.closing(new ClusterPubSubClient(apps.options()));
+  const client = apps.add(new ClusterPubSubClient(apps.options()));
   const handling = line(lines, 'handling');
   const answered = lastValueFrom(client.send<string>('slow', {}));
   await handling;

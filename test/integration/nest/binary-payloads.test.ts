@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Controller, HttpCode, Post, StreamableFile } from '@nestjs/common';
 import {
   type Deserializer,
@@ -13,9 +13,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { from, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { ClusterPubSubClient, ClusterPubSubServer, InjectClusterPubSubClient } from '../../../src/index.js';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { listen, Signal } from '../transport/harness.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { listen } from '../../support/transports.js';
+import { Signal } from '../../support/waiting.js';
 
 /** Every byte there is, and no valid UTF-8 among them. */
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i));
@@ -49,7 +49,7 @@ class BytesController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
@@ -62,8 +62,6 @@ beforeAll(async () => {
       }),
   });
 });
-
-afterAll(() => apps.close());
 
 async function reverseOverHttp(bytes: Buffer): Promise<Buffer> {
   const { body } = await http(hybrid)
@@ -108,12 +106,10 @@ describe('bytes', () => {
   });
 
   it('may be whole packets, in a format of the serializers', async () => {
-    const server = apps.closing(new ClusterPubSubServer(apps.options({ serializer: new ColonSerializer() })));
+    const server = apps.add(new ClusterPubSubServer(apps.options({ serializer: new ColonSerializer() })));
     server.addHandler('bytes.own', async (data: Buffer) => Buffer.concat([data, Buffer.from('-replied')]));
     await listen(server);
-    const client = apps.closing(
-      new ClusterPubSubClient(apps.options({ deserializer: new ColonDeserializer() })),
-    );
+    const client = apps.add(new ClusterPubSubClient(apps.options({ deserializer: new ColonDeserializer() })));
     const [first, second] = await Promise.all([
       lastValueFrom(client.send<Buffer>('bytes.own', Buffer.from([0, 58, 255]))),
       lastValueFrom(client.send<Buffer>('bytes.own', Buffer.from('second'))),

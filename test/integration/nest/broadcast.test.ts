@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { lastValueFrom, Observable, scan, take } from 'rxjs';
 import { type ClusterPubSubClient, InjectClusterPubSubClient } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { eventually } from '../../support/waiting.js';
 
 let asked = 0;
 let left = 0;
@@ -41,14 +40,12 @@ class RollCallController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
   hybrid = await apps.start({ controllers: [RollCallController], servers: 2 });
 });
-
-afterAll(() => apps.close());
 
 describe('two servers of one pattern', () => {
   it('both answer a request, and neither goes on once the requester has two responses', async () => {

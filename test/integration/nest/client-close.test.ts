@@ -1,11 +1,9 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { concat, lastValueFrom, NEVER, of } from 'rxjs';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, outcome, Signal } from '../transport/harness.js';
+import { outcome, transports } from '../../support/transports.js';
+import { Signal } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
-
-afterEach(() => harness.close());
+const harness = transports();
 
 async function silentServer(): Promise<{ asked: Promise<void> }> {
   const asked = new Signal();

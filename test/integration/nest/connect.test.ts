@@ -1,21 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import type { ClusterPubSubOptions } from '../../../src/transport/index.js';
-import { addHandlers, Harness, listen } from '../transport/harness.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { addHandlers, listen, transports } from '../../support/transports.js';
 
-let cluster: LocalCluster;
-let harness: Harness;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  harness = new Harness(cluster.nodes);
-});
-
-afterEach(() => harness.close());
-
-afterAll(() => cluster.stop());
+const cluster = ownCluster({ masters: 3, replicas: 0 });
+const harness = transports(cluster);
 
 /** How many connections of that name the whole cluster has. */
 async function connectionsNamed(name: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type CallHandler,
   type CanActivate,
@@ -15,9 +15,9 @@ import {
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { concat, from, lastValueFrom, map, type Observable, throwError } from 'rxjs';
 import { type ClusterPubSubContext, ClusterPubSubRecordBuilder } from '../../../src/index.js';
-import { type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { outcome, Signal } from '../transport/harness.js';
+import { type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { outcome } from '../../support/transports.js';
+import { Signal } from '../../support/waiting.js';
 
 class OutOfTea extends Error {}
 
@@ -106,14 +106,12 @@ class TeaController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
   hybrid = await apps.start({ controllers: [TeaController] });
 });
-
-afterAll(() => apps.close());
 
 const ask = (pattern: string, data: unknown = {}) => outcome(hybrid.client.send(pattern, data));
 

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { lastValueFrom, Observable } from 'rxjs';
 import { ClusterPubSubContext, ClusterPubSubRecordBuilder } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { eventually } from '../../support/waiting.js';
 
 let ran: string[] = [];
 
@@ -63,7 +62,7 @@ class SecondController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
@@ -73,8 +72,6 @@ beforeAll(async () => {
 beforeEach(() => {
   ran = [];
 });
-
-afterAll(() => apps.close());
 
 describe('several event handlers of one pattern', () => {
   it('all run, once each', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   type ArgumentsHost,
   type CallHandler,
@@ -15,9 +15,8 @@ import {
 } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { type Observable, throwError } from 'rxjs';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { outcome } from '../transport/harness.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { outcome } from '../../support/transports.js';
 
 @Controller()
 class PlainController {
@@ -67,9 +66,7 @@ class WitnessFilter implements ExceptionFilter {
   }
 }
 
-const apps = new NestApps(sharedCluster());
-
-afterAll(() => apps.close());
+const apps = nestApps();
 
 async function startWith(
   inheritAppConfig: boolean,

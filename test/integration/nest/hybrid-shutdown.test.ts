@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -15,10 +15,9 @@ import {
   ClusterPubSubServer,
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { outcome, Signal } from '../transport/harness.js';
+import { nestApps } from '../../support/nest-apps.js';
+import { outcome } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
 let log: string[] = [];
 let started = new Signal();
@@ -67,18 +66,16 @@ class Farewell implements OnModuleDestroy, BeforeApplicationShutdown, OnApplicat
   }
 }
 
-const apps = new NestApps(sharedCluster());
+// Registered before the applications, which wait for their handlers when they close.
+afterEach(() => mayFinish.resolve());
+const apps = nestApps();
 const serving = { controllers: [ServingController] };
 
-afterEach(async () => {
-  mayFinish.resolve();
-  await apps.close();
+beforeEach(() => {
   log = [];
   started = new Signal();
   mayFinish = new Signal();
 });
-
-afterAll(() => apps.close());
 
 /** Channels of this file that anybody in the cluster is subscribed to. */
 async function subscribed(): Promise<string[]> {
@@ -107,7 +104,7 @@ describe('a hybrid application that closes', () => {
 
   it('lets a running handler finish, and its requester gets the response', async () => {
     const { app } = await apps.start(serving);
-    const client = apps.closing(new ClusterPubSubClient(apps.options()));
+    const client = apps.add(new ClusterPubSubClient(apps.options()));
     const answer = lastValueFrom(client.send('serve.slow', {}));
     await started.promise;
     const closed = app.close();
@@ -118,7 +115,7 @@ describe('a hybrid application that closes', () => {
 
   it('accepts nothing new meanwhile: a request then fails at once without subscribers', async () => {
     const { app } = await apps.start(serving);
-    const client = apps.closing(new ClusterPubSubClient(apps.options()));
+    const client = apps.add(new ClusterPubSubClient(apps.options()));
     const answer = lastValueFrom(client.send('serve.slow', {}));
     await started.promise;
     const closed = app.close();
@@ -134,7 +131,7 @@ describe('a hybrid application that closes', () => {
 
   it('handles nothing afterwards, and leaves no subscription behind', async () => {
     const { app } = await apps.start(serving);
-    const client = apps.closing(new ClusterPubSubClient(apps.options()));
+    const client = apps.add(new ClusterPubSubClient(apps.options()));
     expect(await lastValueFrom(client.send('serve.echo', 1))).toBe(1);
     await client.close();
     await app.close();
@@ -193,11 +190,11 @@ describe('a hybrid application that closes', () => {
 describe('a microservice of its own', () => {
   it('closes as a hybrid application does', async () => {
     const module = await apps.module(serving).compile();
-    const app = apps.closing(
+    const app = apps.add(
       module.createNestMicroservice({ strategy: new ClusterPubSubServer(apps.options()) }),
     );
     await app.listen();
-    const client = apps.closing(new ClusterPubSubClient(apps.options()));
+    const client = apps.add(new ClusterPubSubClient(apps.options()));
     expect(await lastValueFrom(client.send('serve.echo', 1))).toBe(1);
     await client.close();
     await Promise.all([app.close(), app.close()]);

@@ -1,24 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import clusterKeySlot from 'cluster-key-slot';
 import { Redis } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
 import type { Gap, Interruption, Moved } from '../../../src/pubsub/index.js';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import type { ClusterPubSubClient, ClusterPubSubServer } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { addHandlers, Harness, listen, Signal } from '../transport/harness.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { addHandlers, listen, transports } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
-let cluster: LocalCluster;
-let harness: Harness;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  harness = new Harness(cluster.nodes);
-});
-
-afterEach(() => harness.close());
-
-afterAll(() => cluster.stop());
+const cluster = ownCluster({ masters: 3, replicas: 0 });
+const harness = transports(cluster);
 
 /** Records everything that `on` and `status` of a server or client emit. */
 class Diary {

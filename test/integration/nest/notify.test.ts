@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import type { Observable } from 'rxjs';
 import { type ClusterPubSubClient, InjectClusterPubSubClient } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { eventually } from '../../support/waiting.js';
 
 @Controller()
 class NotificationController {
@@ -30,14 +29,12 @@ class NotificationController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
   hybrid = await apps.start({ controllers: [NotificationController] });
 });
-
-afterAll(() => apps.close());
 
 describe('an HTTP request that emits an event', () => {
   it('is answered when the event is out, and the handler has it soon after', async () => {

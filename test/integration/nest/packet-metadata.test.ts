@@ -1,11 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSubClient, ClusterPubSubContext, ClusterPubSubRecordBuilder } from '../../../src/index.js';
-import { type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Signal } from '../transport/harness.js';
+import { type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { Signal } from '../../support/waiting.js';
 
 let recorded = new Signal<unknown>();
 
@@ -22,7 +21,7 @@ class MetadataController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 let client: ClusterPubSubClient;
 
@@ -32,8 +31,6 @@ beforeAll(async () => {
 });
 
 afterEach(() => client.setOnDispatchHook(() => undefined));
-
-afterAll(() => apps.close());
 
 describe('what a dispatch hook attaches to a packet', () => {
   it('is in the context of the request handler, beside the data', async () => {
@@ -72,7 +69,7 @@ describe('what a dispatch hook attaches to a packet', () => {
   });
 
   it('is nothing where there is no hook', async () => {
-    const other = apps.closing(new ClusterPubSubClient(apps.options()));
+    const other = apps.add(new ClusterPubSubClient(apps.options()));
     expect(await lastValueFrom(other.send('metadata.echo', 'plain'))).toEqual({
       data: 'plain',
       metadata: null,

@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import { CLUSTER_PUBSUB_TRANSPORT } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { outcome } from '../transport/harness.js';
+import { type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { outcome } from '../../support/transports.js';
+import { eventually } from '../../support/waiting.js';
 
 const SYMBOL = Symbol('orders');
 const events: [handler: string, data: unknown][] = [];
@@ -54,7 +53,7 @@ class PatternsController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
@@ -65,8 +64,6 @@ beforeAll(async () => {
   server.addHandler(SYMBOL, async (data: unknown) => void events.push(['symbol', data]), true);
   await hybrid.app.startAllMicroservices();
 });
-
-afterAll(() => apps.close());
 
 describe('a request finds its handler by', () => {
   it.each([

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { RpcException } from '@nestjs/microservices';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { concat, EMPTY, interval, lastValueFrom, of, Subject, take, tap, throwError } from 'rxjs';
@@ -7,21 +7,10 @@ import {
   ClusterPubSubContext,
   type ClusterPubSubServer,
 } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import {
-  addHandlers,
-  type Handlers,
-  Harness,
-  listen,
-  logged,
-  outcome,
-  Signal,
-} from '../transport/harness.js';
+import { addHandlers, type Handlers, listen, logged, outcome, transports } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
-
-afterEach(() => harness.close());
+const harness = transports();
 
 /** What the hooks of a server saw, by the pattern of the handler. */
 class Spans {

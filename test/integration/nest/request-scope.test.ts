@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Injectable, Scope } from '@nestjs/common';
 import { CONTEXT, EventPattern, MessagePattern, Payload, type RequestContext } from '@nestjs/microservices';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { type ClusterPubSubContext, ClusterPubSubRecordBuilder } from '../../../src/index.js';
-import { type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Signal } from '../transport/harness.js';
+import { type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { Signal } from '../../support/waiting.js';
 
 let instances = 0;
 const greeted = new Signal<string>();
@@ -43,14 +42,12 @@ class TenantController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
   hybrid = await apps.start({ controllers: [TenantController], providers: [Tenant] });
 });
-
-afterAll(() => apps.close());
 
 function as<T>(tenant: string, data: T) {
   return new ClusterPubSubRecordBuilder(data).setHeaders({ tenant }).build();

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { beforeAll, describe, it } from '@jest/globals';
 import { Body, Controller, HttpCode, Post, Query } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { from, lastValueFrom, type Observable, of, scan } from 'rxjs';
 import { type ClusterPubSubClient, InjectClusterPubSubClient } from '../../../src/index.js';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
 
 const total = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
 
@@ -58,14 +57,12 @@ class SumController {
   }
 }
 
-const apps = new NestApps(sharedCluster());
+const apps = nestApps();
 let hybrid: HybridApp;
 
 beforeAll(async () => {
   hybrid = await apps.start({ controllers: [SumController] });
 });
-
-afterAll(() => apps.close());
 
 describe('an HTTP request that asks a service over the cluster', () => {
   it.each(['sum', 'async', 'observable', 'promised observable'])('is answered by "%s"', async (command) => {

@@ -5,11 +5,10 @@ import { runInNewContext } from 'node:vm';
 import { lastValueFrom, type Subscription } from 'rxjs';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 import { ClusterPubSubClient } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, Signal } from '../transport/harness.js';
+import { transports } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
@@ -17,7 +16,6 @@ const watched: ClusterPubSubClient[] = [];
 
 afterEach(async () => {
   await Promise.all(watched.splice(0).map((client) => client.close()));
-  await harness.close();
 });
 
 /** Tells when a request comes to be published, and what is kept of it. */

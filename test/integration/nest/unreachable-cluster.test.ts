@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type ArgumentsHost,
   Catch,
@@ -18,8 +18,8 @@ import {
   ClusterPubSubModule,
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
-import { eventually } from '../../support/eventually.js';
-import { http, NestApps } from '../../support/nest-apps.js';
+import { http, nestApps } from '../../support/nest-apps.js';
+import { eventually } from '../../support/waiting.js';
 
 @Catch(ClusterPubSubError)
 class UnavailableFilter implements ExceptionFilter {
@@ -54,7 +54,7 @@ class CutOffController {
   }
 }
 
-const apps = new NestApps([]);
+const apps = nestApps({ nodes: [] });
 let port: number;
 let app: Awaited<ReturnType<typeof start>>;
 
@@ -65,7 +65,7 @@ async function start() {
       controllers: [CutOffController],
     })
     .compile();
-  const started = apps.closing(module.createNestApplication({ logger: apps.logger }));
+  const started = apps.add(module.createNestApplication({ logger: apps.logger }));
   await started.listen(0, '127.0.0.1');
   return started;
 }
@@ -74,8 +74,6 @@ beforeAll(async () => {
   port = await portWithNobodyBehindIt();
   app = await start();
 });
-
-afterAll(() => apps.close());
 
 describe('where no cluster can be reached', () => {
   it.each(['send', 'emit'])('%s fails within the time limit, with a code', async (verb) => {

@@ -1,30 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, interval, lastValueFrom, map, take } from 'rxjs';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import { ClusterPubSubContext, type ClusterPubSubDiagnostics } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { engines, next, plainConnections, unique } from '../pubsub/harness.js';
-import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+import { engines } from '../../support/engines.js';
+import { unique } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections } from '../../support/plain-connections.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually, next } from '../../support/waiting.js';
 
-let cluster: LocalCluster;
-let harness: Harness;
+const cluster = ownCluster({ masters: 3, replicas: 0 });
+const harness = transports(cluster);
 const stops: (() => void)[] = [];
 
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  harness = new Harness(cluster.nodes);
-});
-
-afterEach(async () => {
-  stops.splice(0).forEach((stop) => stop());
-  await harness.close();
-});
-
-afterAll(() => cluster.stop());
+afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
 /** What is told on a channel from now on. */
 function told<Name extends keyof ClusterPubSubDiagnostics>(name: Name): ClusterPubSubDiagnostics[Name][] {

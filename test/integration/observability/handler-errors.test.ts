@@ -3,11 +3,10 @@ import { Controller, type INestMicroservice, Logger, Module } from '@nestjs/comm
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, RpcException } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, outcome } from '../transport/harness.js';
+import { outcome, transports } from '../../support/transports.js';
+import { eventually } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const lines: string[] = [];
 const keep = (...parts: unknown[]): void => void lines.push(parts.map(String).join(' '));
 
@@ -15,8 +14,6 @@ beforeEach(() => {
   lines.length = 0;
   Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
 });
-
-afterEach(() => harness.close());
 
 const about = (route: string): string[] => lines.filter((line) => line.includes(`("${route}")`));
 

@@ -6,9 +6,9 @@ import {
   ClusterPubSubRecordBuilder,
   type ClusterPubSubServer,
 } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, type Harness, listen, outcome } from '../transport/harness.js';
+import { addHandlers, type Transports, listen, outcome } from '../../support/transports.js';
+import { eventually } from '../../support/waiting.js';
 
 /** How long the handler of `slow` takes, in ms. */
 export const SLOW = 40;
@@ -64,7 +64,7 @@ export class KnownTraffic {
     'broken event': 1,
   };
 
-  constructor(private readonly harness: Harness) {
+  constructor(private readonly harness: Transports) {
     this.server = harness.newServer();
     addHandlers(this.server, {
       double: (n: number) => n * 2,

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Histogram, MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
 import { ClusterPubSubMeter } from '../../../src/opentelemetry/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, outcome } from '../transport/harness.js';
+import { outcome, transports } from '../../support/transports.js';
 import { KnownTraffic, SLOW } from './known-traffic.js';
 
 /** Collects when it is asked to. */
@@ -33,7 +32,7 @@ const documented = [
 describe('what OpenTelemetry collects', () => {
   const reader = new OnDemandReader();
   const provider = new MeterProvider({ readers: [reader] });
-  const traffic = new KnownTraffic(new Harness(sharedCluster()));
+  const traffic = new KnownTraffic(transports());
   const meter = new ClusterPubSubMeter({ meter: provider.getMeter('test') });
   let collected: readonly MetricData[];
 

@@ -1,28 +1,21 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually } from '../../support/waiting.js';
 
 /** About six, as docs/observability.md says: each side may tell of each kind of trouble once. */
 const FEW = 8;
 
-let cluster: LocalCluster;
-let harness: Harness;
+const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
+const harness = transports(cluster);
 const lines: string[] = [];
 
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
-  harness = new Harness(cluster.nodes);
+beforeAll(() => {
   const keep = (message: unknown, ...more: unknown[]): void =>
     void lines.push(`${String(more.at(-1))} ${String(message)}`);
   Logger.overrideLogger({ log: keep, warn: keep, error: keep });
-}, 60_000);
-
-afterAll(async () => {
-  await harness.close();
-  await cluster.stop();
 });
 
 const linesWith = (text: string): string[] => lines.filter((line) => line.includes(text));
@@ -81,10 +74,8 @@ it('a killed master is a handful of lines, however many messages fail meanwhile;
 }, 60_000);
 
 it('a master that stays away soon after an interruption of a moment is written of, with when it went', async () => {
-  await harness.close();
   lines.length = 0;
-  const quiet = new Harness(cluster.nodes);
-  const server = quiet.newServer();
+  const server = harness.newServer();
   const names = Array.from({ length: 30 }, (_, n) => `{${String(n)}}`);
   addHandlers(server, Object.fromEntries(names.map((name) => [name, () => 1])));
   await listen(server);
@@ -104,7 +95,6 @@ it('a master that stays away soon after an interruption of a moment is written o
   await cluster.restart(victim!);
   await eventually(() => linesWith('subscriptions restored').length === 2, 'all is well', 15_000);
   expect(Number(/after (\d+) ms/.exec(linesWith('subscriptions restored')[1]!)?.[1])).toBeGreaterThan(ago);
-  await quiet.close();
 }, 60_000);
 
 it('a server that is closed in an outage does not log that its subscriptions are restored', async () => {

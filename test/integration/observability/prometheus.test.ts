@@ -5,11 +5,13 @@ import { Counter, Registry } from 'prom-client';
 import { ClusterPubSubPrometheus, type MetricsSource } from '../../../src/prometheus/index.js';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';
-import { addHandlers, Harness, listen, outcome, Signal } from '../transport/harness.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections } from '../../support/plain-connections.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually, next, Signal } from '../../support/waiting.js';
 import { KnownTraffic, SLOW } from './known-traffic.js';
 
 /** A scrape page, taken apart as Prometheus does it. */
@@ -49,7 +51,7 @@ const documented = [
 
 describe('a page that Prometheus scrapes', () => {
   const register = new Registry();
-  const traffic = new KnownTraffic(new Harness(sharedCluster()));
+  const traffic = new KnownTraffic(transports());
   const metrics = new ClusterPubSubPrometheus({ register });
   let page: Page;
 
@@ -124,13 +126,8 @@ describe('a page that Prometheus scrapes', () => {
 describe('faults on the page', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
+  const harness = transports(cluster);
 
   it('are the connections lost, the gaps, the reconnects and the moves that there were', async () => {
     const register = new Registry();
@@ -256,7 +253,6 @@ describe('faults on the page', () => {
   });
 
   it('are the requests that nobody could answer: declined by a server, or cut off from their inbox', async () => {
-    const harness = new Harness(cluster.nodes);
     const hanging = new Signal();
     const server = await harness.server({
       'event:told': () => undefined,
@@ -275,7 +271,6 @@ describe('faults on the page', () => {
     expect((await asked).error).toMatchObject({ code: 'GAP' });
     expect(await atClient('requests_gaps_total')).toBe(1);
     expect(await atClient('requests_errors_total')).toBe(1);
-    await harness.close();
   });
 
   it('are the messages that wait for a node that is gone', async () => {
@@ -296,7 +291,7 @@ describe('faults on the page', () => {
 });
 
 describe('ClusterPubSubPrometheus', () => {
-  const harness = new Harness(sharedCluster());
+  const harness = transports();
   const opened: ClusterPubSubPrometheus[] = [];
   const prometheus = (register = new Registry()): ClusterPubSubPrometheus => {
     const metrics = new ClusterPubSubPrometheus({ register });
@@ -304,10 +299,7 @@ describe('ClusterPubSubPrometheus', () => {
     return metrics;
   };
 
-  afterEach(async () => {
-    opened.splice(0).forEach((metrics) => metrics.close());
-    await harness.close();
-  });
+  afterEach(() => opened.splice(0).forEach((metrics) => metrics.close()));
 
   it('has handlers timed only while it watches their server', async () => {
     const server = harness.newServer();

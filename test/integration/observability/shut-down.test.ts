@@ -2,19 +2,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, expect, it } from '@jest/globals';
 import { interval, lastValueFrom } from 'rxjs';
 import type { ClusterPubSubContext, ClusterPubSubDiagnostics } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, outcome, Signal } from '../transport/harness.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
 type Handled = ClusterPubSubDiagnostics['nestjs-cluster-pubsub:handled'];
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const stops: (() => void)[] = [];
 
-afterEach(async () => {
-  stops.splice(0).forEach((stop) => stop());
-  await harness.close();
-});
+afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
 /** The handlers that ended, from now on. */
 function handled(): Handled[] {

@@ -1,14 +1,13 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { beforeEach, expect, it } from '@jest/globals';
 import { Controller, Logger, type LoggerService } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { NestFactory } from '@nestjs/core';
 import { Module } from '@nestjs/common';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSubServer } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen } from '../transport/harness.js';
+import { addHandlers, listen, transports } from '../../support/transports.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const mapped: string[] = [];
 const contexts = new Set<unknown>();
 const logger: LoggerService = {
@@ -26,8 +25,6 @@ beforeEach(() => {
   mapped.length = 0;
   Logger.overrideLogger(logger);
 });
-
-afterEach(() => harness.close());
 
 function placeOf(server: ClusterPubSubServer, pattern: string): string {
   const channel = `${harness.prefix}${pattern}`;

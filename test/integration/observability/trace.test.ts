@@ -2,11 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness } from '../transport/harness.js';
+import { transports } from '../../support/transports.js';
 import type { ReportedSpan } from './reported-span.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const children: ChildProcess[] = [];
 
 function start(role: string): ChildProcess {

@@ -8,11 +8,10 @@ import type {
   ClusterPubSubContext,
   ClusterPubSubServer,
 } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, outcome, Signal } from '../transport/harness.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually, Signal } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const exporter = new InMemorySpanExporter();
 const stops: (() => void)[] = [];
 let server: ClusterPubSubServer;
@@ -30,9 +29,8 @@ beforeEach(async () => {
   client = harness.client();
 });
 
-afterEach(async () => {
+afterEach(() => {
   stops.splice(0).forEach((stop) => stop());
-  await harness.close();
   exporter.reset();
 });
 

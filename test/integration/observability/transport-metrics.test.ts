@@ -1,15 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
 import type { ClusterPubSubClientMetrics, ClusterPubSubServerMetrics } from '../../../src/transport/index.js';
-import { eventually } from '../../support/eventually.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, outcome } from '../transport/harness.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { addHandlers, listen, outcome, transports } from '../../support/transports.js';
+import { eventually } from '../../support/waiting.js';
 import { KnownTraffic } from './known-traffic.js';
 
 describe('metrics() of a server and of a client', () => {
-  const harness = new Harness(sharedCluster());
-  afterEach(() => harness.close());
+  const harness = transports();
 
   it('are nothing but zeros before they are connected, and can be asked for in any state', async () => {
     const nobody: ClusterPubSubServerMetrics = {
@@ -102,14 +100,10 @@ describe('metrics() of a server and of a client', () => {
 });
 
 describe('a lost inbox', () => {
-  let cluster: LocalCluster;
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
+  const harness = transports(cluster);
 
   it('is a gap of the requests that waited for it', async () => {
-    const harness = new Harness(cluster.nodes);
     const server = await harness.server({ hang: () => new Promise(() => undefined) });
     const client = harness.client();
     const asked = outcome(client.send('hang', 1));
@@ -122,6 +116,5 @@ describe('a lost inbox', () => {
     }
     expect((await asked).error).toMatchObject({ code: 'GAP' });
     expect(client.metrics()).toMatchObject({ requests: 1, gaps: 1, inFlight: 0, failed: 0 });
-    await harness.close();
   });
 });

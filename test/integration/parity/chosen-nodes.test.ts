@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterPubSub } from '../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
-import { engines, unique } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { unique } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
 
 describe('questions to chosen nodes', () => {
   const open = engines();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ masters: 3, replicas: 1 });
   let all: string[];
   let masters: string[];
   let pubsub: ClusterPubSub;
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1 });
     all = cluster.nodes.map(({ host, port }) => `${host}:${port}`);
     masters = (await cluster.masters()).map(({ port }) => `127.0.0.1:${port}`);
   });
-  afterAll(() => cluster.stop());
 
   const subscribeAt = async (node: string, channel: string) => {
     const one = open({ node }, { nodes: cluster.nodes });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique } from '../../support/names.js';
+import { plainConnections } from '../../support/plain-connections.js';
+import { next } from '../../support/waiting.js';
 
 const INVALID_UTF8 = Buffer.from([0x61, 0xff, 0x62]);
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterPubSubError, DataMessage } from '../../../src/pubsub/index.js';
-import { engines, Inbox, next, unique } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique } from '../../support/names.js';
+import { next } from '../../support/waiting.js';
 
 describe('onHandlerError', () => {
   const open = engines();

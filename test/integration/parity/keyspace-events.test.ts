@@ -1,12 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Cluster } from 'ioredis';
 import { ClusterPubSubContext } from '../../../src/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { NestApps } from '../../support/nest-apps.js';
-import { plainConnections, unique } from '../pubsub/harness.js';
+import { unique } from '../../support/names.js';
+import { nestApps } from '../../support/nest-apps.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections } from '../../support/plain-connections.js';
+import { eventually } from '../../support/waiting.js';
 
 interface Heard {
   readonly data: unknown;
@@ -39,25 +40,19 @@ class Keyspace {
 
 describe("an event handler with nodes: 'all-masters'", () => {
   const plain = plainConnections();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({
+    masters: 3,
+    replicas: 1,
+    config: { 'notify-keyspace-events': 'KEA' },
+  });
+  const apps = nestApps(cluster);
   let keys: Cluster;
-  let apps: NestApps;
 
-  beforeAll(async () => {
-    cluster = await startLocalCluster({
-      masters: 3,
-      replicas: 1,
-      config: { 'notify-keyspace-events': 'KEA' },
-    });
+  beforeAll(() => {
     keys = new Cluster(cluster.nodes, { slotsRefreshInterval: 200 });
     keys.on('error', () => undefined);
-    apps = new NestApps(cluster.nodes);
   });
-  afterEach(() => apps.close());
-  afterAll(async () => {
-    keys.disconnect();
-    await cluster.stop();
-  });
+  afterAll(() => keys.disconnect());
 
   it('hears what expires at any master, once, as the text it is, whatever the prefix', async () => {
     await apps.start({ controllers: [Keyspace] });

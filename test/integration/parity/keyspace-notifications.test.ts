@@ -3,27 +3,29 @@ import { Cluster } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub, DataMessage } from '../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { engines, next, plainConnections, portOf, unique } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { unique } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../support/plain-connections.js';
+import { eventually, next } from '../../support/waiting.js';
 
 describe('keyspace notifications', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({
+    masters: 3,
+    replicas: 1,
+    nodeTimeout: 1_000,
+    // A master that has lost its last slot remains one, instead of becoming a replica while the slot is being moved.
+    config: { 'cluster-allow-replica-migration': 'no' },
+  });
   let keys: Cluster;
 
-  beforeAll(async () => {
-    // A master that has lost its last slot stays one, instead of becoming a replica while the slot is still being moved.
-    const config = { 'cluster-allow-replica-migration': 'no' };
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000, config });
+  beforeAll(() => {
     keys = new Cluster(cluster.nodes, { slotsRefreshInterval: 200 });
     keys.on('error', () => undefined);
   });
-  afterAll(async () => {
-    keys.disconnect();
-    await cluster.stop();
-  });
+  afterAll(() => keys.disconnect());
   afterEach(() => cluster.settled());
 
   /** Each key that was told of, with the nodes that told it. */

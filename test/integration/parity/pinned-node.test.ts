@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { engines, Inbox, next, plainConnections, portOf, unique, uniques } from '../pubsub/harness.js';
+import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique, uniques } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../support/plain-connections.js';
+import { eventually, next } from '../../support/waiting.js';
 
 describe('a pinned node', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 1 });
 
   const source = () => ({ nodes: cluster.nodes });
   const numsub = async (port: number, channel: string) =>

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PubSubMessage } from '../../../src/pubsub/index.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique } from '../../support/names.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
-import { engines, Inbox, next, unique } from '../pubsub/harness.js';
+import { next } from '../../support/waiting.js';
 
 describe('pushHandler', () => {
   const open = engines();

@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub, PubSubMessage } from '../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../src/testing/index.js';
-import { engines, Inbox, next, plainConnections, unique } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique } from '../../support/names.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { plainConnections } from '../../support/plain-connections.js';
+import { next } from '../../support/waiting.js';
 
 describe('after its connections were killed, an object', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   /** Kills the connections that carry subscriptions; resolves when what stood there stands again. */
   async function kill(pubsub: ClusterPubSub | ClusterPubSub<'buffer'>): Promise<void> {
@@ -78,12 +77,7 @@ describe('after its connections were killed, an object', () => {
 
 describe('a shard channel', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   it('does not undo an end that was asked for while its slot moved', async () => {
     const channel = unique();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { engines, unique, uniques } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { unique, uniques } from '../../support/names.js';
 
 describe('getShardedMessage', () => {
   const open = engines();

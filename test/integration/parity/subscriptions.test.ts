@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PubSubMessage } from '../../../src/pubsub/index.js';
-import { engines, Inbox, unique, uniques } from '../pubsub/harness.js';
+import { engines } from '../../support/engines.js';
+import { Inbox } from '../../support/messages.js';
+import { unique, uniques } from '../../support/names.js';
 
 const KINDS = [
   { subscribe: 'subscribe', unsubscribe: 'unsubscribe', publish: 'publish', names: 'channels' },

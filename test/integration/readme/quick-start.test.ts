@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../../support/eventually.js';
-import { freePort } from '../../support/free-port.js';
 import { blockAfter } from '../../support/documents.js';
+import { freePort } from '../../support/free-port.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { UserProgram } from '../../support/user-program.js';
+import { eventually } from '../../support/waiting.js';
 
 let program: UserProgram | undefined;
 afterEach(() => program?.remove());

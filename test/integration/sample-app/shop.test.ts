@@ -9,9 +9,9 @@ import { Shop } from '../../../sample-app/demo/shop.js';
 import type { Notification } from '../../../sample-app/shared/notification.js';
 import type { Order } from '../../../sample-app/shared/order.js';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
-import { eventually } from '../../support/eventually.js';
 import { isAlive } from '../../support/processes.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
+import { eventually } from '../../support/waiting.js';
 
 const requestTimeout = 1_000;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { Controller, Get, Inject } from '@nestjs/common';
 import { ClientsModule, EventPattern, MessagePattern } from '@nestjs/microservices';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
@@ -15,9 +15,9 @@ import {
   ClusterPubSubHealthIndicator,
   type ClusterPubSubHealthOptions,
 } from '../../../src/terminus/index.js';
-import { type LocalCluster, startLocalCluster } from '../../../src/testing/index.js';
-import { eventually } from '../../support/eventually.js';
-import { http, type HybridApp, NestApps } from '../../support/nest-apps.js';
+import { http, type HybridApp, nestApps } from '../../support/nest-apps.js';
+import { ownCluster } from '../../support/own-cluster.js';
+import { eventually } from '../../support/waiting.js';
 
 const TIMEOUT = 1_500;
 /** Keeps those out who look for another cluster at the same ports: here every subscriber is counted. */
@@ -68,18 +68,12 @@ const parts = {
   providers: [ClusterPubSubHealthIndicator],
 };
 
-let cluster: LocalCluster;
-let apps: NestApps;
-
-beforeAll(async () => {
-  const password = PASSWORD;
-  cluster = await startLocalCluster({ masters: 3, replicas: 1, password });
-  apps = new NestApps(cluster.nodes.map((node) => ({ ...node, password })));
+const cluster = ownCluster({ masters: 3, replicas: 1, password: PASSWORD });
+const apps = nestApps({
+  get nodes() {
+    return cluster.nodes.map((node) => ({ ...node, password: PASSWORD }));
+  },
 });
-
-afterEach(() => apps.close());
-
-afterAll(() => cluster.stop());
 
 const check = (hybrid: HybridApp) => http(hybrid).get('/health');
 const ask = async ({ app }: HybridApp, options?: ClusterPubSubHealthOptions) => {
@@ -205,17 +199,17 @@ describe('the health of the cluster', () => {
 
   it('is not told by the servers of another application in the same process', async () => {
     const hybrid = await apps.start({ ...parts, servers: 0 });
-    const stranger = apps.closing(new ClusterPubSubServer(apps.options({ prefix: 'stranger:' })));
+    const stranger = apps.add(new ClusterPubSubServer(apps.options({ prefix: 'stranger:' })));
     stranger.addHandler('order.create', async () => undefined);
     await stranger.listen((error) => expect(error).toBeUndefined());
     expect(await ask(hybrid)).toMatchObject({ status: 'up', subscriptions: { desired: 0 }, numsub: {} });
   });
 
   it('needs no module where there is a server', async () => {
-    const server = apps.closing(new ClusterPubSubServer(apps.options()));
+    const server = apps.add(new ClusterPubSubServer(apps.options()));
     server.addHandler('order.create', async () => undefined);
     await server.listen((error) => expect(error).toBeUndefined());
-    const module = apps.closing(
+    const module = apps.add(
       await apps.module({ imports: parts.imports, providers: parts.providers }).compile(),
     );
     expect(
@@ -252,7 +246,7 @@ describe('the health of the cluster', () => {
   });
 
   it('is down, not an exception, where no engine is provided', async () => {
-    const module = apps.closing(
+    const module = apps.add(
       await apps.module({ imports: parts.imports, providers: parts.providers }).compile(),
     );
     expect(await module.get(ClusterPubSubHealthIndicator).isHealthy('redis')).toMatchObject({
@@ -299,7 +293,7 @@ describe('the health of the cluster', () => {
 
   it('is down until a server has subscribed its handlers', async () => {
     const hybrid = await apps.start({ ...parts, servers: 0 });
-    const server = apps.closing(new ClusterPubSubServer(apps.options()));
+    const server = apps.add(new ClusterPubSubServer(apps.options()));
     server.addHandler('order.create', async () => undefined);
     const listening = server.listen((error) => expect(error).toBeUndefined());
     const early = ask(hybrid, { timeout: 1 });
@@ -339,7 +333,7 @@ describe('the health of the cluster', () => {
     const wrong = new ClusterPubSubServer(apps.options({ clusterOptions: { redisOptions } })); // closed by nobody
     await wrong.listen((error) => expect(error).toMatchObject({ code: 'AUTHENTICATION_FAILED' }));
     expect(await ask(hybrid)).toMatchObject({ status: 'down' });
-    const right = apps.closing(new ClusterPubSubServer(apps.options()));
+    const right = apps.add(new ClusterPubSubServer(apps.options()));
     right.addHandler('order.create', async () => undefined);
     await right.listen((error) => expect(error).toBeUndefined());
     expect(await ask(hybrid)).toMatchObject({ status: 'up' });
@@ -351,7 +345,7 @@ describe('the health of the cluster', () => {
     const copy = await import('../../../src/index.js');
     (await import('@nestjs/common')).Logger.overrideLogger(false);
     expect(copy.ClusterPubSubServer).not.toBe(ClusterPubSubServer);
-    const server = apps.closing(new copy.ClusterPubSubServer(apps.options()));
+    const server = apps.add(new copy.ClusterPubSubServer(apps.options()));
     server.addHandler('order.create', async () => undefined);
     await server.listen((error) => expect(error).toBeUndefined());
     await hybrid.app.get(ClusterPubSub).subscribe('of-the-engine');
@@ -366,7 +360,7 @@ describe('the health of the cluster', () => {
     const register = ClientsModule.register([
       { name: 'SHOP', customClass: ClusterPubSubClient, options: apps.options() },
     ]);
-    const module = apps.closing(
+    const module = apps.add(
       await Test.createTestingModule({
         imports: [TerminusModule.forRoot({ logger: false }), register],
         providers: [ClusterPubSubHealthIndicator],
@@ -387,7 +381,7 @@ describe('the health of the cluster', () => {
   });
 
   it('can be asked of another engine than the unnamed one', async () => {
-    const module = apps.closing(
+    const module = apps.add(
       await apps
         .module({
           imports: [...parts.imports, ClusterPubSubModule.forRoot({ name: 'audit', ...apps.options() })],

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { eventually } from '../../support/eventually.js';
 import { isAlive } from '../../support/processes.js';
+import { eventually } from '../../support/waiting.js';
 
 interface Started {
   readonly pids: number[];

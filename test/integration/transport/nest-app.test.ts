@@ -42,10 +42,10 @@ import {
   ClusterPubSubContext,
   ClusterPubSubServer,
 } from '../../../src/transport/index.js';
-import { sharedCluster } from '../../support/shared-cluster.js';
-import { Harness, Signal } from './harness.js';
+import { transports } from '../../support/transports.js';
+import { Signal } from '../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const notified = { exact: new Signal<unknown>(), wildcard: new Signal<unknown>(), hooks: [] as string[] };
 
 @Injectable()
@@ -240,7 +240,6 @@ describe('a hybrid Nest application', () => {
   });
   afterAll(async () => {
     await app.close();
-    await harness.close();
   });
 
   it.each(['sum', 'async sum', 'stream sum'])('answers over HTTP: %s', async (command) => {
@@ -318,7 +317,6 @@ describe('a hybrid Nest application', () => {
 });
 
 it('a hybrid application that is closed runs its shutdown hooks once and handles nothing more', async () => {
-  const alone = new Harness(sharedCluster());
   let calls = 0;
 
   @Controller()
@@ -340,10 +338,10 @@ it('a hybrid application that is closed runs its shutdown hooks once and handles
 
   const module = await Test.createTestingModule({ controllers: [Counting] }).compile();
   const app = module.createNestApplication({ logger: false });
-  app.connectMicroservice({ strategy: new ClusterPubSubServer(alone.options()) });
+  app.connectMicroservice({ strategy: new ClusterPubSubServer(harness.options()) });
   await app.startAllMicroservices();
   await app.init();
-  const client = alone.client();
+  const client = harness.client();
   expect(await lastValueFrom(client.send('count', 1))).toBe(1);
   notified.hooks.length = 0;
   await app.close();
@@ -351,5 +349,4 @@ it('a hybrid application that is closed runs its shutdown hooks once and handles
   await expect(lastValueFrom(client.send('count', 1))).rejects.toMatchObject({ code: 'NO_SUBSCRIBERS' });
   expect(calls).toBe(1);
   expect(notified.hooks).toEqual(['closed']);
-  await alone.close();
 });

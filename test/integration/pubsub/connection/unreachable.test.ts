@@ -1,9 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { startLocalCluster, startLocalRedis, type LocalCluster } from '../../../../src/testing/index.js';
+import { startLocalRedis } from '../../../../src/testing/index.js';
+import { engines } from '../../../support/engines.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, unique } from '../harness.js';
 
 const connectTimeout = 600;
 /** What a busy machine may take on top. */
@@ -162,14 +164,8 @@ describe('what cannot be reached', () => {
 
 describe('a master that hangs', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    // A long node timeout and no replica: nobody takes over.
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
-  });
-
-  afterAll(() => cluster.stop());
+  // A long node timeout and no replica: nobody takes over.
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
 
   it('costs its own channels alone, and no message waits longer than the command timeout', async () => {
     const commandTimeout = 400;

@@ -1,7 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import type { ClusterPubSubError } from '../../../../src/pubsub/index.js';
-import { engines, Inbox, settledBy, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox, settledBy } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
 
 describe('a handler', () => {
   const open = engines();

@@ -1,27 +1,25 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Gap, PubSubMetrics } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, plainConnections, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 describe('a consumer that does not keep up', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({
-      masters: 1,
-      replicas: 0,
-      config: { 'client-output-buffer-limit': 'pubsub 1mb 0 0' },
-    });
+  const cluster = ownCluster({
+    masters: 1,
+    replicas: 0,
+    config: { 'client-output-buffer-limit': 'pubsub 1mb 0 0' },
   });
-  afterAll(() => cluster.stop());
 
   it('is cut off by Redis, comes back, and reports the gap with that reason', async () => {
     const channel = unique();

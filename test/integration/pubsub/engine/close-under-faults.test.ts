@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { plainConnections, unique } from '../harness.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 
 /** That of the programs, but for those in which nothing may end but by `close`. */
 const COMMAND_TIMEOUT = 1_000;
@@ -20,11 +21,7 @@ interface Report {
 describe('close during', () => {
   const plain = plainConnections();
   const children: ChildProcess[] = [];
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
-  });
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
 
   afterEach(async () => {
     for (const child of children.splice(0)) {
@@ -35,8 +32,6 @@ describe('close during', () => {
     }
     await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
   });
-
-  afterAll(() => cluster.stop());
 
   it('a connect that no node answers', async () => {
     const report = await run('connecting', unique(), () => everyNode((node) => cluster.pause(node)));

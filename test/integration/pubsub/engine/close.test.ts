@@ -4,8 +4,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, plainConnections, unique } from '../harness.js';
 
 describe('close', () => {
   const open = engines();

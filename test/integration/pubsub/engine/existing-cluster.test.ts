@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type ClusterOptions } from 'ioredis';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, unique, uniques } from '../harness.js';
 
 describe("an ioredis Cluster of the caller's", () => {
   const open = engines();

@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { engines, Inbox, unique } from '../harness.js';
+import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster, withoutSharded } from '../../../support/own-cluster.js';
 
 describe('a cluster without sharded pub/sub (Redis 6)', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    const sharded = ['SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE'];
-    cluster = await startLocalCluster({
-      masters: 3,
-      replicas: 0,
-      config: { 'rename-command': sharded.map((command) => `${command} ""`) },
-    });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0, config: withoutSharded });
 
   it('is known once connected', async () => {
     const pubsub = open({}, { nodes: cluster.nodes });

@@ -1,5 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { engines, Inbox, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
 
 describe('an error in the background that nobody listens for', () => {
   const open = engines();

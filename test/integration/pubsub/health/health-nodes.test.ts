@@ -1,9 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { startLocalCluster, type LocalCluster, type LocalNode } from '../../../../src/testing/index.js';
+import type { LocalNode } from '../../../../src/testing/index.js';
 import { ServerGroup } from '../../../../src/testing/server-group.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, plainConnections, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
@@ -13,16 +16,12 @@ const PATIENT = 10_000;
 describe('nodes that the view of slots does not show', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 1_500 });
 
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_500 });
-  });
   afterEach(async () => {
     await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
     await cluster.settled();
   });
-  afterAll(() => cluster.stop());
 
   const engine = () => open({}, { nodes: cluster.nodes.slice(0, 3) });
   /** Waits until all other nodes flag `node` as failed, or no longer do. */

@@ -1,9 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, plainConnections, unique, uniques } from '../harness.js';
+import type { LocalCluster } from '../../../../src/testing/index.js';
+import { engines } from '../../../support/engines.js';
+import { unique, uniques } from '../../../support/names.js';
+import { ownCluster, withoutSharded } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** For what is not about time, on a machine that is busy with other things, in ms. */
 const PATIENT = 10_000;
@@ -55,12 +58,7 @@ async function moveSlotsOfProbes(
 
 describe('a probe says nothing of a cluster that is well', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 5_000 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 5_000 });
 
   const probing = async (subscribed: boolean) => {
     const pubsub = open({}, { nodes: cluster.nodes });
@@ -124,14 +122,7 @@ describe('a probe says nothing of a cluster that is well', () => {
 describe('a probe of a cluster without sharded pub/sub (Redis 6)', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    const sharded = ['SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE'];
-    const config = { 'rename-command': sharded.map((command) => `${command} ""`) };
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, config });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0, config: withoutSharded });
 
   it('is up while slots move, and leaves no channels behind', async () => {
     const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 20 } });
@@ -151,12 +142,7 @@ describe('a probe of a cluster without sharded pub/sub (Redis 6)', () => {
 
 describe('a probe of a master that has too few slots for a channel of its own', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   it('does not judge it: PING has to do', async () => {
     const reached = new Set(Array.from({ length: 4_096 }, (_, tag) => slotOf(`{${tag}}`)));

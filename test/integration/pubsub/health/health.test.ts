@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -7,9 +7,11 @@ import {
   type PubSubHealth,
   type PubSubHealthOptions,
 } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, next, plainConnections, unique, uniques } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { unique, uniques } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually, next } from '../../../support/waiting.js';
 
 const addressOf = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
 
@@ -27,17 +29,14 @@ describe('health()', () => {
   const open = engines();
   const connect = plainConnections();
   const plain = (node: string | number | undefined) => connect(node, { password: PASSWORD });
-  let cluster: LocalCluster;
+  // With a node timeout this long, no failover changes the subject.
+  const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 60_000, password: PASSWORD });
   let nodes: ClusterNode[];
 
-  beforeAll(async () => {
-    // No failover changes the subject.
+  beforeAll(() => {
     const password = PASSWORD;
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 60_000, password });
     nodes = cluster.nodes.map((node) => ({ ...node, password }));
   });
-  afterEach(() => Promise.all(cluster.nodes.map((node) => cluster.resume(node))));
-  afterAll(() => cluster.stop());
 
   const engine = (source: ClusterConnectionOptions = {}): ClusterPubSub => open({}, { nodes, ...source });
   const uncached = (pubsub: ClusterPubSub, options: PubSubHealthOptions = {}): Promise<PubSubHealth> =>
@@ -616,12 +615,7 @@ describe('health()', () => {
 
 describe('health() of a cluster that has lost its majority', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 500 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 500 });
 
   it('is down by the word of the master that is left, which answers all the same', async () => {
     const pubsub = open({}, { nodes: cluster.nodes });

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
+import { engines } from '../../../support/engines.js';
+import { unique, uniques } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, plainConnections, unique, uniques } from '../harness.js';
 
 describe('questions to all nodes', () => {
   const open = engines();

@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterPubSub, Interruption } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { TcpProxy } from '../../../chaos/tcp-proxy.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, next, plainConnections, portOf, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../../support/plain-connections.js';
+import { eventually, next } from '../../../support/waiting.js';
 
 /** What a fault may take to be noticed, in ms: a second of silence, a second for the probe, and the beat of the clock. */
 const NOTICED_WITHIN = 2_500;
@@ -12,11 +15,10 @@ describe('probes', () => {
   const open = engines();
   const plain = plainConnections();
   const proxies = new Map<string, TcpProxy>();
-  let cluster: LocalCluster;
+  // No failover hides what a probe finds.
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
 
   beforeAll(async () => {
-    // No failover hides what a probe finds.
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
     for (const node of cluster.nodes) {
       proxies.set(`${node.host}:${String(node.port)}`, await TcpProxy.to(node));
     }
@@ -29,7 +31,6 @@ describe('probes', () => {
 
   afterAll(async () => {
     await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
-    await cluster.stop();
   });
 
   const direct = (options: { probeInterval?: number; probeTimeout?: number } = {}): ClusterPubSub =>

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { engines, Inbox, unique, uniques } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
 
 const TOTAL = 10_000;
 

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { ClusterPubSub, Gap, PubSubEncoding } from '../../../../src/pubsub/index.js';
 import { PREFIX_CODEC } from '../../../../src/pubsub/ordering/sequence-stamp.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, next, plainConnections, portOf, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../../support/plain-connections.js';
+import { eventually, next } from '../../../support/waiting.js';
 
 describe('numbered messages', () => {
   const open = engines();
@@ -183,12 +186,7 @@ describe('numbered messages', () => {
 describe('messages in flight when the connection of their publisher is killed', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   /** Publishes 20,000 messages without waiting, and kills the publisher's connections four times meanwhile. */
   async function publishUnderFire(publisher: ClusterPubSub, channel: string) {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, unique } from '../harness.js';
 
 const commandTimeout = 200;
 

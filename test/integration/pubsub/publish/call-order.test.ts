@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
-import { engines, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { unique } from '../../../support/names.js';
 
 const kinds = [
   ['subscribe', 'unsubscribe'],

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { engines, plainConnections, unique } from '../harness.js';
+import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../../support/engines.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 
 describe('a count of 0 that is verified', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   it.each(['publish', 'spublish'] as const)(
     'shares its CLUSTER SLOTS with others: a burst of %s to nobody asks a few times, not once a message',

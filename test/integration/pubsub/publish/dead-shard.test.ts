@@ -5,9 +5,12 @@ import {
   type Interruption,
   type PublishError,
 } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { Inbox, next, portOf, uniques } from '../harness.js';
-import { Traffic } from '../traffic.js';
+import { Inbox } from '../../../support/messages.js';
+import { uniques } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { portOf } from '../../../support/plain-connections.js';
+import { Traffic } from '../../../support/traffic.js';
+import { next } from '../../../support/waiting.js';
 
 const COMMAND_TIMEOUT = 1_000;
 
@@ -19,7 +22,7 @@ interface Stream {
 }
 
 describe.each([true, false])('while a master is dead (sequence: %s)', (sequence) => {
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ nodeTimeout: 2_000 });
   let publisher: ClusterPubSub;
   let subscriber: ClusterPubSub;
   let promoted: string;
@@ -29,7 +32,6 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   const losses: Interruption[] = [];
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ nodeTimeout: 2_000 });
     [publisher, subscriber] = [0, 1].map(
       () => new ClusterPubSub({ nodes: cluster.nodes, commandTimeout: COMMAND_TIMEOUT }, { sequence }),
     ) as [ClusterPubSub, ClusterPubSub];
@@ -54,12 +56,11 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
     await Promise.all(all.map(({ traffic }) => traffic.more(50)));
     await Promise.all(all.map(({ traffic }) => traffic.stop()));
     await Promise.all(all.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all([...dead, ...living].map(({ traffic }) => traffic.stop()));
     await Promise.all([publisher.close(), subscriber.close()]);
-    await cluster.stop();
   });
 
   async function subscribersBack(): Promise<void> {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, plainConnections, unique, uniques } from '../harness.js';
 
 describe('the count of a publish', () => {
   const open = engines();

@@ -1,21 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub, type Gap, type OverflowPolicy } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import { TcpProxy } from '../../../chaos/tcp-proxy.js';
-import { eventually } from '../../../support/eventually.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, next, plainConnections, unique, uniques } from '../harness.js';
+import { eventually, next } from '../../../support/waiting.js';
 
 const LIMIT = 100;
 
 describe('messages for a shard that cannot be reached', () => {
   const open = engines();
   const proxies = new Map<string, TcpProxy>();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
     for (const node of cluster.nodes) {
       proxies.set(`${node.host}:${String(node.port)}`, await TcpProxy.to(node));
     }
@@ -27,7 +29,6 @@ describe('messages for a shard that cannot be reached', () => {
 
   afterAll(async () => {
     await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
-    await cluster.stop();
   });
 
   /** A publisher whose way to the shard of `channel` is gone, and a subscriber whose way is not. */
@@ -130,12 +131,7 @@ describe('messages for a shard that cannot be reached', () => {
 describe('messages that wait for subscribers to follow a slot', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   /** Publishes far more than may wait, to a slot that has just moved, while one of two subscribers does not follow. */
   async function overfill(onOverflow: OverflowPolicy) {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
@@ -7,15 +7,16 @@ import { Subscription } from '../../../../src/pubsub/subscription/subscription.j
 import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
-import { type LocalCluster, type LocalNode, startLocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { plainConnections } from '../harness.js';
+import type { LocalNode } from '../../../../src/testing/index.js';
 import { noProbes } from '../../../support/no-probes.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** Nodes and connections are real; the view is ours, for it has to change while one SUBSCRIBE is on its way. */
 describe('a subscription whose slot moves while its node hangs', () => {
   const plain = plainConnections();
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
   let source: LocalNode;
   let target: LocalNode;
   let view: View;
@@ -23,11 +24,8 @@ describe('a subscription whose slot moves while its node hangs', () => {
   let reconciler: Reconciler;
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
     [source, target] = cluster.nodes as [LocalNode, LocalNode];
   });
-
-  afterAll(() => cluster.stop());
 
   beforeEach(() => {
     view = new View(nodeKey(source));

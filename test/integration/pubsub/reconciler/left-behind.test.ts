@@ -1,21 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { ClusterPubSub } from '../../../../src/index.js';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** Silent for 1 s, then proved within 1 s; the rest is for a busy machine. */
 const NOTICED_WITHIN = 2_500;
 
 /** Classic channels only, and no refresh by the clock: the node is left without a word that anything has changed. */
 describe('a subscription at a node that is not the master any more', () => {
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 1 });
 
   it('leaves a demoted node, though that still delivers what is published to it', async () => {
     await using subscriber = await subscribed('demoted');

@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, next, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { eventually, next } from '../../../support/waiting.js';
 
 const open = engines();
-let cluster: LocalCluster;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-});
-afterAll(() => cluster.stop());
+const cluster = ownCluster({ masters: 3, replicas: 0 });
 
 it.each(['subscribe', 'ssubscribe'] as const)(
   'what was subscribed with %s stands at its owner after its slot went there and back at once',

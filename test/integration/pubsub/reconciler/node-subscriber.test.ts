@@ -11,10 +11,10 @@ import {
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalRedis, type LocalRedis } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
+import { noProbes } from '../../../support/no-probes.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** One node's session, with a standalone Redis of its own: nothing here needs a cluster. */
-import { noProbes } from '../../../support/no-probes.js';
 
 describe('a subscriber session', () => {
   let server: LocalRedis;

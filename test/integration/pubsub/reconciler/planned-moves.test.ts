@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub, type Gap, type Interruption } from '../../../../src/pubsub/index.js';
 import { PATTERN_SLOT } from '../../../../src/pubsub/common/subscription-kind.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { Inbox, unique } from '../harness.js';
-import { Traffic } from '../traffic.js';
+import type { LocalCluster } from '../../../../src/testing/index.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { Traffic } from '../../../support/traffic.js';
 
 /** A hash tag of the slot where patterns stand: what moves it moves everything here. */
 const TAG = tagOf((slot) => slot === PATTERN_SLOT);
@@ -48,14 +50,13 @@ describe.each([
     },
   ],
 ])('through %s', (fault, make) => {
-  let cluster: LocalCluster;
+  const cluster = ownCluster({ nodeTimeout: 2_000 });
   const engines: ClusterPubSub[] = [];
   const streams = new Map<string, Stream>();
   const gaps: Gap[] = [];
   const losses: Interruption[] = [];
 
   beforeAll(async () => {
-    cluster = await startLocalCluster({ nodeTimeout: 2_000 });
     for (const sequence of [true, false]) {
       const [publisher, subscriber] = [0, 1].map(
         () => new ClusterPubSub({ nodes: cluster.nodes, slotMigrationTimeout: PATIENT }, { sequence }),
@@ -74,12 +75,11 @@ describe.each([
     await between();
     await Promise.all(all.map(({ traffic }) => traffic.stop()));
     await Promise.all(all.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await Promise.all([...streams.values()].map(({ traffic }) => traffic.stop()));
     await Promise.all(engines.map((engine) => engine.close()));
-    await cluster.stop();
   });
 
   const exact = WAYS.flatMap((way) => [true, false].map((sequence) => ({ way, sequence }))).filter(

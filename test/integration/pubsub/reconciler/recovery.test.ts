@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { ClusterPubSub, Gap, Interruption, Moved } from '../../../../src/pubsub/index.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, plainConnections, portOf, unique, uniques } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 describe('after a fault', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
 
   // No sign but the regular look at the slots tells of a classic channel's move: every 1 s unless told otherwise.
   const clusterOptions = { slotsRefreshInterval: 500 };

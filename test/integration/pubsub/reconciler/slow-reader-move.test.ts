@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
-import { engines, Inbox, next, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { next } from '../../../support/waiting.js';
 
 /** What another program does: publishes 0, 1, 2, … at one node, a few a tick, until it is told to stop. */
 const PUBLISHER = `
@@ -21,12 +24,7 @@ const PUBLISHER = `
 `;
 
 const open = engines();
-let cluster: LocalCluster;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-});
-afterAll(() => cluster.stop());
+const cluster = ownCluster({ masters: 3, replicas: 0 });
 
 it('a move brings each message once and in order to a reader that is busy, whoever publishes', async () => {
   const channel = unique();

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { engines, plainConnections, unique, uniques } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { unique, uniques } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 
 describe('subscribe', () => {
   const open = engines();

@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
+import { engines } from '../../../support/engines.js';
+import { Inbox, settledBy } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, Inbox, plainConnections, settledBy, unique, uniques } from '../harness.js';
 
 describe('a pattern', () => {
   const open = engines();

@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
-import { startLocalCluster, type LocalCluster } from '../../../../src/testing/index.js';
 import type { ClusterPubSubError } from '../../../../src/pubsub/index.js';
-import { engines, Inbox, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
 
 const password = 'pass-word-of-alice';
 const names = [1, 2, 3, 4, 5, 6].map((index) => `allowed:${index}`);
 
 describe('what an ACL refuses', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   beforeEach(() =>
     acl(

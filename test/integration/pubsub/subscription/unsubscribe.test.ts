@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { engines, Inbox, plainConnections, unique, uniques } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique, uniques } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 
 describe('unsubscribe', () => {
   const open = engines();

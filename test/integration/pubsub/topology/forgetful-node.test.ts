@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, plainConnections, uniques } from '../harness.js';
+import { describe, expect, it } from '@jest/globals';
+import { engines } from '../../../support/engines.js';
+import { uniques } from '../../../support/names.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** As a node does that was reset, or whose address another cluster uses now: it knows its own slots alone. */
 describe('a master that was made to forget the others', () => {
   const open = engines();
   const plain = plainConnections();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   it('does not take the engine into its view: no slot loses its owner, no subscription moves', async () => {
     const names = uniques(30);

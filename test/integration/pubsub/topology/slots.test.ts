@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
+import { engines } from '../../../support/engines.js';
+import { unique } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { engines, plainConnections, unique } from '../harness.js';
 
 const strange = [
   '',

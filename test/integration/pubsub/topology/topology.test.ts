@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import type { Moved } from '../../../../src/pubsub/index.js';
@@ -6,9 +6,11 @@ import { nodeKey } from '../../../../src/pubsub/common/node-address.js';
 import { CommandConnectionPool } from '../../../../src/pubsub/connection/command-connection-pool.js';
 import { readStartupNodes } from '../../../../src/pubsub/connection/startup-nodes.js';
 import { Topology } from '../../../../src/pubsub/topology/topology.js';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { engines, plainConnections, portOf } from '../harness.js';
+import type { LocalCluster } from '../../../../src/testing/index.js';
+import { engines } from '../../../support/engines.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { plainConnections, portOf } from '../../../support/plain-connections.js';
+import { eventually } from '../../../support/waiting.js';
 
 /** Nodes hang for seconds here, and are to be heard when they come back. */
 const commandTimeout = 20_000;
@@ -22,13 +24,7 @@ afterEach(async () => {
 
 describe('a topology', () => {
   const open = engines();
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
 
   it('is told of a move that nothing shows, and says which slot went from where to where, and when', async () => {
     const { topology, moves, moved } = await view(cluster);
@@ -160,13 +156,7 @@ describe('a topology', () => {
 });
 
 describe('a cluster that was built anew at the same addresses', () => {
-  let cluster: LocalCluster;
-
-  beforeAll(async () => {
-    cluster = await startLocalCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
-  });
-
-  afterAll(() => cluster.stop());
+  const cluster = ownCluster({ masters: 3, replicas: 0, nodeTimeout: 60_000 });
 
   it('is taken for what it is, though its epochs begin at 0 again', async () => {
     const { topology, moves, moved } = await view(cluster);

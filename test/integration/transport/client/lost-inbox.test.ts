@@ -1,19 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom, lastValueFrom, Observable } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
 import type { ClusterPubSubClient, ClusterPubSubOptions } from '../../../../src/transport/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { Harness, logged, outcome, Signal } from '../harness.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { logged, outcome, transports } from '../../../support/transports.js';
+import { eventually, Signal } from '../../../support/waiting.js';
 
-let cluster: LocalCluster;
-let harness: Harness;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  harness = new Harness(cluster.nodes);
-});
-afterEach(() => harness.close());
-afterAll(() => cluster.stop());
+const cluster = ownCluster({ masters: 3, replicas: 0 });
+const harness = transports(cluster);
 
 /** Drops every subscriber connection of the cluster, as a proxy or a network does. */
 async function dropSubscribers(): Promise<void> {
@@ -105,8 +98,6 @@ describe('requests made while their node is away', () => {
     await lost.promise;
     return client;
   }
-
-  afterEach(() => Promise.all(cluster.nodes.map((node) => cluster.resume(node))));
 
   it('wait as long as messages do, then fail as not delivered, long before their own timeout', async () => {
     const client = await cutOff({ commandTimeout: 300, requestTimeout: 60_000 });

@@ -1,15 +1,13 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness, Signal } from '../harness.js';
+import { transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
 const MANY = 20_000;
 const AT_ONCE = 2_000;
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-
-afterAll(() => harness.close());
 
 describe('20,000 requests that wait for their answers', () => {
   it('have one timer for all, and are all answered', async () => {

@@ -3,17 +3,14 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness, Signal } from '../harness.js';
+import { transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
 const CLIENTS = 8;
 const REQUESTS = 25;
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const askers: ChildProcess[] = [];
-afterAll(async () => {
-  askers.forEach((asker) => asker.kill('SIGKILL'));
-  await harness.close();
-});
+afterAll(() => askers.forEach((asker) => asker.kill('SIGKILL')));
 
 it('a reply reaches the asker alone, among 8 client processes on one pattern', async () => {
   await harness.server({ double: (n: number) => n * 2 });

@@ -1,16 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { RpcException } from '@nestjs/microservices';
 import { firstValueFrom, NEVER, Observable, of, throwError } from 'rxjs';
 import { ClusterPubSubRecordBuilder } from '../../../../src/transport/index.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness, logged, outcome, Signal } from '../harness.js';
+import { logged, outcome, transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 const MASKED = { status: 'error', message: 'Internal server error' };
 
 describe('a request that nobody serves', () => {
-  const harness = new Harness(sharedCluster());
-  afterEach(() => harness.close());
+  const harness = transports();
 
   it('fails at once, with what to do about it', async () => {
     const { error } = await outcome(harness.client().send('nobody', 1));
@@ -68,7 +67,7 @@ describe('a request that nobody serves', () => {
 });
 
 describe('a handler that fails', () => {
-  const harness = new Harness(sharedCluster());
+  const harness = transports();
   beforeAll(() =>
     harness.server({
       throws: () => {
@@ -93,7 +92,6 @@ describe('a handler that fails', () => {
       'huge stream': () => of('small', 'x'.repeat(2_000_000), 'small again'),
     }),
   );
-  afterAll(() => harness.close());
 
   it.each([
     ['throws', MASKED],
@@ -129,7 +127,7 @@ describe('a handler that fails', () => {
 });
 
 describe('a request without an answer', () => {
-  const harness = new Harness(sharedCluster());
+  const harness = transports();
   const left = new Signal();
   beforeAll(() =>
     harness.server({
@@ -141,7 +139,6 @@ describe('a request without an answer', () => {
         }),
     }),
   );
-  afterAll(() => harness.close());
 
   it('fails when its time is over, and its handler is stopped', async () => {
     const { error } = await outcome(harness.client({ requestTimeout: 100 }).send('never', 1));
@@ -198,10 +195,9 @@ describe('a request without an answer', () => {
 });
 
 describe('a request that is too large', () => {
-  const harness = new Harness(sharedCluster());
+  const harness = transports();
   let calls = 0;
   beforeAll(() => harness.server({ count: () => ++calls, 'event:count': () => ++calls }));
-  afterAll(() => harness.close());
 
   it('is refused at the sender, by the size of what would be sent', async () => {
     const client = harness.client({ maxPayload: 1000 });
@@ -215,8 +211,7 @@ describe('a request that is too large', () => {
 });
 
 describe('a request that its asker leaves early', () => {
-  const harness = new Harness(sharedCluster());
-  afterEach(() => harness.close());
+  const harness = transports();
 
   it('is never published when its inbox does not stand yet', async () => {
     const got: unknown[] = [];

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, from, lastValueFrom, Observable, of, take, toArray } from 'rxjs';
 import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../../src/transport/index.js';
 import type { ClusterPubSubClient } from '../../../../src/transport/index.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, outcome, Signal } from '../harness.js';
+import { addHandlers, listen, outcome, transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
 const SYMBOL = Symbol('orders');
-const harness = new Harness(sharedCluster());
+const harness = transports();
 let client: ClusterPubSubClient;
 const left = new Signal();
 
@@ -49,8 +49,6 @@ beforeAll(async () => {
   await listen(server);
   client = harness.client();
 });
-
-afterAll(() => harness.close());
 
 describe('a request', () => {
   it('gets its answer', async () => {

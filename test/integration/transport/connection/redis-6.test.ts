@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom, NEVER, Observable, of } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { Harness, logged, outcome, Signal } from '../harness.js';
+import { ownCluster, withoutSharded } from '../../../support/own-cluster.js';
+import { logged, outcome, transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
-/** A cluster without sharded pub/sub: the difference between Redis 6 and 7 here. */
-let cluster: LocalCluster;
-let harness: Harness;
-
-beforeAll(async () => {
-  cluster = await startLocalCluster({
-    masters: 3,
-    replicas: 0,
-    config: { 'rename-command': ['SPUBLISH ""', 'SSUBSCRIBE ""', 'SUNSUBSCRIBE ""'] },
-  });
-  harness = new Harness(cluster.nodes);
+/** A cluster without sharded pub/sub, the difference between Redis 6 and 7 here. */
+const cluster = ownCluster({
+  masters: 3,
+  replicas: 0,
+  config: withoutSharded,
 });
-afterAll(async () => {
-  await harness.close();
-  await cluster.stop();
-});
+const harness = transports(cluster);
 
 describe('on a cluster without sharded pub/sub', () => {
   it('requests get their answers, from exact and from wildcard handlers', async () => {

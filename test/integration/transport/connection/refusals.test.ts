@@ -1,15 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { type LocalCluster, startLocalCluster } from '../../../../src/testing/index.js';
-import { Harness, outcome } from '../harness.js';
+import { ownCluster } from '../../../support/own-cluster.js';
+import { outcome, transports } from '../../../support/transports.js';
 
-let cluster: LocalCluster;
-let harness: Harness;
+const cluster = ownCluster({ masters: 3, replicas: 0 });
+const harness = transports(cluster);
 const limited = { clusterOptions: { redisOptions: { username: 'limited', password: 'secret' } } };
 
 beforeAll(async () => {
-  cluster = await startLocalCluster({ masters: 3, replicas: 0 });
-  harness = new Harness(cluster.nodes);
   for (const index of cluster.nodes.keys()) {
     await harness
       .redis(index)
@@ -26,8 +24,6 @@ beforeAll(async () => {
       );
   }
 });
-afterEach(() => harness.close());
-afterAll(() => cluster.stop());
 
 describe('where an ACL refuses', () => {
   it.each([

@@ -1,12 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom, Observable, throwError } from 'rxjs';
 import { ClusterPubSubRecordBuilder, type ClusterPubSubContext } from '../../../../src/transport/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { addHandlers, Harness, listen, logged, outcome, Signal } from '../harness.js';
+import { addHandlers, listen, logged, outcome, transports } from '../../../support/transports.js';
+import { eventually, Signal } from '../../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
-afterEach(() => harness.close());
+const harness = transports();
 
 /** Collects the data of handlers, and resolves when there is a given amount. */
 class Collector {

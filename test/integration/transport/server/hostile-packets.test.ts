@@ -1,24 +1,13 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import type { ClusterPubSubServer } from '../../../../src/transport/index.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Inbox } from '../../pubsub/harness.js';
-import { Harness, type Handlers } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { type Handlers, transports } from '../../../support/transports.js';
 
-const harness = new Harness(sharedCluster());
-const engines: ClusterPubSub[] = [];
-
-afterEach(async () => {
-  await Promise.all([harness.close(), ...engines.splice(0).map((engine) => engine.close())]);
-});
-
-/** Anybody who may publish to the cluster. */
-function stranger(): ClusterPubSub {
-  const engine = new ClusterPubSub({ nodes: sharedCluster() });
-  engines.push(engine);
-  return engine;
-}
+const harness = transports();
+/** Opens the engine of a program that may publish to the cluster and is not ours. */
+const stranger = engines();
 
 // One hash tag, so one node: it keeps the order of all that the server publishes, and of what we publish after it.
 const echo = '{hostile}echo';

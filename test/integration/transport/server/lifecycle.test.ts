@@ -1,15 +1,20 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { BaseRpcContext } from '@nestjs/microservices';
 import { firstValueFrom, from, lastValueFrom, NEVER, Observable, of, throwError } from 'rxjs';
 import { instrumentServer } from '../../../../src/opentelemetry/index.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/cluster-pubsub.js';
 import type { ClusterPubSubContext } from '../../../../src/transport/index.js';
-import { eventually } from '../../../support/eventually.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { addHandlers, type Handlers, Harness, listen, logged, outcome, Signal } from '../harness.js';
+import {
+  addHandlers,
+  type Handlers,
+  listen,
+  logged,
+  outcome,
+  transports,
+} from '../../../support/transports.js';
+import { eventually, Signal } from '../../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
-afterEach(() => harness.close());
+const harness = transports();
 
 const UNREACHABLE = { nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 200 };
 

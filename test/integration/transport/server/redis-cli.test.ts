@@ -2,15 +2,15 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { afterEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness, Signal } from '../harness.js';
+import { transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
 const run = promisify(execFile);
 const nodes = sharedCluster() as { host: string; port: number }[];
-const harness = new Harness(nodes);
-afterEach(() => harness.close());
+const harness = transports();
 
 it('what redis-cli publishes at any node reaches exact and wildcard handlers, each once', async () => {
   const got: string[] = [];

@@ -1,11 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom, range, toArray } from 'rxjs';
-import { sharedCluster } from '../../../support/shared-cluster.js';
 import type { Gap } from '../../../../src/pubsub/common/events.js';
-import { Harness, Signal } from '../harness.js';
+import { transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
-afterEach(() => harness.close());
+const harness = transports();
 
 /** An event of ours as it was on the wire, or as it would be with another number. */
 interface Wire {

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ClientRedis, ServerRedis } from '@nestjs/microservices';
 import { lastValueFrom, of, toArray } from 'rxjs';
 import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness, outcome, Signal } from '../harness.js';
+import { outcome, transports } from '../../../support/transports.js';
+import { Signal } from '../../../support/waiting.js';
 
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const stockClients: ClientRedis[] = [];
 
 /** Nest's own client, pointed at one node of the cluster. */
@@ -33,7 +34,6 @@ beforeAll(async () => {
   });
 });
 afterEach(() => Promise.all(stockClients.splice(0).map((client) => client.close())));
-afterAll(() => harness.close());
 
 describe('a stock Nest Redis client', () => {
   it.each(sharedCluster().map((_, index) => index))(

@@ -1,13 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { ReadPacket } from '@nestjs/microservices';
 import { catchError, lastValueFrom, of, type Subscription, switchMap, tap } from 'rxjs';
 import type { ClusterPubSubClient } from '../../../../src/transport/index.js';
-import { sharedCluster } from '../../../support/shared-cluster.js';
-import { Harness } from '../harness.js';
+import { transports } from '../../../support/transports.js';
 
 /** `send` and `emit` are our own, not Nest's: what can be seen of Nest's must be seen of them. */
-const harness = new Harness(sharedCluster());
+const harness = transports();
 const asked: unknown[] = [];
 let client: ClusterPubSubClient;
 
@@ -23,8 +22,6 @@ beforeAll(async () => {
   await client.connect();
   await lastValueFrom(client.send('ask', 'warm'));
 });
-
-afterAll(() => harness.close());
 
 describe('a request', () => {
   it('is not made before somebody subscribes, and anew for each who does', async () => {

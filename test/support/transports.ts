@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
-import { type ClusterNode, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Observable } from 'rxjs';
 import {
   ClusterPubSubClient,
   type ClusterPubSubContext,
   type ClusterPubSubOptions,
   ClusterPubSubServer,
-} from '../../../src/transport/index.js';
+} from '../../src/transport/index.js';
+import { Closing } from './closing.js';
+import { type ClusterSource, sharedCluster } from './shared-cluster.js';
 
 type Handler = (data: never, context: ClusterPubSubContext) => unknown;
 
@@ -22,21 +24,19 @@ const keep = (message: unknown): void => void logged.push(String(message));
 const logger: LoggerService = { log: () => undefined, warn: keep, error: keep, fatal: keep, debug: keep };
 Logger.overrideLogger(logger);
 
-/** Servers and clients of one test, on channels of its own. */
-export class Harness {
+/** Servers and clients on one cluster, with channels of their own; closed afterwards. */
+export class Transports {
   readonly prefix = `t${randomBytes(4).toString('hex')}:`;
-  readonly #open: { close(): unknown }[] = [];
+  readonly #opened = new Closing();
 
-  constructor(private readonly nodes: ClusterNode[]) {}
+  constructor(private readonly cluster: ClusterSource) {}
 
   options(more: Partial<ClusterPubSubOptions> = {}): ClusterPubSubOptions {
-    return { nodes: this.nodes, prefix: this.prefix, shutdownGracePeriod: 200, ...more };
+    return { nodes: [...this.cluster.nodes], prefix: this.prefix, shutdownGracePeriod: 200, ...more };
   }
 
   newServer(options?: Partial<ClusterPubSubOptions>): ClusterPubSubServer {
-    const server = new ClusterPubSubServer(this.options(options));
-    this.#open.push(server);
-    return server;
+    return this.#opened.add(new ClusterPubSubServer(this.options(options)));
   }
 
   /** A server that listens. */
@@ -48,24 +48,28 @@ export class Harness {
   }
 
   client(options?: Partial<ClusterPubSubOptions>): ClusterPubSubClient {
-    const client = new ClusterPubSubClient(this.options(options));
-    this.#open.push(client);
-    return client;
+    return this.#opened.add(new ClusterPubSubClient(this.options(options)));
   }
 
-  /** A plain connection to one node, as a foreign program has it. */
+  /** A plain connection to one node, as a program that does not use this package has it. */
   redis(index = 0): Redis {
-    const { host, port } = this.nodes[index % this.nodes.length] as { host: string; port: number };
+    const { nodes } = this.cluster;
+    const { host, port } = nodes[index % nodes.length] as { host: string; port: number };
     const redis = new Redis({ host, port });
     redis.on('error', () => undefined);
-    this.#open.push({ close: () => redis.disconnect() });
+    this.#opened.add({ close: () => redis.disconnect() });
     return redis;
   }
 
-  /** Closes what was opened, servers and clients alike. */
-  async close(): Promise<void> {
-    await Promise.all(this.#open.splice(0).map((one) => one.close()));
+  /** Closes everything now, before the end of the test. */
+  close(): Promise<void> {
+    return this.#opened.close();
   }
+}
+
+/** Servers and clients of a file or a `describe`, on the shared cluster unless told otherwise. */
+export function transports(cluster: ClusterSource = { nodes: sharedCluster() }): Transports {
+  return new Transports(cluster);
 }
 
 export function addHandlers(server: ClusterPubSubServer, handlers: Handlers): void {
@@ -87,12 +91,6 @@ export function listen(server: ClusterPubSubServer): Promise<void> {
       }
     });
   });
-}
-
-/** A promise to be resolved by an event, and what it was resolved with. */
-export class Signal<T = void> {
-  resolve!: (value: T) => void;
-  readonly promise = new Promise<T>((resolve) => (this.resolve = resolve));
 }
 
 /** All values of an Observable, or the error it ended with. */

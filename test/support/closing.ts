@@ -1,0 +1,42 @@
+import { afterAll, afterEach, beforeEach } from '@jest/globals';
+
+export interface Closable {
+  close(): unknown;
+}
+
+/**
+ * Closes what is registered: opened in a test, after that test; opened in `beforeAll` or while the file is read, after
+ * the last test of the file or the `describe`.
+ */
+export class Closing {
+  readonly #ofFile = new Set<Closable>();
+  readonly #ofTest = new Set<Closable>();
+  #current = this.#ofFile;
+
+  constructor() {
+    beforeEach(() => {
+      this.#current = this.#ofTest;
+    });
+    afterEach(() => {
+      this.#current = this.#ofFile;
+      return closeAll(this.#ofTest);
+    });
+    afterAll(() => closeAll(this.#ofFile));
+  }
+
+  add<T extends Closable>(opened: T): T {
+    this.#current.add(opened);
+    return opened;
+  }
+
+  /** Closes everything now; for tests about what closing does. */
+  async close(): Promise<void> {
+    await Promise.all([this.#ofTest, this.#ofFile].map(closeAll));
+  }
+}
+
+async function closeAll(opened: Set<Closable>): Promise<void> {
+  const all = [...opened];
+  opened.clear();
+  await Promise.all(all.map((one) => one.close()));
+}
