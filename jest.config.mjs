@@ -4,18 +4,7 @@ const project = {
   // Source imports say './x.js' where the file is './x.ts'; the resolver reads that for our own files only.
   resolver: '<rootDir>/test/support/resolve-ts.cjs',
   transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        swcrc: false,
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-        },
-        module: { type: 'es6' },
-      },
-    ],
+    '^.+\\.ts$': '@swc/jest',
   },
 };
 

@@ -1,41 +1,33 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { transformSync } from '@swc/core';
+import { type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { compiledPrograms, spawnNode } from './programs.js';
 import { eventually } from './waiting.js';
 
-const root = process.cwd();
-
 /**
- * A TypeScript program as a user of the package has it: in a folder and a process of its own, importing the package by
- * its name. It reads our sources, so that nothing need be built.
+ * A TypeScript program as a user of the package has it: in a process of its own, importing the package by its name.
+ * It runs among the compiled programs of the run, whose folder has that name, so that nothing need be built.
  */
 export class UserProgram {
   /** What the program has printed so far. */
   stdout = '';
   stderr = '';
-  readonly #folder = mkdtempSync(join(tmpdir(), 'ncps-program-'));
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #folder = mkdtempSync(join(compiledPrograms(), 'user-'));
+  readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
   constructor(source: string, variables: NodeJS.ProcessEnv = {}) {
-    symlinkSync(join(root, 'node_modules'), join(this.#folder, 'node_modules'));
-    this.#write('package.json', JSON.stringify({ type: 'module' }));
-    this.#write('tsconfig.json', JSON.stringify(tsconfig));
-    this.#write('main.ts', source);
-    const tsx = { TSX_TSCONFIG_PATH: join(this.#folder, 'tsconfig.json') };
-    const env: NodeJS.ProcessEnv = { ...process.env, ...variables, ...tsx };
-    // Jest's own.
-    delete env.NODE_OPTIONS;
-    this.#child = spawn(process.execPath, ['--import', 'tsx', 'main.ts'], {
+    const main = join(this.#folder, 'main.js');
+    writeFileSync(main, transformSync(source, { configFile: join(process.cwd(), '.swcrc') }).code);
+    this.#child = spawnNode([main], {
       cwd: this.#folder,
-      env,
+      env: variables,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
-    this.#child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.#child.stdout!.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    this.#child.stderr!.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.#ended = once(this.#child, 'close');
   }
 
@@ -76,26 +68,4 @@ export class UserProgram {
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
-
-  #write(name: string, text: string): void {
-    writeFileSync(join(this.#folder, name), text);
-  }
 }
-
-const tsconfig = {
-  compilerOptions: {
-    target: 'ES2022',
-    module: 'nodenext',
-    moduleResolution: 'nodenext',
-    strict: true,
-    experimentalDecorators: true,
-    emitDecoratorMetadata: true,
-    paths: {
-      'nestjs-cluster-pubsub': [join(root, 'src/index.ts')],
-      'nestjs-cluster-pubsub/terminus': [join(root, 'src/terminus/index.ts')],
-      'nestjs-cluster-pubsub/prometheus': [join(root, 'src/prometheus/index.ts')],
-      'nestjs-cluster-pubsub/opentelemetry': [join(root, 'src/opentelemetry/index.ts')],
-      'nestjs-cluster-pubsub/testing': [join(root, 'src/testing/index.ts')],
-    },
-  },
-};

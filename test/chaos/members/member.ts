@@ -1,10 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { startProgram } from '../../support/programs.js';
 import type { Misconduct } from '../evidence.js';
 import type { FromMember, Order, OrderName, Orders, Setup } from './protocol.js';
-
-const program = fileURLToPath(new URL('program.ts', import.meta.url));
 
 /** How long a member may take to end after it was closed, in ms. */
 const graceToEnd = 5_000;
@@ -29,10 +27,10 @@ export class Member {
     readonly name: string,
     private readonly listener: Listener,
   ) {
-    const env = { ...process.env };
-    // Jest's own.
-    delete env.NODE_OPTIONS;
-    this.#child = fork(program, [], { execArgv: ['--import', 'tsx'], serialization: 'advanced', env });
+    this.#child = startProgram('test/chaos/members/program.ts', [], {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
     this.#exited = once(this.#child, 'exit').then(() => this.#ended());
     this.#ready = new Promise((resolve) => {
       this.#child.on('message', (message) => this.#read(message as FromMember, resolve));

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSub, ClusterPubSubClient } from '../../../src/index.js';
 import { nestApps } from '../../support/nest-apps.js';
+import { startProgram } from '../../support/programs.js';
 
 const apps = nestApps();
 const children: ChildProcess[] = [];
@@ -47,13 +47,12 @@ async function terminateWhileAsked(manner: 'close' | 'hooks') {
 }
 
 function startApp(manner: string): { child: ChildProcess; lines: Interface } {
-  const script = join(process.cwd(), 'test/support/shutdown-app.ts');
-  const env = { ...process.env };
-  delete env.NODE_OPTIONS;
-  const args = ['--import', 'tsx', script, JSON.stringify(apps.options()), manner];
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = startProgram('test/support/programs/shutdown-app.ts', [
+    JSON.stringify(apps.options()),
+    manner,
+  ]);
   children.push(child);
-  return { child, lines: createInterface(child.stdout) };
+  return { child, lines: createInterface(child.stdout!) };
 }
 
 /** Resolves when the line comes; rejects when the output ends without it. */

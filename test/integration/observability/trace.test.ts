@@ -1,18 +1,17 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { startProgram } from '../../support/programs.js';
+import type { ReportedSpan } from '../../support/programs/reported-span.js';
 import { transports } from '../../support/transports.js';
-import type { ReportedSpan } from './reported-span.js';
 
 const harness = transports();
 const children: ChildProcess[] = [];
 
 function start(role: string): ChildProcess {
-  const program = fileURLToPath(new URL('programs/traced-process.ts', import.meta.url));
-  const child = fork(program, [JSON.stringify([role, harness.options()])], {
-    execArgv: ['--import', 'tsx'],
-    stdio: 'inherit',
+  const program = 'test/support/programs/traced-process.ts';
+  const child = startProgram(program, [JSON.stringify([role, harness.options()])], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   children.push(child);
   return child;

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { isAlive } from '../../support/processes.js';
+import { startProgram } from '../../support/programs.js';
 import { eventually } from '../../support/waiting.js';
 
 interface Started {
@@ -38,13 +37,7 @@ describe('when the process that started a cluster', () => {
 });
 
 async function startOwner(manner: 'stay' | 'leave') {
-  const script = join(process.cwd(), 'test/support/cluster-owner.ts');
-  const env = { ...process.env };
-  delete env.NODE_OPTIONS;
-  const owner = spawn(process.execPath, ['--import', 'tsx', script, manner], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
+  const owner = startProgram('test/support/programs/cluster-owner.ts', [manner]);
+  const [line] = (await once(createInterface(owner.stdout!), 'line')) as [string];
   return { owner, started: JSON.parse(line) as Started };
 }

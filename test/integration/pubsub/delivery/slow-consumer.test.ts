@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { Inbox } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
+import { startProgram } from '../../../support/programs.js';
 import { eventually } from '../../../support/waiting.js';
 
 describe('a consumer that does not keep up', () => {
@@ -67,16 +67,13 @@ describe('a consumer that does not keep up', () => {
     await eventually(() => pubsub.metrics().maxDispatchTime >= before + 100, 'it shows');
   });
 
-  /** Runs test/support/slow-consumer-program.ts; `next()` is the next line it prints. */
+  /** Runs test/support/programs/slow-consumer.ts; `next()` is the next line it prints. */
   async function startConsumer(channel: string) {
     const file = join(cluster.folder, `release-${String(Date.now())}`);
-    const program = join(process.cwd(), 'test/support/slow-consumer-program.ts');
-    const env = { ...process.env };
-    delete env.NODE_OPTIONS;
-    const args = ['--import', 'tsx', program, JSON.stringify(cluster.nodes), channel, file];
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const args = [JSON.stringify(cluster.nodes), channel, file];
+    const child = startProgram('test/support/programs/slow-consumer.ts', args);
     const code = once(child, 'close').then(() => child.exitCode);
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     return {
       code,
       next: async (): Promise<string> => String((await lines.next()).value),

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
+import { startProgram } from '../../../support/programs.js';
 
 /** That of the programs, but for those in which nothing may end but by `close`. */
 const COMMAND_TIMEOUT = 1_000;
@@ -100,13 +100,12 @@ describe('close during', () => {
     await Promise.all(cluster.nodes.map(act));
   }
 
-  /** Runs a scenario of test/support/closing-program.ts, which must end by itself, soon after its report. */
+  /** Runs a scenario of test/support/programs/closing-engine.ts, which must end by itself, soon after its report. */
   async function run(scenario: string, channel: string, fault: () => Promise<void>): Promise<Report> {
-    const program = join(process.cwd(), 'test/support/closing-program.ts');
-    const env = { ...process.env };
-    delete env.NODE_OPTIONS;
-    const args = ['--import', 'tsx', program, scenario, JSON.stringify(cluster.nodes), channel];
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const args = [scenario, JSON.stringify(cluster.nodes), channel];
+    const child = startProgram('test/support/programs/closing-engine.ts', args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     children.push(child);
     const ended = once(child, 'close') as Promise<[number | null]>;
     const message = async (): Promise<unknown> => {

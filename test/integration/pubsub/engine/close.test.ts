@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
 import { Inbox } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
+import { startProgram } from '../../../support/programs.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
+
+const program = 'test/support/programs/engine.ts';
 
 describe('close', () => {
   const open = engines();
@@ -134,13 +135,13 @@ describe('a program', () => {
   });
 
   it('that forgets to close is kept alive by its subscription, and hears what comes', async () => {
-    const child = start('forgotten');
+    const child = startProgram(program, ['forgotten']);
     try {
-      child.stdout.setEncoding('utf8');
-      const [channel] = (await once(child.stdout, 'data')) as [string];
+      child.stdout!.setEncoding('utf8');
+      const [channel] = (await once(child.stdout!, 'data')) as [string];
       await sleep(300); // nothing announces that it does not end
       expect(child.exitCode).toBeNull();
-      const heard = once(child.stdout, 'data') as Promise<[string]>;
+      const heard = once(child.stdout!, 'data') as Promise<[string]>;
       const pubsub = new ClusterPubSub({ nodes: sharedCluster() });
       expect(await pubsub.publish(channel.split('\n')[0]!, 'still there')).toBe(1);
       expect((await heard)[0]).toContain('still there');
@@ -161,25 +162,15 @@ describe('a program', () => {
   });
 });
 
-/** Runs a scenario of test/support/engine-program.ts; `took` counts from its last word to its end, in ms. */
+/** Runs a scenario of test/support/programs/engine.ts; `took` counts from its last word to its end, in ms. */
 async function run(scenario: string): Promise<{ code: number; output: string; took: number }> {
-  const child = start(scenario);
+  const child = startProgram(program, [scenario]);
   let output = '';
   let lastWord = performance.now();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     output += text;
     lastWord = performance.now();
   });
   const [code] = (await once(child, 'close')) as [number];
   return { code, output, took: performance.now() - lastWord };
-}
-
-function start(scenario: string) {
-  const program = join(process.cwd(), 'test/support/engine-program.ts');
-  const env = { ...process.env };
-  delete env.NODE_OPTIONS;
-  return spawn(process.execPath, ['--import', 'tsx', program, scenario], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
 }

@@ -1,8 +1,8 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
+import { startProgram } from '../../../support/programs.js';
 import { transports } from '../../../support/transports.js';
 import { Signal } from '../../../support/waiting.js';
 
@@ -14,11 +14,11 @@ afterAll(() => askers.forEach((asker) => asker.kill('SIGKILL')));
 
 it('a reply reaches the asker alone, among 8 client processes on one pattern', async () => {
   await harness.server({ double: (n: number) => n * 2 });
-  const program = fileURLToPath(new URL('programs/asker.ts', import.meta.url));
+  const program = 'test/support/programs/requester.ts';
   // Without probes, which are messages too.
   const args = [JSON.stringify([harness.options({ probeInterval: 0 }), REQUESTS])];
   for (let n = 0; n < CLIENTS; n++) {
-    askers.push(fork(program, args, { execArgv: ['--import', 'tsx'], stdio: 'inherit' }));
+    askers.push(startProgram(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] }));
   }
   await Promise.all(askers.map((asker) => once(asker, 'message')));
   const reports = await Promise.all(

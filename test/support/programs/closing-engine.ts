@@ -1,7 +1,7 @@
 // A program that closes its engine in the middle of a fault that its parent makes, and then has nothing more to do.
 import { once } from 'node:events';
-import { ClusterPubSub, type ClusterConnectionOptions } from '../../src/pubsub/index.js';
-import { eventually } from './waiting.js';
+import { ClusterPubSub, type ClusterConnectionOptions } from '../../../src/pubsub/index.js';
+import { eventually } from '../waiting.js';
 
 const [scenario, given, channel] = process.argv.slice(2) as [string, string, string];
 const nodes = JSON.parse(given) as NonNullable<ClusterConnectionOptions['nodes']>;

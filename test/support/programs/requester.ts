@@ -1,7 +1,7 @@
 // A client in a process of its own. Asks `requests` times, then tells how many messages its sockets have read.
 import { Socket } from 'node:net';
 import { lastValueFrom } from 'rxjs';
-import { ClusterPubSubClient, type ClusterPubSubOptions } from '../../../../src/transport/index.js';
+import { ClusterPubSubClient, type ClusterPubSubOptions } from '../../../src/transport/index.js';
 
 const [options, requests] = JSON.parse(process.argv[2] ?? '') as [ClusterPubSubOptions, number];
 

@@ -1,8 +1,8 @@
 // A program that uses the engine in one of several ways and then has nothing more to do: does it end by itself?
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { ClusterPubSub } from '../../src/pubsub/index.js';
-import { sharedCluster } from './shared-cluster.js';
+import { ClusterPubSub } from '../../../src/pubsub/index.js';
+import { sharedCluster } from '../shared-cluster.js';
 
 const channel = `program:${process.pid}`;
 

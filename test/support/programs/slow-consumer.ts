@@ -1,6 +1,6 @@
 // A subscriber that stops reading when it is told to, until a file appears; then it says what it was told.
 import { existsSync } from 'node:fs';
-import { ClusterPubSub } from '../../src/pubsub/index.js';
+import { ClusterPubSub } from '../../../src/pubsub/index.js';
 
 const [nodes, channel, file] = process.argv.slice(2) as [string, string, string];
 

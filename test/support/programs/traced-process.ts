@@ -13,9 +13,9 @@ import {
   type ClusterPubSubOptions,
   ClusterPubSubServer,
   InjectClusterPubSubClient,
-} from '../../../../src/index.js';
-import { instrumentClient, instrumentServer } from '../../../../src/opentelemetry/index.js';
-import type { ReportedSpan } from '../reported-span.js';
+} from '../../../src/index.js';
+import { instrumentClient, instrumentServer } from '../../../src/opentelemetry/index.js';
+import type { ReportedSpan } from './reported-span.js';
 
 const [role, options] = JSON.parse(process.argv[2] ?? '') as [string, ClusterPubSubOptions];
 const exporter = new InMemorySpanExporter();

@@ -12,7 +12,7 @@ import {
   ClusterPubSubModule,
   type ClusterPubSubOptions,
   ClusterPubSubServer,
-} from '../../src/index.js';
+} from '../../../src/index.js';
 
 const options = JSON.parse(process.argv[2] ?? '') as ClusterPubSubOptions;
 
