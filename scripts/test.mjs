@@ -1,5 +1,6 @@
-// npm test: sets up, runs Jest and ends with one line: N passed, N failed. With arguments, which are Jest's, it is one run;
-// without, what must not be disturbed by other tests has a run of its own.
+// npm test: sets up, runs Jest and ends with one line: N passed, N failed. With arguments, which are Jest's, that is one
+// run; without, two: `*.serial.test.ts` run by themselves. `--unit` runs the unit tests only, `--coverage` reports the
+// coverage of all tests but the serial ones.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setup } from './setup.mjs';
 
-/** How long Jest may take to end after it has written its results, in ms. */
-const HANGS_AFTER = 20_000;
+/** How long Jest may take to end after it has written its results. */
+const EXIT_TIMEOUT_MS = 20_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -23,19 +24,11 @@ async function main() {
   }
   const folder = mkdtempSync(join(tmpdir(), 'ncps-test-'));
   let isInterrupted = false;
-  // Ctrl-C reaches Jest too, which ends its workers; we stay to say how far it came.
+  // Ctrl-C reaches Jest too, which ends its workers; we go on to print the totals.
   process.on('SIGINT', () => (isInterrupted = true));
   try {
-    const given = process.argv.slice(2);
-    const runs =
-      given.length > 0
-        ? [given]
-        : [
-            ['--selectProjects', 'unit', 'integration'],
-            ['--selectProjects', 'alone', '--runInBand'],
-          ];
     const total = { passed: 0, failed: 0 };
-    for (const [index, args] of runs.entries()) {
+    for (const [index, args] of runsFor(process.argv.slice(2)).entries()) {
       if (isInterrupted) break;
       const { passed, failed } = await runJest(join(folder, `result-${index}.json`), args);
       total.passed += passed;
@@ -46,6 +39,17 @@ async function main() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The arguments of each run of Jest. `--selectProjects` is last, as it takes all that follows for projects. */
+function runsFor(given) {
+  if (given[0] === '--unit') return [[...given.slice(1), '--selectProjects', 'unit']];
+  if (given[0] === '--coverage') return [[...given, '--selectProjects', 'unit', 'integration']];
+  if (given.length > 0) return [given];
+  return [
+    ['--selectProjects', 'unit', 'integration'],
+    ['--runInBand', '--selectProjects', 'serial'],
+  ];
 }
 
 async function runJest(resultFile, args) {
@@ -74,17 +78,17 @@ function startJest(args, resultFile) {
   });
 }
 
-/** Jest waits for ever for what a test has left open. That is a failure, and a failure is to be told. */
+/** Ends a Jest that waits for ever for what a test has left open: that is a failure, which must be reported. */
 function endWhatHangs(child, resultFile) {
-  const looking = setInterval(() => {
-    if (!existsSync(resultFile) || Date.now() - statSync(resultFile).mtimeMs < HANGS_AFTER) return;
-    console.error(`Jest did not end ${HANGS_AFTER / 1_000} s after its last test: something was left open.`);
+  const watching = setInterval(() => {
+    if (!existsSync(resultFile) || Date.now() - statSync(resultFile).mtimeMs < EXIT_TIMEOUT_MS) return;
+    console.error(`Jest did not end ${EXIT_TIMEOUT_MS / 1_000} s after its last test: something was left open.`);
     child.kill('SIGKILL');
   }, 1_000);
-  child.once('exit', () => clearInterval(looking));
+  child.once('exit', () => clearInterval(watching));
 }
 
-/** A suite that could not even start has no tests in Jest's count; it is a failure all the same. */
+/** Counts a suite that could not even start, which has no tests in Jest's count, as a failure. */
 function read(resultFile) {
   try {
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(
