@@ -82,7 +82,9 @@ function startJest(args, resultFile) {
 function endWhatHangs(child, resultFile) {
   const watching = setInterval(() => {
     if (!existsSync(resultFile) || Date.now() - statSync(resultFile).mtimeMs < EXIT_TIMEOUT_MS) return;
-    console.error(`Jest did not end ${EXIT_TIMEOUT_MS / 1_000} s after its last test: something was left open.`);
+    console.error(
+      `Jest did not end ${EXIT_TIMEOUT_MS / 1_000} s after its last test: something was left open.`,
+    );
     child.kill('SIGKILL');
   }, 1_000);
   child.once('exit', () => clearInterval(watching));
