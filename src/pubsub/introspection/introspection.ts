@@ -58,7 +58,11 @@ export class Introspection<E extends PubSubEncoding> {
       new Map(names.map((name, index) => [name, counts[index] ?? 0]));
     return this.#query(command, (connection) => numsub(connection, command, names), options, {
       perNode: byName,
-      aggregate: (counts) => byName(names.map((_, index) => sum(counts.map((one) => one[index] ?? 0)))),
+      // Nothing is known of any name where no node was asked.
+      aggregate: (counts) =>
+        counts.length === 0
+          ? new Map()
+          : byName(names.map((_, index) => sum(counts.map((one) => one[index] ?? 0)))),
     });
   }
 
