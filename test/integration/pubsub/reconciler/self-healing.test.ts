@@ -1,7 +1,10 @@
 import { expect, it } from '@jest/globals';
-import { eventually } from '../../../support/eventually.js';
-import { engines, Inbox, next, plainConnections, unique } from '../harness.js';
+import { engines } from '../../../support/engines.js';
+import { Inbox } from '../../../support/messages.js';
+import { unique } from '../../../support/names.js';
+import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
+import { eventually, next } from '../../../support/waiting.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import type { EngineSnapshot } from '../../../../src/pubsub/health/engine-snapshot.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
