@@ -5,52 +5,52 @@ import type { ClusterPubSubClient } from './client/client.js';
 import type { ClusterPubSubServer } from './server/server.js';
 
 /**
- * What servers, clients and engines of the process tell on `node:diagnostics_channel`, by the name of the channel.
- * Durations are in ms.
+ * The messages that servers, clients and engines of the process publish to `node:diagnostics_channel`, by the name of
+ * the channel. Durations are in ms.
  *
  * @publicApi
  */
 export interface ClusterPubSubDiagnostics extends EngineDiagnostics {
-  /** A client's request is over. */
+  /** A client's request was answered, failed or was cancelled. */
   'nestjs-cluster-pubsub:request': {
     readonly client: ClusterPubSubClient;
     readonly pattern: string;
-    /** The object that the dispatch hook got. It holds the payload. */
+    /** The object passed to the dispatch hook. It contains the payload. */
     readonly packet: ReadPacket;
-    /** `left`: the asker unsubscribed before the end. */
+    /** `cancelled`: the Observable was unsubscribed before the last reply. */
     readonly outcome: 'answered' | 'failed' | 'cancelled';
-    /** What it failed with. */
+    /** The error of a failed request. */
     readonly error: unknown;
-    /** From dispatch to the end, of a stream to its last value. */
+    /** From dispatch to the last reply. */
     readonly duration: number;
   };
-  /** Redis has taken a client's event, or has not. */
+  /** A client's event was taken by Redis, or failed. */
   'nestjs-cluster-pubsub:emit': {
     readonly client: ClusterPubSubClient;
     readonly pattern: string;
-    /** The object that the dispatch hook got. It holds the payload. */
+    /** The object passed to the dispatch hook. It contains the payload. */
     readonly packet: ReadPacket;
     readonly outcome: 'published' | 'failed';
     readonly error: unknown;
     readonly duration: number;
   };
-  /** A handler of a server has ended, and the Observable it gave as well. Told before Nest's processing end hook runs. */
+  /** A server's handler, and the Observable it returned, has ended; published before Nest's processing end hook. */
   'nestjs-cluster-pubsub:handled': {
     readonly server: ClusterPubSubServer;
     /** The handler's pattern. */
     readonly pattern: string;
     readonly type: HandledType;
-    /** The `ClusterPubSubContext` that handler and hooks got. */
+    /** The `ClusterPubSubContext` passed to handler and hooks. */
     readonly context: BaseRpcContext;
-    /** `left`: the asker went, or the server closed and did not wait longer; the handler's Observable was unsubscribed. */
+    /** `cancelled`: the requester cancelled, or the server closed; the handler's Observable was unsubscribed. */
     readonly outcome: 'done' | 'failed' | 'cancelled';
     readonly error: unknown;
     readonly duration: number;
   };
-  /** A message that could not be read was dropped. */
+  /** A message was dropped because it could not be decoded. */
   'nestjs-cluster-pubsub:malformed': {
     readonly source: ClusterPubSubServer | ClusterPubSubClient;
-    /** As it is named on the cluster. */
+    /** Its name on the cluster, with the prefix. */
     readonly channel: string;
     /** In bytes. */
     readonly size: number;

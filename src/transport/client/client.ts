@@ -4,10 +4,9 @@ import { Observable } from 'rxjs';
 import type { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import { ClosedError } from '../../pubsub/common/errors.js';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
-import { errorLogText } from '../../util/error-message.js';
 import type { HandledType } from '../common/cluster-pubsub.context.js';
 import { NotConnectedError } from '../common/errors.js';
-import { type ClusterPubSubOptions, type ResolvedOptions, resolveOptions } from '../common/options.js';
+import { type ClusterPubSubOptions, resolveOptions } from '../common/options.js';
 import {
   type ClusterPubSubTransportEvents,
   type ClusterPubSubStatus,
@@ -17,10 +16,8 @@ import { registerUnused } from '../connection/process-registry.js';
 import { TRANSPORT_DIAGNOSTICS } from '../telemetry/diagnostics-channels.js';
 import { MalformedMessageLog } from '../telemetry/malformed-message-log.js';
 import { type ClusterPubSubClientMetrics, newRequestCounters } from '../telemetry/metrics.js';
-import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import { assertRoute, ChannelNames, symbolRoute } from '../wire/channel-names.js';
 import { ClientConnection } from './client-connection.js';
-import { EmitResult } from './emit-result.js';
 import { EventSender } from './event-sender.js';
 import { failUnopened, type PendingRequestsDeps } from './pending-requests.js';
 import { traceEmit, traceRequest } from './request-diagnostics.js';
@@ -33,9 +30,9 @@ type Callback = (packet: WritePacket) => void;
  * Sends requests and events over Redis Cluster pub/sub. Not meant to be extended: use a serializer, or Nest's dispatch
  * hook, to change what is sent.
  *
- * - `send`: a reply from a server, or an error with a `code` in bounded time: `NoSubscribersError` at once when no server
- *   handles the pattern, `RequestTimeoutError` when no reply arrives, `GapError` when the connection that carries it is
- *   lost. Unsubscribing tells the server to stop.
+ * - `send`: a reply from a server, or an error with a `code` in bounded time: `NoSubscribersError` at once when no
+ *   server handles the pattern, `RequestTimeoutError` when no reply arrives, `GapError` when the connection that
+ *   carries it is lost. Unsubscribing tells the server to stop.
  * - `emit`: completes when Redis has taken the message. It is published whether or not the Observable is subscribed to;
  *   a failure is then logged.
  *
@@ -49,18 +46,10 @@ type Callback = (packet: WritePacket) => void;
  */
 export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvents> {
   protected readonly logger = new Logger(ClusterPubSubClient.name);
-  /**
-   * The type of the packet that the dispatch hook is looking at, which Nest's hook does not pass.
-   *
-   * @internal
-   */
+  /** The type of the packet that the dispatch hook is called with, which Nest does not pass. @internal */
   dispatching: HandledType = 'request';
-  private readonly options: ResolvedOptions;
   private readonly engineEvents: EngineEvents;
   private readonly malformedLog = new MalformedMessageLog(this, (line) => this.logger.warn(line));
-  private readonly failedEmits = new RateLimitedLog((line) => this.logger.error(line));
-  private readonly logFailedEmit = (error: unknown): void =>
-    this.failedEmits.log(`Failed to publish event (emit() was not subscribed to): ${errorLogText(error)}`);
   private readonly connectionDeps: PendingRequestsDeps;
   private readonly eventSender: EventSender;
   private readonly requestCounters = newRequestCounters();
@@ -73,24 +62,24 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   /** @throws {InvalidArgumentError} naming the invalid option. */
   constructor(options: ClusterPubSubOptions) {
     super();
-    this.options = resolveOptions(options);
+    const resolved = resolveOptions(options);
     this.engineEvents = new EngineEvents(this.logger, (status) => this._status$.next(status));
     this.initializeSerializer(options);
     this.initializeDeserializer(options);
     const shared = {
-      options: this.options,
-      names: new ChannelNames(this.options.prefix),
+      options: resolved,
+      names: new ChannelNames(resolved.prefix),
       serializer: this.serializer,
       routeOf: (pattern: MsPattern): string => assertRoute(this.normalizePattern(pattern)),
     };
-    this.eventSender = new EventSender({ ...shared, warn: (line) => this.logger.warn(line) });
+    this.eventSender = new EventSender({ ...shared, logger: this.logger });
     this.connectionDeps = {
       ...shared,
       deserializer: this.deserializer,
       malformedLog: this.malformedLog,
       counters: this.requestCounters,
     };
-    this.unregisterUnused = registerUnused(this, this.options);
+    this.unregisterUnused = registerUnused(this, resolved);
   }
 
   /** The state of the connection: the current one on subscription, then each change. */
@@ -195,7 +184,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (isMissing(pattern) || isMissing(data)) {
       return super.emit(pattern, data);
     }
-    const result = new EmitResult<TResult>(this.logFailedEmit);
+    const result = this.eventSender.newResult<TResult>();
     this.whenConnected((unreachable) => {
       let observer: PublishObserver = result;
       try {

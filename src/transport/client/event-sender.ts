@@ -1,12 +1,16 @@
+import type { LoggerService } from '@nestjs/common';
 import type { MsPattern, ProducerSerializer, ReadPacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
+import { errorLogText } from '../../util/error-message.js';
 import { isPromiseLike } from '../../util/promises.js';
 import { type UnpackedPacket, unpackPacket } from '../common/cluster-pubsub.record-builder.js';
 import type { PubSubMode, ResolvedOptions } from '../common/options.js';
 import type { TransportEngine } from '../connection/create-engine.js';
+import { RateLimitedLog } from '../telemetry/rate-limited-log.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import { encodeFrameWithin } from '../wire/frame.js';
 import { FrameTrailer } from '../wire/frame-trailer.js';
+import { EmitResult } from './emit-result.js';
 
 export interface EventSenderDeps {
   readonly options: ResolvedOptions;
@@ -14,7 +18,7 @@ export interface EventSenderDeps {
   readonly serializer: ProducerSerializer;
   /** Normalizes a pattern. Throws if it cannot be a channel name. */
   routeOf(pattern: MsPattern): string;
-  warn(line: string): void;
+  readonly logger: Pick<LoggerService, 'error' | 'warn'>;
 }
 
 /**
@@ -25,10 +29,16 @@ export interface EventSenderDeps {
 export class EventSender {
   /** The end of each frame without headers. */
   readonly #trailer: FrameTrailer;
+  readonly #failures = new RateLimitedLog((line) => void this.deps.logger.error(line));
   #warnedOfFallback = false;
 
   constructor(private readonly deps: EventSenderDeps) {
     this.#trailer = new FrameTrailer(undefined, deps.options.sequence);
+  }
+
+  /** The result of an event that is to be sent, which logs a failure if the result is not subscribed to. */
+  newResult<T>(): EmitResult<T> {
+    return new EmitResult(this.#logFailure);
   }
 
   /** Throws if the packet cannot be sent; everything later is reported to the observer. */
@@ -58,13 +68,17 @@ export class EventSender {
     engine.publishWithObserver(command, names.channel(route), frame, observer);
   }
 
+  readonly #logFailure = (error: unknown): void => {
+    this.#failures.log(`Failed to publish event (emit() was not subscribed to): ${errorLogText(error)}`);
+  };
+
   #isSharded(mode: PubSubMode, engine: TransportEngine): boolean {
     if (mode === 'classic' || engine.supportsSharded) {
       return mode === 'sharded';
     }
     if (!this.#warnedOfFallback) {
       this.#warnedOfFallback = true;
-      this.deps.warn('Sharded pub/sub requires Redis 7.0; falling back to classic mode.');
+      this.deps.logger.warn('Sharded pub/sub requires Redis 7.0; falling back to classic mode.');
     }
     return false;
   }

@@ -1,78 +1,79 @@
 import { PublishError, QueueFullError } from '../../pubsub/common/errors.js';
 import {
   type ClusterConnectionOptions,
-  type OverflowPolicy,
   readLimits,
   readOverflowPolicy,
 } from '../../pubsub/common/options.js';
 import { TimeoutQueue } from '../../util/timeout-queue.js';
+import type { TransportEngine } from '../connection/create-engine.js';
 import type { PendingRequest } from './pending-request.js';
-
-/** How long requests may wait, in ms, and how many; the same limits as for messages that wait for their node. */
-export interface InboxWaitLimits {
-  readonly commandTimeout: number;
-  readonly maxQueuedMessages: number;
-  readonly onOverflow: OverflowPolicy;
-}
-
-export function readInboxWaitLimits(options: ClusterConnectionOptions): InboxWaitLimits {
-  return { ...readLimits(options), onOverflow: readOverflowPolicy(options.onOverflow) };
-}
+import type { ReplyInbox } from './reply-inboxes.js';
 
 /**
- * The requests that wait for one reply inbox to become active. None of them has been published, so each may be sent
- * again.
+ * The requests that wait for their reply inbox to become active. The limits are those of messages that wait for their
+ * node, and apply to each inbox. No request here has been published, so each may be sent again.
  *
  * @internal
  */
 export class InboxWaitQueue {
-  readonly #waiting = new Set<PendingRequest>();
+  readonly #waiting = new Map<ReplyInbox, Set<PendingRequest>>();
   readonly #timeouts: TimeoutQueue<PendingRequest>;
+  readonly #limits;
 
   constructor(
-    private readonly limits: InboxWaitLimits,
+    private readonly engine: TransportEngine,
+    options: ClusterConnectionOptions,
     /** Fails a request; its owner deletes it from the queue. */
     private readonly fail: (request: PendingRequest, error: unknown) => void,
-    /** The node that the inbox waits for, as far as is known. */
-    private readonly node: () => string | undefined,
   ) {
+    this.#limits = { ...readLimits(options), onOverflow: readOverflowPolicy(options.onOverflow) };
     this.#timeouts = new TimeoutQueue((request) => this.fail(request, this.#timeoutError(request)));
   }
 
   get size(): number {
-    return this.#waiting.size;
+    return [...this.#waiting.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   add(request: PendingRequest): void {
-    const { commandTimeout, maxQueuedMessages, onOverflow } = this.limits;
+    const { commandTimeout, maxQueuedMessages, onOverflow } = this.#limits;
+    const requests = this.#requestsOf(request.inbox);
     let excess: PendingRequest | undefined;
-    if (this.#waiting.size >= maxQueuedMessages) {
-      excess = onOverflow === 'drop-oldest' ? this.#waiting.values().next().value : request;
+    if (requests.size >= maxQueuedMessages) {
+      excess = onOverflow === 'drop-oldest' ? requests.values().next().value : request;
     }
     if (excess !== request) {
-      this.#waiting.add(request);
+      requests.add(request);
       this.#timeouts.start(request, commandTimeout);
     }
     if (excess !== undefined) {
-      this.fail(excess, new QueueFullError(this.node() ?? 'an unowned slot', maxQueuedMessages));
+      const node = this.engine.nodeOf(request.inbox.name) ?? 'an unowned slot';
+      this.fail(excess, new QueueFullError(node, maxQueuedMessages));
     }
   }
 
   delete(request: PendingRequest): void {
-    this.#waiting.delete(request);
-    this.#timeouts.stop(request, this.limits.commandTimeout);
+    this.#waiting.get(request.inbox)?.delete(request);
+    this.#timeouts.stop(request, this.#limits.commandTimeout);
   }
 
-  /** Removes all requests. @returns them in the order in which they were added. */
-  drain(): PendingRequest[] {
-    const requests = [...this.#waiting];
-    this.#waiting.clear();
-    this.#timeouts.clear();
+  /** Removes the requests of an inbox, and returns them in the order in which they were added. */
+  take(inbox: ReplyInbox): PendingRequest[] {
+    const requests = [...(this.#waiting.get(inbox) ?? [])];
+    this.#waiting.delete(inbox);
+    requests.forEach((request) => this.#timeouts.stop(request, this.#limits.commandTimeout));
     return requests;
   }
 
-  #timeoutError({ target }: PendingRequest): PublishError {
-    const reason = `the reply inbox was not confirmed within ${String(this.limits.commandTimeout)} ms.`;
-    return new PublishError(target.channel, this.node(), 'not-delivered', reason);
+  #requestsOf(inbox: ReplyInbox): Set<PendingRequest> {
+    let requests = this.#waiting.get(inbox);
+    if (requests === undefined) {
+      this.#waiting.set(inbox, (requests = new Set()));
+    }
+    return requests;
+  }
+
+  #timeoutError({ inbox, target }: PendingRequest): PublishError {
+    const reason = `the reply inbox was not confirmed within ${String(this.#limits.commandTimeout)} ms.`;
+    return new PublishError(target.channel, this.engine.nodeOf(inbox.name), 'not-delivered', reason);
   }
 }

@@ -18,7 +18,7 @@ import type { MalformedMessageLog } from '../telemetry/malformed-message-log.js'
 import type { RequestCounters } from '../telemetry/metrics.js';
 import type { ChannelNames } from '../wire/channel-names.js';
 import { decodeFrame, encodeFrameWithin } from '../wire/frame.js';
-import { InboxWaitQueue, type InboxWaitLimits, readInboxWaitLimits } from './inbox-wait-queue.js';
+import { InboxWaitQueue } from './inbox-wait-queue.js';
 import { PendingRequest, type PendingRequestListener } from './pending-request.js';
 import { type ReplyInbox, ReplyInboxes, type ReplyInboxListener } from './reply-inboxes.js';
 import { RequestCanceller } from './request-canceller.js';
@@ -57,9 +57,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   readonly #timeouts = new TimeoutQueue<PendingRequest>((request) => this.#expire(request));
   readonly #routes: RequestRoutes;
   readonly #inboxes: ReplyInboxes;
-  /** The requests that wait for an inbox that is not active. */
-  readonly #unsent = new Map<ReplyInbox, InboxWaitQueue>();
-  readonly #unsentLimits: InboxWaitLimits;
+  readonly #waitQueue: InboxWaitQueue;
   readonly #canceller: RequestCanceller;
   #nextId = 0;
 
@@ -71,7 +69,9 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     const { names, options } = deps;
     this.#routes = new RequestRoutes(engine, names);
     this.#inboxes = new ReplyInboxes(engine, names, clientId, options.sequence, this);
-    this.#unsentLimits = readInboxWaitLimits(options.connection);
+    this.#waitQueue = new InboxWaitQueue(engine, options.connection, (request, error) =>
+      this.fail(request, error),
+    );
     this.#canceller = new RequestCanceller(engine);
   }
 
@@ -81,7 +81,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
 
   /** How many wait for their reply inbox, and have not been published. */
   get unsentCount(): number {
-    return [...this.#unsent.values()].reduce((sum, { size }) => sum + size, 0);
+    return this.#waitQueue.size;
   }
 
   /** Sends a request; its timeout starts now. @returns what cancels it. */
@@ -134,7 +134,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     } else if (inbox.state === 'refused') {
       this.fail(request, inbox.error);
     } else {
-      this.#waitForInbox(request);
+      this.#waitQueue.add(request);
     }
   }
 
@@ -222,7 +222,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     const { route, target } = request;
     const isSharded = target.command === 'SPUBLISH';
     const isLast = target === route.wildcard;
-    // On a classic channel, wildcard handlers elsewhere receive the request too, and may decline it without being counted.
+    // On a classic channel, uncounted wildcard handlers elsewhere may report that they have no handler too.
     const withoutHandler = isSharded || isLast ? request.withoutHandler : 0;
     if (withoutHandler < request.receivers) {
       return;
@@ -282,35 +282,15 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
 
   #finish(request: PendingRequest): void {
     if (request.state === 'preparing') {
-      this.#unsent.get(request.inbox)?.delete(request);
+      this.#waitQueue.delete(request);
     }
     request.become('done');
     this.#pending.delete(request.id);
     this.#timeouts.stop(request, request.timeout);
   }
 
-  #waitForInbox(request: PendingRequest): void {
-    const { inbox } = request;
-    let queue = this.#unsent.get(inbox);
-    if (queue === undefined) {
-      queue = new InboxWaitQueue(
-        this.#unsentLimits,
-        (one, error) => this.fail(one, error),
-        () => this.engine.nodeOf(inbox.name),
-      );
-      this.#unsent.set(inbox, queue);
-    }
-    queue.add(request);
-  }
-
-  #takeUnsent(inbox: ReplyInbox): PendingRequest[] {
-    const queue = this.#unsent.get(inbox);
-    this.#unsent.delete(inbox);
-    return queue?.drain() ?? [];
-  }
-
   inboxActive(inbox: ReplyInbox): void {
-    const unsent = this.#takeUnsent(inbox);
+    const unsent = this.#waitQueue.take(inbox);
     this.#canceller.inboxActive(inbox);
     for (const request of unsent) {
       if (request.state === 'preparing') {
@@ -320,7 +300,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   }
 
   inboxRefused(inbox: ReplyInbox): void {
-    for (const request of this.#takeUnsent(inbox)) {
+    for (const request of this.#waitQueue.take(inbox)) {
       this.fail(request, inbox.error);
     }
   }

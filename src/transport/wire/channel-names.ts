@@ -18,8 +18,8 @@ export function isReserved(channel: string): boolean {
 }
 
 /**
- * True for a name that may be the reply inbox of a client. Any prefix will do, because wildcard handlers receive requests
- * of other applications too.
+ * True for a name that may be the reply inbox of a client. Any prefix will do, because wildcard handlers receive
+ * requests of other applications too.
  *
  * @internal
  */

@@ -23,9 +23,9 @@ const CLOSING_BRACE = 0x7d;
 export type EncodedFrame = string | Buffer | StampableFrame;
 
 /**
- * A packet in the form in which stock Nest sends it, readable for its servers and redis-cli, with our fields added as the
- * last key. A packet whose `data` or `response` is a `Uint8Array` becomes a binary frame: 0x00, the length of the JSON
- * head (4 bytes, big-endian), the head, the bytes.
+ * A packet in the form in which stock Nest sends it, readable for its servers and redis-cli, with our fields added as
+ * the last key. A packet whose `data` or `response` is a `Uint8Array` becomes a binary frame: 0x00, the length of the
+ * JSON head (4 bytes, big-endian), the head, the bytes.
  *
  * @internal
  */
@@ -151,8 +151,8 @@ export function isBinaryFrame(data: Uint8Array): boolean {
 }
 
 /**
- * Reads a frame of ours, a packet of stock Nest, or a message of another program: the latter is JSON, or else the packet
- * is its text.
+ * Reads a frame of ours, a packet of stock Nest, or a message of another program: the latter is JSON, or else the
+ * packet is its text.
  *
  * @internal
  * @returns undefined for a malformed frame of ours
