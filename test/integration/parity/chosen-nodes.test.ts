@@ -22,7 +22,7 @@ describe('questions to chosen nodes', () => {
     await one.psubscribe(`${channel}*`);
   };
 
-  it('count what stands at each of six nodes, exactly, and all together', async () => {
+  it('count the subscriptions of each of six nodes, exactly, and all together', async () => {
     const channel = unique();
     pubsub = open({}, { nodes: cluster.nodes });
     for (const node of all) await subscribeAt(node, channel);

@@ -51,7 +51,7 @@ describe('encodingErrors', () => {
     expect(pubsub.metrics().undecodable).toBe(2);
   });
 
-  it('strict lets confirmations be: a name that is no text has U+FFFD there', async () => {
+  it('strict leaves confirmations alone: a name that is not text has U+FFFD there', async () => {
     const pubsub = open({ encodingErrors: 'strict' });
     await pubsub.subscribe(INVALID_UTF8);
     expect(await pubsub.getMessage()).toMatchObject({ type: 'subscribe', channel: 'a\ufffdb', data: 1 });

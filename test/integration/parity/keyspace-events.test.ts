@@ -54,7 +54,7 @@ describe("an event handler with nodes: 'all-masters'", () => {
   });
   afterAll(() => keys.disconnect());
 
-  it('hears what expires at any master, once, as the text it is, whatever the prefix', async () => {
+  it('receives what expires on any master, once, as plain text, whatever the prefix', async () => {
     await apps.start({ controllers: [Keyspace] });
     const names = [...Array.from({ length: 60 }, () => unique('key')), '5', 'true', '{"json":1}'];
     await Promise.all(names.map((name) => keys.set(name, 'x', 'PX', 20)));

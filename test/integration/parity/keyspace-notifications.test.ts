@@ -66,7 +66,7 @@ describe('keyspace notifications', () => {
     Array.from({ length: count }, (_, index) => `${prefix}:${unique('key')}:${index}`);
   const masters = async () => (await cluster.masters()).map(({ port }) => `127.0.0.1:${port}`).sort();
 
-  it('of every master are heard, each once', async () => {
+  it('of every master are received, each once', async () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix);
     const names = some(prefix);
@@ -152,7 +152,7 @@ describe('keyspace notifications', () => {
     expect(patterns).toBe(3); // those of the other subscriber
   });
 
-  it('follow a planned failover: the new master is heard, the hole is a gap, and afterwards nothing comes twice', async () => {
+  it('follow a planned failover: the new master delivers, the time between is a gap, and afterwards nothing arrives twice', async () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix);
     const [replica] = await cluster.replicas();
@@ -203,7 +203,7 @@ describe('keyspace notifications', () => {
     for (const name of more) expect(heard.nodes.get(name)).toHaveLength(1);
   });
 
-  it('stand as before when they are subscribed again in an outage, which fails', async () => {
+  it('stay active when they are subscribed again in an outage, which fails', async () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix, 300);
     const pattern = `__keyspace@0__:${prefix}:*`;
@@ -226,7 +226,7 @@ describe('keyspace notifications', () => {
     await heard.has(names);
   });
 
-  it('of a master that was added are heard as soon as it owns a slot', async () => {
+  it('of a master that was added are received as soon as it owns a slot', async () => {
     const prefix = unique();
     const { pubsub, heard } = await subscriber(prefix);
     const added = await cluster.addMaster();
@@ -253,7 +253,7 @@ describe('keyspace notifications', () => {
     expect(portOf(pubsub.nodeOf(key))).toBe(owner.port);
   });
 
-  it('are refused as a whole where one master refuses: then nothing stands', async () => {
+  it('are refused as a whole where one master refuses: then none is active', async () => {
     const pattern = `__keyspace@0__:${unique()}:*`;
     const [first, ...others] = (await cluster.masters()).filter(({ slots }) => slots.length > 0);
     const acl = (port: number, ...rules: string[]) =>

@@ -34,7 +34,7 @@ describe('a pinned node', () => {
     }
   });
 
-  it('of one call carries what that call names; the rest stands where it belongs', async () => {
+  it('of one call carries the names of that call; the rest is active on its owner', async () => {
     const [pinned, home] = [unique('pinned'), unique('home')];
     const pubsub = open({}, source());
     await pubsub.subscribe(home);
@@ -53,7 +53,7 @@ describe('a pinned node', () => {
     expect(await numsub(other.port, pinned)).toBe(0);
   });
 
-  it('is left aside by shard channels, which stand where their slots are', async () => {
+  it('does not apply to shard channels, which are active where their slots are', async () => {
     const channels = uniques(10);
     const inbox = new Inbox();
     const { host, port } = cluster.nodes[0]!;
@@ -124,7 +124,7 @@ describe('a pinned node', () => {
     expect(inbox.data).toEqual(['to the new master', 'after the restart']);
   });
 
-  it('that leaves the cluster alive is told as lost, and as a gap when it is back', async () => {
+  it('that leaves the cluster alive is reported as interrupted, and as a gap when it is back', async () => {
     const [replica] = await cluster.replicas();
     const { host, port } = replica!;
     const node = `${host}:${port}`;

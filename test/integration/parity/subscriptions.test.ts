@@ -50,7 +50,7 @@ describe.each(KINDS)('$subscribe', ({ subscribe, unsubscribe, publish, names }) 
   });
 
   it.each(['its name', 'no name'])(
-    'stands when it follows an end by %s that is not confirmed',
+    'is active when it follows an end by %s that is not confirmed',
     async (by) => {
       const pubsub = open();
       const name = unique();

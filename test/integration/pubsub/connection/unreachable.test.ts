@@ -22,7 +22,7 @@ describe('what cannot be reached', () => {
     }
   });
 
-  it('at a port where nobody listens is told within the connect timeout', async () => {
+  it('at a port without a server is reported within the connect timeout', async () => {
     await expectWithin(connectTimeout, open({}, { nodes: [{ port: 1 }], connectTimeout }).connect());
   });
 

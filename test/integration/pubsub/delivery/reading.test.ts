@@ -21,7 +21,7 @@ describe('getMessage', () => {
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 
-  it.each([null, Infinity])('waits for ever with timeout %p, until a message comes', async (timeout) => {
+  it.each([null, Infinity])('waits forever with timeout %p, until a message arrives', async (timeout) => {
     const channel = unique();
     const pubsub = open({ ignoreSubscribeMessages: true });
     await pubsub.subscribe(channel);
@@ -30,7 +30,7 @@ describe('getMessage', () => {
     expect(await read).toMatchObject({ data: 'at last' });
   });
 
-  it('that waits for ever ends with null on close', async () => {
+  it('that waits forever ends with null on close', async () => {
     const pubsub = open();
     const read = pubsub.getMessage({ timeout: null });
     await pubsub.close();

@@ -110,7 +110,7 @@ describe('close', () => {
     expect(pubsub.closed).toBe(true);
   });
 
-  it('tells of its states in order', async () => {
+  it('reports its states in order', async () => {
     const pubsub = open();
     const states: string[] = [pubsub.status];
     pubsub.on('status', (status) => states.push(status));
@@ -134,7 +134,7 @@ describe('a program', () => {
     expect(took).toBeLessThan(1_500);
   });
 
-  it('that forgets to close is kept alive by its subscription, and hears what comes', async () => {
+  it('that forgets to close is kept alive by its subscription, and receives messages', async () => {
     const child = startProgram(program, ['forgotten']);
     try {
       child.stdout!.setEncoding('utf8');

@@ -68,7 +68,7 @@ describe('the count of a publish', () => {
     expect(await publisher.publish(channel, '')).toBe(1);
   });
 
-  it('counts patterns when they are asked for, at the node where they stand', async () => {
+  it('counts patterns on request, on the node that holds them', async () => {
     const channel = unique();
     const [publisher, one, other] = [open(), open(), open()];
     await one.psubscribe(`${channel}*`);

@@ -96,7 +96,7 @@ describe.each([
       expect(numbers).toHaveLength(stream().traffic.sent.length);
     });
 
-    it('tells of no gap and of no loss', () => {
+    it('reports no gap and no interruption', () => {
       const ours = ({ names }: Pick<Gap, 'names'>): boolean => names.includes(stream().name);
       expect(gaps.filter(ours)).toEqual([]);
       expect(losses.filter(ours)).toEqual([]);

@@ -7,7 +7,7 @@ describe('subscribe', () => {
   const open = engines();
   const plain = plainConnections();
 
-  it('resolves when every channel stands at its owner, not before', async () => {
+  it('resolves when every channel is active on its owner, not before', async () => {
     const channels = uniques(30);
     const pubsub = open();
     await pubsub.subscribe(channels);

@@ -32,7 +32,7 @@ describe('names', () => {
     expect(sharded.messages).toEqual([{ type: 'smessage', pattern: null, channel: name, data: text }]);
   });
 
-  it('may be bytes that are no text, and are told apart byte for byte', async () => {
+  it('may be bytes that are not text, and are distinguished byte for byte', async () => {
     const tail = Buffer.from(unique());
     const [one, other] = [0xff, 0xfe].map((byte) => Buffer.concat([Buffer.from([byte, 0x00]), tail])) as [
       Buffer,

@@ -10,7 +10,7 @@ describe('a pattern', () => {
   const open = engines();
   const plain = plainConnections();
 
-  it('hears classic channels of every master, each message once', async () => {
+  it('receives classic channels of every master, each message once', async () => {
     const base = unique();
     const channels = Array.from({ length: 60 }, (_, index) => `${base}.${index}`);
     const [publisher, subscriber] = [open(), open()];

@@ -29,7 +29,7 @@ describe('what an ACL refuses', () => {
     });
 
   it.each(['subscribe', 'psubscribe', 'ssubscribe'] as const)(
-    'fails %s with the name of the channel; the others of the call stand',
+    'fails %s with the name of the channel; the others of the call are active',
     async (subscribe) => {
       const pubsub = alice();
       const forbidden = 'forbidden:7';
