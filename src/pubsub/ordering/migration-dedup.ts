@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type Transitions, transition } from '../../util/transitions.js';
 import type { NodeKey } from '../common/node-address.js';
 
 /** A message on its way to the reader. */
@@ -8,39 +9,45 @@ export interface Arrival {
   readonly node: NodeKey;
 }
 
-/** For how long a message that the old node has delivered may still come from the new one, to a busy reader, in ms. */
-const ECHOES_FOR = 1_000;
+/** Time for a message that the old node has delivered to arrive from the new one too, at a busy reader, in ms. */
+const DRAIN_MS = 1_000;
 
-/** How many messages of the old node are remembered, at most, while the new one has not confirmed. */
-const REMEMBERED = 10_000;
+/** Messages of the old node to remember at most, while the new one has not confirmed. */
+const MAX_REMEMBERED = 10_000;
 
-/** A longer message is told apart by its digest, in bytes. */
-const SHORT = 1_024;
+/** Messages above this size are compared by their digest. */
+const HASH_ABOVE_BYTES = 1_024;
 
 /**
- * - `coming`: the new node has been asked; the old one is heard
- * - `both`: the new node has confirmed; the old one is heard, what the new one sends is kept
- * - `echoes`: the new node is heard, but for what the old one has delivered already
- * - `over`
+ * - `pending`: the old node delivers; the new one has been asked and has not confirmed
+ * - `overlapping`: the old node delivers; messages of the new one are kept
+ * - `draining`: the new node delivers, except for messages that the old one has delivered
+ * - `done`: the new node delivers, or the old one where the migration was abandoned
  */
-type MigrationState = 'coming' | 'both' | 'echoes' | 'over';
+type MigrationState = 'pending' | 'overlapping' | 'draining' | 'done';
+
+export const MIGRATION_TRANSITIONS: Transitions<MigrationState> = {
+  pending: ['overlapping', 'done'],
+  overlapping: ['draining', 'done'],
+  draining: ['done'],
+  done: [],
+};
 
 /**
- * One subscription moves from one living node to another, and stands at both for a while.
+ * Delivers each message once while a subscription moves between two live nodes and is active on both.
  *
- * After a planned failover, and wherever channels are classic, the cluster bus brings each message to both nodes. The old
- * one is heard until Redis has confirmed that the subscription is gone there, so that its last message is known; then
- * follows what the new one sent and the old one did not. Messages are told apart by their bytes: nothing is lost, and only
- * messages that are equal byte for byte could be counted wrong, by as many as were on the bus at the start.
+ * After a planned failover, and for classic channels after any move, the cluster bus brings each message to both nodes. The
+ * old node delivers until Redis has confirmed that the subscription has ended there, so that its last message is known;
+ * then follow the messages that only the new one has sent. Messages are compared by their bytes (ADR 10).
  */
 export class MigrationDeduplicator {
-  #state: MigrationState = 'coming';
-  /** What the old node delivered before we knew that the new one had us, and how often: it may have had us already. */
+  #state: MigrationState = 'pending';
+  /** Counts messages that the old node delivered before the new one confirmed: it may have sent them too. */
   readonly #recent = new Map<string, number>();
   readonly #kept: Arrival[] = [];
-  /** What the old node delivered and the new one has not. */
+  /** Messages that the old node delivered and the new one has not sent yet. */
   readonly #ahead = new MessageCounter();
-  /** What was delivered before this hand-over began, and may come once more from the old node. */
+  /** Messages that were delivered before this migration began, and may arrive once more from the old node. */
   readonly #earlier: MessageCounter;
   #timer: NodeJS.Timeout | undefined;
 
@@ -49,9 +56,9 @@ export class MigrationDeduplicator {
     readonly to: NodeKey,
     private readonly deliver: (arrival: Arrival) => void,
     private readonly over: () => void,
-    /** What `from` has delivered lately, oldest first. */
+    /** Recent messages of `from`, oldest first. */
     recent: readonly Arrival[] = [],
-    /** The hand-over before this one, where that is not over yet. */
+    /** The migration before this one, if it is not done. */
     previous?: MigrationDeduplicator,
   ) {
     for (const arrival of recent) {
@@ -64,19 +71,19 @@ export class MigrationDeduplicator {
     return this.#state;
   }
 
-  /** Whether it is the old node that is heard. */
-  get hearsOld(): boolean {
-    return this.#state === 'coming' || this.#state === 'both';
+  /** Whether the old node delivers. */
+  get deliversOld(): boolean {
+    return this.#state === 'pending' || this.#state === 'overlapping';
   }
 
   /** The new node has confirmed. */
   confirmed(): void {
-    if (this.#state !== 'coming') {
+    if (this.#state !== 'pending') {
       return;
     }
-    this.#state = 'both';
+    this.#become('overlapping');
     for (const [key, times] of this.#recent) {
-      // Of equal ones nobody can tell which of them the new node had.
+      // Of equal messages it is unknown which of them the new node has sent.
       if (times === 1) {
         this.#ahead.add(key);
       }
@@ -84,15 +91,15 @@ export class MigrationDeduplicator {
     this.#recent.clear();
   }
 
-  /** A third node is one that the subscription has left already, or is leaving: the old one has heard all of it. */
+  /** Messages of a third node, which the subscription has left or is leaving, are dropped: the old node has delivered them. */
   receive(arrival: Arrival): void {
     if (arrival.node === this.to) {
-      if (this.hearsOld) {
+      if (this.deliversOld) {
         this.#kept.push(arrival);
-      } else if (this.#state === 'over' || !this.#isEcho(arrival)) {
+      } else if (this.#state === 'done' || !this.#isEcho(arrival)) {
         this.deliver(arrival);
       }
-    } else if (arrival.node === this.from && this.hearsOld) {
+    } else if (arrival.node === this.from && this.deliversOld) {
       this.#remember(arrival);
       if (!this.#earlier.takeOne(keyOf(arrival))) {
         this.deliver(arrival);
@@ -100,11 +107,15 @@ export class MigrationDeduplicator {
     }
   }
 
+  #become(next: MigrationState): void {
+    this.#state = transition('a migration', MIGRATION_TRANSITIONS, this.#state, next);
+  }
+
   #remember(arrival: Arrival): void {
     const key = keyOf(arrival);
-    if (this.#state === 'both') {
+    if (this.#state === 'overlapping') {
       this.#ahead.add(key);
-    } else if (this.#recent.size < REMEMBERED) {
+    } else if (this.#recent.size < MAX_REMEMBERED) {
       this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1);
     }
   }
@@ -119,15 +130,15 @@ export class MigrationDeduplicator {
     this.#timer = setTimeout(act, ms);
   }
 
-  /** The old node sends nothing more: the new one takes over. */
+  /** The old node sends nothing more: the new one delivers from now on. */
   complete(): void {
-    if (this.#state === 'coming') {
-      this.#finish(); // the slot has left before the new node had us: it repeats nothing
+    if (this.#state === 'pending') {
+      this.#finish(); // the slot left before the new node confirmed, so that it sends no duplicates
     }
-    if (this.#state !== 'both') {
+    if (this.#state !== 'overlapping') {
       return;
     }
-    this.#state = 'echoes';
+    this.#become('draining');
     clearTimeout(this.#timer);
     for (const arrival of this.#kept.splice(0)) {
       if (!this.#isEcho(arrival)) {
@@ -137,19 +148,19 @@ export class MigrationDeduplicator {
     if (this.#ahead.empty) {
       this.end();
     } else {
-      this.after(ECHOES_FOR, () => {
+      this.after(DRAIN_MS, () => {
         this.end();
       });
     }
   }
 
-  /** The new node is gone before it took over: the old one, which has delivered all of it, goes on. */
+  /** The new node is gone before it took over: the old one, which has delivered everything, continues. */
   abandon(): void {
     this.#kept.length = 0;
     this.#finish();
   }
 
-  /** Nothing is kept back any more. */
+  /** Releases the messages that are kept. */
   end(): void {
     this.complete();
     this.#finish();
@@ -157,14 +168,14 @@ export class MigrationDeduplicator {
 
   #finish(): void {
     clearTimeout(this.#timer);
-    if (this.#state !== 'over') {
-      this.#state = 'over';
+    if (this.#state !== 'done') {
+      this.#become('done');
       this.over();
     }
   }
 }
 
-/** How often each message was seen; messages are told apart by their bytes. */
+/** Counts messages, compared by their bytes. */
 class MessageCounter {
   readonly #times = new Map<string, number>();
 
@@ -176,7 +187,7 @@ class MessageCounter {
     this.#times.set(key, (this.#times.get(key) ?? 0) + 1);
   }
 
-  /** Whether it was seen; if so, once less from now on. */
+  /** Whether the message was counted; decrements its count. */
   takeOne(key: string): boolean {
     const times = this.#times.get(key);
     if (times === undefined) {
@@ -193,6 +204,8 @@ class MessageCounter {
 
 function keyOf({ channel, data }: Arrival): string {
   const text =
-    data.length > SHORT ? createHash('sha1').update(data).digest('base64') : data.toString('latin1');
+    data.length > HASH_ABOVE_BYTES
+      ? createHash('sha1').update(data).digest('base64')
+      : data.toString('latin1');
   return `${channel.toString('latin1')}\0${text}`;
 }

@@ -1,3 +1,4 @@
+import { type Transitions, transition } from '../../util/transitions.js';
 import { backoffDelay, pause } from '../../util/backoff.js';
 import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
@@ -52,7 +53,7 @@ export interface NodeSubscriberListener {
  */
 export type NodeSubscriberState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
 
-const TRANSITIONS: Readonly<Record<NodeSubscriberState, readonly NodeSubscriberState[]>> = {
+export const NODE_SUBSCRIBER_TRANSITIONS: Transitions<NodeSubscriberState> = {
   idle: ['connecting', 'syncing', 'closed'],
   connecting: ['syncing', 'backoff', 'idle', 'closed'],
   syncing: ['idle', 'connecting', 'syncing', 'backoff', 'closed'],
@@ -187,10 +188,12 @@ export class NodeSubscriber {
   }
 
   #move(next: NodeSubscriberState): void {
-    if (!TRANSITIONS[this.#state].includes(next)) {
-      throw new Error(`Node subscriber of ${this.node}: no way from ${this.#state} to ${next}`);
-    }
-    this.#state = next;
+    this.#state = transition(
+      `the subscriber of ${this.node}`,
+      NODE_SUBSCRIBER_TRANSITIONS,
+      this.#state,
+      next,
+    );
   }
 
   #run(): void {

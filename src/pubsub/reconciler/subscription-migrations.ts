@@ -57,7 +57,7 @@ export class SubscriptionMigrations {
     }
     this.#begin(subscription, other, to);
     const { migration } = state;
-    if (migration?.state !== 'coming') {
+    if (migration?.state !== 'pending') {
       return; // it is under way
     }
     migration.confirmed();
@@ -84,7 +84,7 @@ export class SubscriptionMigrations {
     const previous = state.migration;
     const delivers =
       previous !== undefined &&
-      previous.hearsOld &&
+      previous.deliversOld &&
       previous.from !== to &&
       state.activeNodes.has(previous.from);
     const from = delivers ? previous.from : other;
@@ -133,7 +133,7 @@ export class SubscriptionMigrations {
     migration.after(LAST_MESSAGE_TIMEOUT_MS, () => {
       // It may have come and not been read yet: timers run before sockets are read.
       setImmediate(() => {
-        if (subscription.state.migration !== migration || migration.state !== 'both') {
+        if (subscription.state.migration !== migration || migration.state !== 'overlapping') {
           return;
         }
         const subscriber = this.subscribers.get(node);

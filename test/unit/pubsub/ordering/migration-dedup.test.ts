@@ -11,7 +11,7 @@ const [OLD, NEW, OTHER] = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'] as NodeK
 /** For so long the new node may still repeat what the old one has delivered, in ms. */
 const ECHOES_FOR = 1_000;
 
-describe('Handover', () => {
+describe('MigrationDeduplicator', () => {
   let heard: string[];
   let over: number;
   let handover: MigrationDeduplicator;
@@ -157,7 +157,7 @@ describe('Handover', () => {
     expect(over).toBe(1);
   });
 
-  it('knows of the hand-over before it, though that was not over', () => {
+  it('knows of the migration before it, though that was not done', () => {
     hear(OLD, 'a', 'b');
     handover.complete();
     hear(NEW, 'a');
