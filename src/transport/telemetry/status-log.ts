@@ -31,23 +31,25 @@ export class StatusLog {
     } else if (status === 'reconnecting' && this.#interruptedAt === undefined) {
       const interruptedAt = performance.now();
       this.#interruptedAt = interruptedAt;
+      let isLate = false;
       this.#interruptions.log(() => {
-        const ms = msSince(interruptedAt);
-        return `Subscriptions interrupted${ms === 0 ? '' : ` ${String(ms)} ms ago`}; resubscribing.`;
+        const when = isLate ? ` ${msSince(interruptedAt)} ms ago` : '';
+        return `Subscriptions interrupted${when}; resubscribing.`;
       });
+      isLate = true;
     }
   }
 
   #end(restored: boolean): void {
     this.#interruptions.drop();
     if (restored && this.#isReported && this.#interruptedAt !== undefined) {
-      this.logger.log(`All subscriptions restored after ${String(msSince(this.#interruptedAt))} ms.`);
+      this.logger.log(`All subscriptions restored after ${msSince(this.#interruptedAt)} ms.`);
     }
     this.#interruptedAt = undefined;
     this.#isReported = false;
   }
 }
 
-function msSince(time: number): number {
-  return Math.round(performance.now() - time);
+function msSince(time: number): string {
+  return String(Math.round(performance.now() - time));
 }
