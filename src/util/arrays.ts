@@ -1,4 +1,4 @@
-/** The first `limit` items as text, and how many more there are; only items shown are converted by `toText`. */
+/** The first `limit` items as text, with the number of the others; `toText` converts only the items shown. */
 export function firstFew<T>(items: readonly T[], limit: number, toText: (item: T) => string): string {
   const shown = items.slice(0, limit).map(toText).join(', ');
   const more = items.length - limit;

@@ -1,4 +1,4 @@
-/** How a retry waits: `base · 2^attempt` ms, at most `cap` ms, half of it at random so that clients do not march in step. */
+/** The delay of a retry: `base · 2^attempt` ms, at most `cap` ms. Half of it is random, so that clients do not retry in step. */
 export function backoffDelay(attempt: number, base = 25, cap = 1_000): number {
   const full = Math.min(cap, base * 2 ** Math.min(attempt, 16));
   return full / 2 + Math.random() * (full / 2);

@@ -1,4 +1,4 @@
-/** Whether these bytes stand there. Faster than a view and `equals`, for as few as are looked for here. */
+/** Returns whether the buffer contains `bytes` at `at`. For a few bytes, faster than a view and `equals`. */
 export function isAt(buffer: Buffer, at: number, bytes: Buffer): boolean {
   if (at < 0) {
     return false;
@@ -11,7 +11,7 @@ export function isAt(buffer: Buffer, at: number, bytes: Buffer): boolean {
   return true;
 }
 
-/** Whether the bytes from `start` to `end` are the characters of this text, one byte each. */
+/** Returns whether the bytes from `start` to `end` are the characters of `text`, one byte each. */
 export function spells(buffer: Buffer, start: number, end: number, text: string): boolean {
   if (text.length !== end - start) {
     return false;

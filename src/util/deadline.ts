@@ -1,6 +1,6 @@
 import { withTimeout } from './promises.js';
 
-/** A point in time by which something must have happened. */
+/** A time limit that starts when it is created. */
 export class Deadline {
   readonly #at: number;
 
@@ -11,12 +11,12 @@ export class Deadline {
     this.#at = performance.now() + ms;
   }
 
-  /** In ms. */
+  /** The remaining time, in ms. */
   get left(): number {
     return Math.max(0, this.#at - performance.now());
   }
 
-  /** Settles as `promise` does, or rejects with the error of `onTimeout` when the time is over. */
+  /** Settles like `promise`, or rejects with the error of `onTimeout` when the time is over. */
   or<T>(promise: Promise<T>, onTimeout: (ms: string) => Error): Promise<T> {
     return withTimeout(promise, this.left, () => onTimeout(String(Math.round(this.ms))));
   }

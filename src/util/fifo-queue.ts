@@ -1,4 +1,4 @@
-/** A first-in-first-out queue whose `shift` does not move the rest, as `Array#shift` may. */
+/** A first-in-first-out queue. Unlike that of an array, its `shift` does not move the other items. */
 export class FifoQueue<T> {
   #items: T[] = [];
   #head = 0;
@@ -32,7 +32,7 @@ export class FifoQueue<T> {
     return item;
   }
 
-  /** Takes out the oldest item that is wanted; the others stay, in their order. */
+  /** Removes and returns the oldest wanted item; the others stay in order. */
   take(wants: (item: T) => boolean): T | undefined {
     for (let at = this.#head; at < this.#items.length; at += 1) {
       const item = this.#items[at] as T;
@@ -44,7 +44,7 @@ export class FifoQueue<T> {
     return undefined;
   }
 
-  /** Takes everything out, oldest first. */
+  /** Removes and returns all items, oldest first. */
   drain(): T[] {
     const rest = this.#items.slice(this.#head);
     this.#items = [];

@@ -1,18 +1,18 @@
 /**
- * Remembers what was used lately: two generations of a bounded size. When the young one is full, the old one is
- * forgotten, but for what `isNeeded` keeps.
+ * A cache of recently used values in two generations of a bounded size. When the young generation is full, the old one is
+ * dropped, except for values that `isNeeded` keeps.
  */
 export class GenerationalCache<V> {
   #young = new Map<string, V>();
   #old: Map<string, V> | undefined;
-  #full: number;
+  #capacity: number;
 
   constructor(
-    /** How many are remembered at least. */
+    /** The number of values that are kept at least. */
     private readonly size: number,
     private readonly isNeeded: (value: V) => boolean = () => false,
   ) {
-    this.#full = size;
+    this.#capacity = size;
   }
 
   get(key: string): V | undefined {
@@ -20,11 +20,12 @@ export class GenerationalCache<V> {
   }
 
   add(key: string, value: V): void {
-    if (this.#young.size >= this.#full) {
-      const needed = this.#old === undefined ? [] : [...this.#old].filter(([, one]) => this.isNeeded(one));
+    if (this.#young.size >= this.#capacity) {
+      const needed =
+        this.#old === undefined ? [] : [...this.#old].filter(([, value]) => this.isNeeded(value));
       this.#old = this.#young;
       this.#young = new Map(needed);
-      this.#full = needed.length + this.size;
+      this.#capacity = needed.length + this.size;
     }
     this.#young.set(key, value);
   }

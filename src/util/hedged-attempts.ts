@@ -1,14 +1,14 @@
 /**
- * Tries `candidates` one after the other and gives the first success. The next one is started when the one before has
- * failed, or has not answered within `patience` ms: one node that hangs does not delay the answer of another.
+ * Tries `candidates` one after the other and resolves with the first success. The next attempt starts when the previous
+ * one has failed, or has not succeeded within `delay` ms, so that one unresponsive node does not delay the others.
  *
- * When all have failed it rejects with what `failure` makes of their errors, in the order they came.
+ * When all have failed, it rejects with the error that `toError` creates from theirs, in the order of the failures.
  */
 export function hedge<C, T>(
   candidates: readonly C[],
   attempt: (candidate: C) => Promise<T>,
-  patience: number,
-  failure: (errors: readonly unknown[]) => Error,
+  delay: number,
+  toError: (errors: readonly unknown[]) => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const rest = candidates.values();
@@ -21,12 +21,12 @@ export function hedge<C, T>(
       const next = rest.next();
       if (next.done === true) {
         if (running === 0) {
-          reject(failure(errors));
+          reject(toError(errors));
         }
         return;
       }
       running += 1;
-      timer = setTimeout(startNext, patience);
+      timer = setTimeout(startNext, delay);
       attempt(next.value).then(
         (value) => {
           succeeded = true;

@@ -1,4 +1,4 @@
-/** A promise with its two ends in hand. (`Promise.withResolvers` needs Node 22.) */
+/** A promise with its `resolve` and `reject`. (`Promise.withResolvers` requires Node 22.) */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
@@ -15,12 +15,12 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** Handlers, serializers and hooks return a promise or a plain value; plain values are used without waiting. */
+/** Handlers, serializers and hooks return a promise or a plain value, which is used without waiting. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-/** Settles as `promise` does, or rejects with the error of `onTimeout` after `ms`. */
+/** Settles like `promise`, or rejects with the error of `onTimeout` after `ms`. */
 export async function withTimeout<T>(promise: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {

@@ -1,24 +1,24 @@
-/** Runs something soon after each sign that it is due, but at most once per `spacing` ms; the last sign is never lost. */
+/** Runs a task soon after each request, but at most once per `interval` ms. The last request is never lost. */
 export class Throttle {
   #lastRun = -Infinity;
-  #due: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(
-    private readonly run: () => void,
-    private readonly spacing: number,
+    private readonly task: () => void,
+    private readonly interval: number,
   ) {}
 
   schedule(): void {
-    if (this.#due !== undefined || this.#closed) {
+    if (this.#timer !== undefined || this.#closed) {
       return;
     }
-    const wait = this.#lastRun + this.spacing - performance.now();
+    const wait = this.#lastRun + this.interval - performance.now();
     if (wait <= 0) {
       this.#run();
     } else {
-      this.#due = setTimeout(() => {
-        this.#due = undefined;
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
         this.#run();
       }, wait).unref();
     }
@@ -26,11 +26,11 @@ export class Throttle {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#due);
+    clearTimeout(this.#timer);
   }
 
   #run(): void {
     this.#lastRun = performance.now();
-    this.run();
+    this.task();
   }
 }
