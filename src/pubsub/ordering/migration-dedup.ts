@@ -1,31 +1,32 @@
 import { createHash } from 'node:crypto';
-import { type Transitions, transition } from '../../util/transitions.js';
 import type { NodeKey } from '../common/node-address.js';
+import { transition, type Transitions } from '../../util/transitions.js';
 
-/** A message on its way to the reader. */
+/** A message on its way from a connection to its reader. */
 export interface Arrival {
   readonly channel: Buffer;
   readonly data: Buffer;
   readonly node: NodeKey;
 }
 
-/** Time for a message that the old node has delivered to arrive from the new one too, at a busy reader, in ms. */
-const DRAIN_MS = 1_000;
+/** For this long after the new node has taken over, it may still send messages that the old one has delivered. */
+const DRAIN_TIMEOUT_MS = 1_000;
 
-/** Messages of the old node to remember at most, while the new one has not confirmed. */
-const MAX_REMEMBERED = 10_000;
+/** The most messages of the old node that are remembered before the new one has confirmed. */
+const MAX_REMEMBERED_MESSAGES = 10_000;
 
-/** Messages above this size are compared by their digest. */
+/** A longer message is identified by its digest. */
 const HASH_ABOVE_BYTES = 1_024;
 
 /**
- * - `pending`: the old node delivers; the new one has been asked and has not confirmed
- * - `overlapping`: the old node delivers; messages of the new one are kept
- * - `draining`: the new node delivers, except for messages that the old one has delivered
- * - `done`: the new node delivers, or the old one where the migration was abandoned
+ * - `pending`: the new node was asked to subscribe; the old one delivers
+ * - `overlapping`: the new node has confirmed; the old one delivers, messages of the new one are held back
+ * - `draining`: the new node delivers, except for what the old one has delivered already
+ * - `done`
  */
-type MigrationState = 'pending' | 'overlapping' | 'draining' | 'done';
+export type MigrationState = 'pending' | 'overlapping' | 'draining' | 'done';
 
+/** docs/architecture.md shows the same table. */
 export const MIGRATION_TRANSITIONS: Transitions<MigrationState> = {
   pending: ['overlapping', 'done'],
   overlapping: ['draining', 'done'],
@@ -34,20 +35,25 @@ export const MIGRATION_TRANSITIONS: Transitions<MigrationState> = {
 };
 
 /**
- * Delivers each message once while a subscription moves between two live nodes and is active on both.
+ * Removes duplicates while one subscription moves from one live node to another and is subscribed on both.
  *
- * After a planned failover, and for classic channels after any move, the cluster bus brings each message to both nodes. The
- * old node delivers until Redis has confirmed that the subscription has ended there, so that its last message is known;
- * then follow the messages that only the new one has sent. Messages are compared by their bytes (ADR 10).
+ * After a planned failover, and always for classic channels, the cluster bus brings each message to both nodes. The old
+ * node delivers until Redis has confirmed that the subscription has ended there, so that its last message is known; then
+ * the messages follow that the new node has sent and the old one has not. Messages are compared by their bytes: nothing is
+ * lost, and only messages with equal bytes could be miscounted, by as many as were on the bus at the start.
  */
 export class MigrationDeduplicator {
   #state: MigrationState = 'pending';
-  /** Counts messages that the old node delivered before the new one confirmed: it may have sent them too. */
+  /**
+   * Messages that the old node delivered before the confirmation of the new one was read, with their number: the new
+   * node may have subscribed us before them.
+   */
   readonly #recent = new Map<string, number>();
-  readonly #kept: Arrival[] = [];
-  /** Messages that the old node delivered and the new one has not sent yet. */
+  /** Messages of the new node that are held back. */
+  readonly #held: Arrival[] = [];
+  /** Messages that the old node has delivered and the new one has not sent. */
   readonly #ahead = new MessageCounter();
-  /** Messages that were delivered before this migration began, and may arrive once more from the old node. */
+  /** Messages delivered before this migration began that the old node may send once more. */
   readonly #earlier: MessageCounter;
   #timer: NodeJS.Timeout | undefined;
 
@@ -55,10 +61,10 @@ export class MigrationDeduplicator {
     readonly from: NodeKey,
     readonly to: NodeKey,
     private readonly deliver: (arrival: Arrival) => void,
-    private readonly over: () => void,
-    /** Recent messages of `from`, oldest first. */
+    private readonly onDone: () => void,
+    /** The messages that `from` has delivered recently, oldest first. */
     recent: readonly Arrival[] = [],
-    /** The migration before this one, if it is not done. */
+    /** The previous migration, if it is not done yet. */
     previous?: MigrationDeduplicator,
   ) {
     for (const arrival of recent) {
@@ -71,19 +77,19 @@ export class MigrationDeduplicator {
     return this.#state;
   }
 
-  /** Whether the old node delivers. */
+  /** True while the messages of the old node are delivered. */
   get deliversOld(): boolean {
     return this.#state === 'pending' || this.#state === 'overlapping';
   }
 
-  /** The new node has confirmed. */
+  /** The new node has confirmed the subscription. */
   confirmed(): void {
     if (this.#state !== 'pending') {
       return;
     }
-    this.#become('overlapping');
+    this.#moveTo('overlapping');
     for (const [key, times] of this.#recent) {
-      // Of equal messages it is unknown which of them the new node has sent.
+      // Of equal messages it is unknown which ones the new node has sent.
       if (times === 1) {
         this.#ahead.add(key);
       }
@@ -91,12 +97,12 @@ export class MigrationDeduplicator {
     this.#recent.clear();
   }
 
-  /** Messages of a third node, which the subscription has left or is leaving, are dropped: the old node has delivered them. */
+  /** Ignores a third node, which the subscription has left or is leaving: the old one has received the same messages. */
   receive(arrival: Arrival): void {
     if (arrival.node === this.to) {
       if (this.deliversOld) {
-        this.#kept.push(arrival);
-      } else if (this.#state === 'done' || !this.#isEcho(arrival)) {
+        this.#held.push(arrival);
+      } else if (this.#state === 'done' || !this.#isDuplicate(arrival)) {
         this.deliver(arrival);
       }
     } else if (arrival.node === this.from && this.deliversOld) {
@@ -107,75 +113,75 @@ export class MigrationDeduplicator {
     }
   }
 
-  #become(next: MigrationState): void {
-    this.#state = transition('a migration', MIGRATION_TRANSITIONS, this.#state, next);
-  }
-
-  #remember(arrival: Arrival): void {
-    const key = keyOf(arrival);
-    if (this.#state === 'overlapping') {
-      this.#ahead.add(key);
-    } else if (this.#recent.size < MAX_REMEMBERED) {
-      this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1);
-    }
-  }
-
-  #isEcho(arrival: Arrival): boolean {
-    return this.#ahead.takeOne(keyOf(arrival));
-  }
-
-  /** Calls `act` after `ms`, unless the migration goes on or ends before. */
+  /** Calls `act` after `ms`, unless the migration moves on first. */
   after(ms: number, act: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(act, ms);
   }
 
-  /** The old node sends nothing more: the new one delivers from now on. */
+  /** The old node sends nothing more: the new one takes over. */
   complete(): void {
     if (this.#state === 'pending') {
-      this.#finish(); // the slot left before the new node confirmed, so that it sends no duplicates
+      this.#finish(); // the slot left before the new node had subscribed us: it sends no duplicates
     }
     if (this.#state !== 'overlapping') {
       return;
     }
-    this.#become('draining');
+    this.#moveTo('draining');
     clearTimeout(this.#timer);
-    for (const arrival of this.#kept.splice(0)) {
-      if (!this.#isEcho(arrival)) {
+    for (const arrival of this.#held.splice(0)) {
+      if (!this.#isDuplicate(arrival)) {
         this.deliver(arrival);
       }
     }
     if (this.#ahead.empty) {
       this.end();
     } else {
-      this.after(DRAIN_MS, () => {
+      this.after(DRAIN_TIMEOUT_MS, () => {
         this.end();
       });
     }
   }
 
-  /** The new node is gone before it took over: the old one, which has delivered everything, continues. */
+  /** The new node failed before it took over: the old one, which has delivered everything, continues. */
   abandon(): void {
-    this.#kept.length = 0;
+    this.#held.length = 0;
     this.#finish();
   }
 
-  /** Releases the messages that are kept. */
+  /** Ends the migration early: delivers what is held back. */
   end(): void {
     this.complete();
     this.#finish();
   }
 
+  #remember(arrival: Arrival): void {
+    const key = keyOf(arrival);
+    if (this.#state === 'overlapping') {
+      this.#ahead.add(key);
+    } else if (this.#recent.size < MAX_REMEMBERED_MESSAGES) {
+      this.#recent.set(key, (this.#recent.get(key) ?? 0) + 1);
+    }
+  }
+
+  #isDuplicate(arrival: Arrival): boolean {
+    return this.#ahead.takeOne(keyOf(arrival));
+  }
+
   #finish(): void {
     clearTimeout(this.#timer);
     if (this.#state !== 'done') {
-      this.#become('done');
-      this.over();
+      this.#moveTo('done');
+      this.onDone();
     }
+  }
+
+  #moveTo(state: MigrationState): void {
+    this.#state = transition('a migration', MIGRATION_TRANSITIONS, this.#state, state);
   }
 }
 
-/** Counts messages, compared by their bytes. */
+/** Counts messages by their bytes. */
 class MessageCounter {
   readonly #times = new Map<string, number>();
 
@@ -187,7 +193,7 @@ class MessageCounter {
     this.#times.set(key, (this.#times.get(key) ?? 0) + 1);
   }
 
-  /** Whether the message was counted; decrements its count. */
+  /** Subtracts one of these messages; returns false if there was none. */
   takeOne(key: string): boolean {
     const times = this.#times.get(key);
     if (times === undefined) {

@@ -8,25 +8,25 @@ const [OLD, NEW, OTHER] = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'] as NodeK
   NodeKey,
 ];
 
-/** For so long the new node may still repeat what the old one has delivered, in ms. */
-const ECHOES_FOR = 1_000;
+/** For this long the new node may send messages that the old one has delivered. */
+const DRAIN_TIMEOUT_MS = 1_000;
 
 describe('MigrationDeduplicator', () => {
-  let heard: string[];
-  let over: number;
-  let handover: MigrationDeduplicator;
+  let delivered: string[];
+  let done: number;
+  let migration: MigrationDeduplicator;
 
   beforeEach(() => {
     jest.useFakeTimers();
-    heard = [];
-    over = 0;
-    handover = new MigrationDeduplicator(
+    delivered = [];
+    done = 0;
+    migration = new MigrationDeduplicator(
       OLD,
       NEW,
-      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
-      () => (over += 1),
+      ({ data, node }) => delivered.push(`${data.toString()}@${node.slice(-1)}`),
+      () => (done += 1),
     );
-    handover.confirmed();
+    migration.confirmed();
   });
 
   afterEach(() => {
@@ -34,96 +34,96 @@ describe('MigrationDeduplicator', () => {
     jest.useRealTimers();
   });
 
-  function hear(node: NodeKey, ...data: string[]): void {
+  function receive(node: NodeKey, ...data: string[]): void {
     for (const one of data) {
-      handover.receive({ channel: Buffer.from('channel'), data: Buffer.from(one), node });
+      migration.receive({ channel: Buffer.from('channel'), data: Buffer.from(one), node });
     }
   }
 
-  it('hears the old node and keeps what the new one sends, until the old one has ended', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'b', 'c');
-    expect(heard).toEqual(['a@1']);
-    handover.complete();
-    expect(heard).toEqual(['a@1', 'b@2', 'c@2']);
-    handover.end();
+  it('delivers from the old node and holds back the messages of the new one until the old one has ended', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'b', 'c');
+    expect(delivered).toEqual(['a@1']);
+    migration.complete();
+    expect(delivered).toEqual(['a@1', 'b@2', 'c@2']);
+    migration.end();
   });
 
-  it('hands out once what both nodes send, whichever is first', () => {
-    hear(OLD, 'a', 'b');
-    hear(NEW, 'a', 'b', 'c', 'd');
-    hear(OLD, 'c');
-    handover.complete();
-    expect(heard).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
-    handover.end();
+  it('delivers once what both nodes send, whichever is first', () => {
+    receive(OLD, 'a', 'b');
+    receive(NEW, 'a', 'b', 'c', 'd');
+    receive(OLD, 'c');
+    migration.complete();
+    expect(delivered).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
+    migration.end();
   });
 
-  it('hands out once what the new node repeats after the old one has ended', () => {
-    hear(OLD, 'a', 'b');
-    handover.complete();
-    hear(NEW, 'a', 'b', 'c');
-    expect(heard).toEqual(['a@1', 'b@1', 'c@2']);
-    expect(over).toBe(0);
-    jest.advanceTimersByTime(ECHOES_FOR);
-    expect(over).toBe(1);
+  it('delivers once what the new node sends again after the old one has ended', () => {
+    receive(OLD, 'a', 'b');
+    migration.complete();
+    receive(NEW, 'a', 'b', 'c');
+    expect(delivered).toEqual(['a@1', 'b@1', 'c@2']);
+    expect(done).toBe(0);
+    jest.advanceTimersByTime(DRAIN_TIMEOUT_MS);
+    expect(done).toBe(1);
   });
 
-  it('counts messages that are equal: what came twice is handed out twice', () => {
-    hear(OLD, 'x', 'x');
-    hear(NEW, 'x', 'x', 'x');
-    handover.complete();
-    expect(heard).toEqual(['x@1', 'x@1', 'x@2']);
-    expect(over).toBe(1);
+  it('counts equal messages: what was sent twice is delivered twice', () => {
+    receive(OLD, 'x', 'x');
+    receive(NEW, 'x', 'x', 'x');
+    migration.complete();
+    expect(delivered).toEqual(['x@1', 'x@1', 'x@2']);
+    expect(done).toBe(1);
   });
 
-  it('takes the same bytes on another channel for another message', () => {
-    hear(OLD, 'x');
-    handover.receive({ channel: Buffer.from('another'), data: Buffer.from('x'), node: NEW });
-    handover.complete();
-    expect(heard).toEqual(['x@1', 'x@2']);
-    handover.end();
+  it('treats the same bytes on another channel as another message', () => {
+    receive(OLD, 'x');
+    migration.receive({ channel: Buffer.from('another'), data: Buffer.from('x'), node: NEW });
+    migration.complete();
+    expect(delivered).toEqual(['x@1', 'x@2']);
+    migration.end();
   });
 
-  it('is over at once when the new node has nothing to repeat', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'a', 'b');
-    handover.complete();
-    expect(over).toBe(1);
+  it('is done at once when the new node has nothing to send again', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'a', 'b');
+    migration.complete();
+    expect(done).toBe(1);
   });
 
-  it('is over after the time of echoes where the new node never had what the old one delivered', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'b');
-    handover.complete();
-    expect(heard).toEqual(['a@1', 'b@2']);
-    jest.advanceTimersByTime(ECHOES_FOR - 1);
-    expect(over).toBe(0);
+  it('is done after the drain timeout when the new node never had what the old one delivered', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'b');
+    migration.complete();
+    expect(delivered).toEqual(['a@1', 'b@2']);
+    jest.advanceTimersByTime(DRAIN_TIMEOUT_MS - 1);
+    expect(done).toBe(0);
     jest.advanceTimersByTime(1);
-    expect(over).toBe(1);
+    expect(done).toBe(1);
   });
 
-  it('hands out after the time of echoes what looks like one', () => {
-    hear(OLD, 'a');
-    handover.complete();
-    jest.advanceTimersByTime(ECHOES_FOR);
-    hear(NEW, 'a');
-    expect(heard).toEqual(['a@1', 'a@2']);
+  it('delivers after the drain timeout what looks like a duplicate', () => {
+    receive(OLD, 'a');
+    migration.complete();
+    jest.advanceTimersByTime(DRAIN_TIMEOUT_MS);
+    receive(NEW, 'a');
+    expect(delivered).toEqual(['a@1', 'a@2']);
   });
 
-  it('hears nothing more of the old node once that has ended', () => {
-    handover.complete();
-    hear(OLD, 'a');
-    hear(NEW, 'b');
-    expect(heard).toEqual(['b@2']);
+  it('delivers nothing from the old node once that has ended', () => {
+    migration.complete();
+    receive(OLD, 'a');
+    receive(NEW, 'b');
+    expect(delivered).toEqual(['b@2']);
   });
 
-  it('drops copies of what the old node delivered before we knew that the new one had us', () => {
-    handover.end();
-    heard = [];
+  it('drops duplicates of what the old node delivered before the confirmation of the new one was read', () => {
+    migration.end();
+    delivered = [];
     const early = new MigrationDeduplicator(
       OLD,
       NEW,
-      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
+      ({ data, node }) => delivered.push(`${data.toString()}@${node.slice(-1)}`),
       () => undefined,
     );
     const send = (node: NodeKey, ...texts: string[]): void => {
@@ -135,42 +135,42 @@ describe('MigrationDeduplicator', () => {
     early.confirmed();
     send(NEW, 'b', 'c', 'd');
     early.complete();
-    expect(heard).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
+    expect(delivered).toEqual(['a@1', 'b@1', 'c@1', 'd@2']);
     early.end();
   });
 
-  it('ignores a third node, of which the old one has heard everything', () => {
-    hear(OLD, 'a');
-    hear(OTHER, 'a');
-    handover.complete();
-    hear(OTHER, 'b');
-    hear(NEW, 'a', 'b');
-    expect(heard).toEqual(['a@1', 'b@2']);
-    handover.end();
+  it('ignores a third node, whose messages the old one has received too', () => {
+    receive(OLD, 'a');
+    receive(OTHER, 'a');
+    migration.complete();
+    receive(OTHER, 'b');
+    receive(NEW, 'a', 'b');
+    expect(delivered).toEqual(['a@1', 'b@2']);
+    migration.end();
   });
 
-  it('drops what the new node sent when that is gone before it took over', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'a', 'b');
-    handover.abandon();
-    expect(heard).toEqual(['a@1']);
-    expect(over).toBe(1);
+  it('drops what the new node sent when that fails before it takes over', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'a', 'b');
+    migration.abandon();
+    expect(delivered).toEqual(['a@1']);
+    expect(done).toBe(1);
   });
 
-  it('knows of the migration before it, though that was not done', () => {
-    hear(OLD, 'a', 'b');
-    handover.complete();
-    hear(NEW, 'a');
+  it('continues the previous migration when that was not done', () => {
+    receive(OLD, 'a', 'b');
+    migration.complete();
+    receive(NEW, 'a');
     const next = new MigrationDeduplicator(
       NEW,
       OTHER,
-      ({ data, node }) => heard.push(`${data.toString()}@${node.slice(-1)}`),
+      ({ data, node }) => delivered.push(`${data.toString()}@${node.slice(-1)}`),
       () => undefined,
       [],
-      handover,
+      migration,
     );
     next.confirmed();
-    handover.end();
+    migration.end();
     const send = (node: NodeKey, data: string): void => {
       next.receive({ channel: Buffer.from('channel'), data: Buffer.from(data), node });
     };
@@ -180,26 +180,26 @@ describe('MigrationDeduplicator', () => {
     send(OTHER, 'c');
     send(OTHER, 'd');
     next.complete();
-    expect(heard).toEqual(['a@1', 'b@1', 'c@2', 'd@3']);
+    expect(delivered).toEqual(['a@1', 'b@1', 'c@2', 'd@3']);
     next.end();
   });
 
-  it('keeps nothing back when it is ended before its time', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'a', 'b');
-    handover.end();
-    expect(heard).toEqual(['a@1', 'b@2']);
-    expect(over).toBe(1);
+  it('holds nothing back when it is ended early', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'a', 'b');
+    migration.end();
+    expect(delivered).toEqual(['a@1', 'b@2']);
+    expect(done).toBe(1);
   });
 
-  it('is completed and ended once, however often it is told', () => {
-    hear(OLD, 'a');
-    hear(NEW, 'b');
-    handover.complete();
-    handover.complete();
-    handover.end();
-    handover.end();
-    expect(heard).toEqual(['a@1', 'b@2']);
-    expect(over).toBe(1);
+  it('is completed and ended once, however often it is called', () => {
+    receive(OLD, 'a');
+    receive(NEW, 'b');
+    migration.complete();
+    migration.complete();
+    migration.end();
+    migration.end();
+    expect(delivered).toEqual(['a@1', 'b@2']);
+    expect(done).toBe(1);
   });
 });
