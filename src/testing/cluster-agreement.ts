@@ -3,23 +3,23 @@ import type { ControlConnections } from './control-connections.js';
 import { addressOf, type NodeReference } from './node-address.js';
 import { waitUntil } from './wait-until.js';
 
-/** One more thing that must be true of every node's view; words say what is missing. */
+/** An additional condition on the view of every node; returns true, or what is missing in words. */
 export type Expectation = (view: readonly NodeOpinion[]) => true | string;
 
-/** What one node says of itself and of the cluster. */
+/** The report of one node on itself and the cluster. */
 interface Report {
   readonly node: NodeReference;
   readonly stateOk: boolean;
   readonly view: readonly NodeOpinion[];
   /** False on a replica whose link to its master is down. */
   readonly inStep: boolean;
-  /** Ports of the nodes it tells clients of. */
-  readonly told: ReadonlySet<unknown>;
+  /** Ports of the nodes that it announces to clients. */
+  readonly announced: ReadonlySet<unknown>;
 }
 
 /**
  * Waits until all of `nodes` report a working cluster: all of them connected, every slot owned by one of them, every
- * replica in step with its master and told to clients, the same roles in everybody's eyes, and `expectation` met.
+ * replica in step with its master and announced to clients, the same roles in all views, and `expectation` met.
  */
 export async function waitForAgreement(
   control: ControlConnections,
@@ -35,7 +35,7 @@ export async function waitForAgreement(
       const missing = whatIsMissing(report, nodes) ?? expectation(report.view);
       if (missing !== true) return `${addressOf(report.node)} ${missing}`;
     }
-    // A master that comes back after its replica took over believes in itself for a moment.
+    // A master that restarts after its replica took over still reports itself as the master for a moment.
     const opinions = new Set(reports.map((report) => rolesIn(report?.view ?? [], nodes)));
     return opinions.size === 1 ? true : 'the nodes do not agree on their roles and slots';
   });
@@ -55,28 +55,28 @@ async function reportOf(control: ControlConnections, node: NodeReference): Promi
     view,
     stateOk: info.includes('cluster_state:ok'),
     inStep: !replication.includes('master_link_status:down'),
-    told: portsIn(slots),
+    announced: portsIn(slots),
   };
 }
 
 function whatIsMissing(
-  { stateOk, view, inStep, told }: Report,
+  { stateOk, view, inStep, announced }: Report,
   nodes: readonly NodeReference[],
 ): string | undefined {
-  if (!stateOk) return 'says cluster_state:fail';
+  if (!stateOk) return 'reports cluster_state:fail';
   const peers = among(view, nodes);
   if (peers.length < nodes.length) return `knows ${peers.length} of ${nodes.length} nodes`;
-  const stranger = peers.find(({ flags, connected }) => !connected || flags.some(isUnsettled));
-  if (stranger !== undefined) return `has no good link to ${addressOf(stranger)}`;
+  const unlinked = peers.find(({ flags, connected }) => !connected || flags.some(isUnsettled));
+  if (unlinked !== undefined) return `has no working link to ${addressOf(unlinked)}`;
   const covered = peers.reduce(countSlots, 0);
   if (covered < slotCount) return `knows live owners for ${covered} of ${slotCount} slots`;
   if (!inStep) return 'is not in step with its master';
-  // CLUSTER SLOTS leaves out a replica until the node has heard how far it is; clients would not know it.
-  const hidden = peers.find((node) => servesSlots(node, peers) && !told.has(node.port));
-  return hidden === undefined ? undefined : `does not tell clients of ${addressOf(hidden)}`;
+  // CLUSTER SLOTS omits a replica until the node knows its replication offset; clients would not know it.
+  const hidden = peers.find((node) => servesSlots(node, peers) && !announced.has(node.port));
+  return hidden === undefined ? undefined : `does not announce ${addressOf(hidden)} to clients`;
 }
 
-/** The roles and slots of `nodes` in one view, in a form that can be compared with another view's. */
+/** The roles and slots of `nodes` in one view, as text that can be compared between views. */
 function rolesIn(view: readonly NodeOpinion[], nodes: readonly NodeReference[]): string {
   return among(view, nodes)
     .map(({ port, role, masterPort, slots }) => `${port} ${role} ${masterPort ?? ''} ${slots.join(' ')}`)

@@ -4,18 +4,18 @@ import { loopback, type LocalNode, type NodeReference } from './node-address.js'
 /** First and last slot of a range. */
 export type SlotRange = readonly [from: number, to: number];
 
-/** A node as the cluster sees it. */
+/** A node as the cluster reports it. */
 export interface ClusterNodeView extends LocalNode {
-  /** The cluster's own name for the node: 40 hex digits. */
+  /** The node id: 40 hex digits. */
   readonly id: string;
   readonly role: 'master' | 'replica';
-  /** Of a replica: the port of its master. */
+  /** The port of the master of a replica. */
   readonly masterPort?: number;
-  /** Of a master: the slots it owns. */
+  /** The slots that a master owns. */
   readonly slots: readonly SlotRange[];
 }
 
-/** One line of CLUSTER NODES: what one node thinks of one node. */
+/** One line of CLUSTER NODES: one node as another one reports it. */
 export interface NodeOpinion extends ClusterNodeView {
   readonly myself: boolean;
   readonly flags: readonly string[];
@@ -25,7 +25,7 @@ export interface NodeOpinion extends ClusterNodeView {
 
 export const slotCount = 16_384;
 
-/** What `node` thinks of the cluster, or undefined when it does not answer. */
+/** The view that `node` has of the cluster, or undefined when it does not respond. */
 export async function opinionsOf(
   control: ControlConnections,
   node: NodeReference,
@@ -35,8 +35,7 @@ export async function opinionsOf(
 }
 
 /**
- * The cluster as the best informed of `nodes` sees it: the one that knows the newest configuration epoch, for in
- * Redis Cluster the newer epoch wins.
+ * The view of the node that knows the newest configuration epoch, because in Redis Cluster the newer epoch wins.
  */
 export async function bestView(
   control: ControlConnections,
@@ -79,7 +78,7 @@ export function parseClusterNodes(text: string): NodeOpinion[] {
   });
 }
 
-/** `5` or `0-99`; `[93-<-id]` and `[93->-id]` tell of a slot on the move, which still belongs to its source. */
+/** `5` or `0-99`; `[93-<-id]` and `[93->-id]` mark a slot in migration, which still belongs to its source. */
 function parseRange(text: string): SlotRange[] {
   if (text.startsWith('[')) return [];
   const [from, to] = text.split('-').map(Number);

@@ -2,18 +2,18 @@ import { Redis } from 'ioredis';
 import { LocalClusterError } from './errors.js';
 import { addressOf, type NodeReference } from './node-address.js';
 
-/** A server that does not answer within this many milliseconds counts as silent. */
-const answerTimeout = 1_000;
+/** Time limit for a reply, in ms. */
+const replyTimeout = 1_000;
 
 type Argument = string | number | Buffer;
 
-/** Connections to single servers, opened when first used, for the length of one operation. */
+/** Connections to individual servers for one operation, opened on first use. */
 export class ControlConnections {
   readonly #connections = new Map<number, Redis>();
 
   constructor(private readonly password: string | undefined) {}
 
-  /** Sends one command to one server; a reply that is an error becomes a LocalClusterError `REFUSED`. */
+  /** Sends one command to one server; an error reply becomes a LocalClusterError `REFUSED`. */
   async call(node: NodeReference, command: string, ...args: Argument[]): Promise<unknown> {
     try {
       return await this.#to(node).call(command, ...args);
@@ -22,7 +22,7 @@ export class ControlConnections {
     }
   }
 
-  /** Like {@link call}, for replies that may hold any bytes. */
+  /** Like {@link call}, for binary replies. */
   async callBuffer(node: NodeReference, command: string, ...args: Argument[]): Promise<unknown> {
     try {
       return await this.#to(node).callBuffer(command, ...args);
@@ -31,7 +31,7 @@ export class ControlConnections {
     }
   }
 
-  /** The answer as text, or undefined when the server gives none: dead, frozen, or still loading. */
+  /** The reply as text, or undefined without one: the server is dead, frozen, or still loading. */
   async ask(node: NodeReference, command: string, ...args: Argument[]): Promise<string | undefined> {
     try {
       return String(await this.call(node, command, ...args));
@@ -54,14 +54,14 @@ export class ControlConnections {
       ...(this.password === undefined ? {} : { password: this.password }),
       // ioredis 6 prefers RESP3, whose replies to CLUSTER commands are shaped differently; ioredis 5 ignores this.
       protocol: 2,
-      connectTimeout: answerTimeout,
-      commandTimeout: answerTimeout,
+      connectTimeout: replyTimeout,
+      commandTimeout: replyTimeout,
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
       enableReadyCheck: false,
       disableClientInfo: true,
     });
-    // Commands reject by themselves; an 'error' event nobody listens to would end up on the console.
+    // Commands reject on their own; without a listener ioredis would also print the error.
     connection.on('error', () => undefined);
     this.#connections.set(node.port, connection);
     return connection;
@@ -78,7 +78,7 @@ export class ControlConnections {
   }
 }
 
-/** Runs `work` with connections that are closed afterwards, so that none lingers in the servers' client lists. */
+/** Runs `work` with connections that are closed afterwards, so that none remains in the client lists of the servers. */
 export async function withControl<T>(
   password: string | undefined,
   work: (control: ControlConnections) => Promise<T>,

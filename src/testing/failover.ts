@@ -5,21 +5,21 @@ import { LocalClusterError } from './errors.js';
 import { addressOf, type NodeReference } from './node-address.js';
 
 /**
- * How a replica takes over (see Redis's CLUSTER FAILOVER):
+ * The way a replica takes over (see CLUSTER FAILOVER):
  *
- * - `planned`: agreed with the master, which hands over without losing a write; needs the master alive
- * - `force`: without the master, by a vote of the other masters
- * - `takeover`: without anybody's consent
+ * - `planned`: coordinated with the master, without losing a write; requires a live master
+ * - `force`: without its master, by a vote of the other masters
+ * - `takeover`: without a vote
  */
 export type FailoverMode = 'planned' | 'force' | 'takeover';
 
 /**
- * Redis gives a planned failover up after 5 s without a word, as when the other masters do not vote: they vote once per
- * shard in two node timeouts, so soon after another failover of it (`cluster.c`, CLUSTER_MF_TIMEOUT and voted_time).
+ * Redis gives up a planned failover silently after 5 s, for example when the other masters do not vote: they vote once per
+ * shard in two node timeouts, so not soon after another failover (`cluster.c`, CLUSTER_MF_TIMEOUT and voted_time).
  */
 const attemptTimeout = 5_200;
 
-/** Makes `replica` the master of its shard; resolves when every one of `nodes` has taken note. */
+/** Makes `replica` the master of its shard; resolves when all `nodes` agree. */
 export async function failover(
   control: ControlConnections,
   replica: NodeReference,
@@ -31,7 +31,7 @@ export async function failover(
   if (before.find(({ myself }) => myself)?.role !== 'replica') {
     throw new LocalClusterError(
       'UNKNOWN_NODE',
-      `${addressOf(replica)} is no replica, so it cannot take over.`,
+      `${addressOf(replica)} is not a replica, so it cannot take over.`,
     );
   }
   const command = ['CLUSTER', 'FAILOVER', ...(mode === 'planned' ? [] : [mode.toUpperCase()])] as const;
@@ -54,7 +54,7 @@ export async function failover(
     } catch (error) {
       if (left <= attemptTimeout) throw error;
     }
-    // Refused where it has become the master meanwhile, and only the others do not agree yet.
+    // Refused if it has become the master in the meantime and only the others do not agree yet.
     await control.call(replica, ...command).catch(() => undefined);
   }
 }

@@ -4,7 +4,7 @@ import { LocalClusterError } from './errors.js';
 
 const names = ['redis-server', 'valkey-server'];
 
-// Debian installs servers in sbin folders that are not on every user's PATH; Homebrew's folder may be missing too.
+// Debian installs servers in sbin folders, which are not on every PATH; the folder of Homebrew may be missing too.
 const usualFolders = ['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
 const howToInstall = [
@@ -17,8 +17,8 @@ const howToInstall = [
 ].join('\n');
 
 /**
- * The path of the server program: `REDIS_SERVER` where it is set, else the first `redis-server` or `valkey-server`
- * on the PATH and in the folders where systems keep them.
+ * The path of the server program: `REDIS_SERVER` if set, otherwise the first `redis-server` or `valkey-server` on the
+ * PATH and in the usual folders.
  *
  * @throws LocalClusterError `REDIS_SERVER_NOT_FOUND`
  */
@@ -27,7 +27,7 @@ export function findRedisServer(env: NodeJS.ProcessEnv = process.env, folders = 
     if (isExecutable(env.REDIS_SERVER)) return env.REDIS_SERVER;
     throw new LocalClusterError(
       'REDIS_SERVER_NOT_FOUND',
-      `REDIS_SERVER is set to ${env.REDIS_SERVER}, which is no program that can be run. ${howToInstall}`,
+      `REDIS_SERVER is set to ${env.REDIS_SERVER}, which is not an executable file. ${howToInstall}`,
     );
   }
   const path = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');

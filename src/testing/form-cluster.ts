@@ -5,14 +5,14 @@ import type { LocalClusterError } from './errors.js';
 import { addressOf, type LocalNode } from './node-address.js';
 import { waitUntil } from './wait-until.js';
 
-/** Which server is to be what. */
+/** The roles of the servers. */
 export interface ClusterPlan {
   readonly masters: readonly LocalNode[];
-  /** Replicas of the master at the same place of `masters`. */
+  /** The replicas of the master with the same index in `masters`. */
   readonly replicas: readonly (readonly LocalNode[])[];
 }
 
-/** Makes one cluster of servers that do not know each other yet, as `redis-cli --cluster create` would. */
+/** Forms a cluster of servers that do not know each other yet, like `redis-cli --cluster create`. */
 export async function formCluster(
   control: ControlConnections,
   plan: ClusterPlan,
@@ -20,7 +20,7 @@ export async function formCluster(
 ): Promise<void> {
   const nodes = [...plan.masters, ...plan.replicas.flat()];
   await Promise.all(plan.masters.map((master, index) => giveSlots(control, master, shareOf(index, plan))));
-  // Nodes that all begin with epoch 0 would have to settle their collisions one by one.
+  // Nodes that all start with epoch 0 would have to resolve their collisions one by one.
   await Promise.all(nodes.map((node, index) => control.call(node, 'CLUSTER', 'SET-CONFIG-EPOCH', index + 1)));
   await meet(control, nodes);
   await Promise.all(
@@ -34,7 +34,7 @@ export async function formCluster(
   await waitForAgreement(control, nodes, `a cluster of ${nodes.length} nodes forms`, timeout);
 }
 
-/** Introduces every node to every other: left to gossip, the news of a node travels for seconds. */
+/** Introduces every node to every other: by gossip alone, this takes seconds. */
 async function meet(control: ControlConnections, nodes: readonly LocalNode[]): Promise<void> {
   const pairs = nodes.flatMap((node, index) => nodes.slice(index + 1).map((other) => [node, other] as const));
   await Promise.all(
@@ -42,7 +42,7 @@ async function meet(control: ControlConnections, nodes: readonly LocalNode[]): P
   );
 }
 
-/** Makes a node a replica, as soon as it has heard of its master. */
+/** Makes a node a replica as soon as it knows its master. */
 async function replicate(
   control: ControlConnections,
   replica: LocalNode,
@@ -55,7 +55,7 @@ async function replicate(
       return true;
     } catch (error) {
       const { message } = error as LocalClusterError;
-      if (message.includes('Unknown node')) return 'it has not heard of its master yet';
+      if (message.includes('Unknown node')) return 'it does not know its master yet';
       throw error;
     }
   });

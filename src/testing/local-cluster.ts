@@ -9,27 +9,27 @@ import type { RedisProcess } from './redis-process.js';
 import { ServerGroup } from './server-group.js';
 import { passwordOf, type LocalServerOptions } from './server-options.js';
 
-/** Above it there would be no place for the bus port. */
+/** A higher port would leave no room for the bus port. */
 const highestPort = 55_535;
 
 export interface LocalClusterOptions extends LocalServerOptions {
-  /** How many masters share the slots. Default 3; with fewer there is no majority to fail over a lost one. */
+  /** Number of masters that share the slots. Default 3; with fewer there is no majority for a failover. */
   readonly masters?: number | undefined;
-  /** The port of the first node; the others have those after it. Each needs its bus port (10000 more) as well. Default: free ones. */
+  /** The port of the first node; the others use the following ones. The bus ports (10000 higher) must be free too. Default: free ports. */
   readonly port?: number | undefined;
-  /** How many replicas each master has. Default 1. */
+  /** Number of replicas per master. Default 1. */
   readonly replicas?: number | undefined;
-  /** `cluster-node-timeout`: after how many milliseconds of silence a node counts as lost. Default 2000. */
+  /** `cluster-node-timeout`: time without a message after which a node counts as failed, in ms. Default 2000. */
   readonly nodeTimeout?: number | undefined;
-  /** How long the cluster may take to form, and each fault handle to show its effect, in ms. Default 20000. */
+  /** Time limit for the cluster to form, and for each fault to take effect, in ms. Default 20000. */
   readonly timeout?: number | undefined;
 }
 
 /**
- * Starts a real Redis Cluster of `redis-server` (or `valkey-server`) processes on loopback ports, with a temporary
- * folder of its own. Resolves when every node reports a working cluster and knows every other.
+ * Starts a real Redis Cluster of `redis-server` (or `valkey-server`) processes on loopback ports, with its own temporary
+ * folder. Resolves when every node reports a working cluster and knows every other.
  *
- * `stop()` ends it; should the process that started it die instead, even by `kill -9`, a watchdog does.
+ * `stop()` ends it. If the calling process ends first, even by `kill -9`, a watchdog ends it.
  *
  * @example
  * ```ts
@@ -49,11 +49,11 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   const { masters = 3, replicas = 1, port, nodeTimeout = 2_000, timeout = 20_000 } = options;
   if (masters < 1 || replicas < 0 || !Number.isInteger(masters) || !Number.isInteger(replicas)) {
     throw new RangeError(
-      `A cluster has 1 or more masters and 0 or more replicas, not ${masters} and ${replicas}.`,
+      `masters must be at least 1 and replicas at least 0, received ${masters} and ${replicas}.`,
     );
   }
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= highestPort)) {
-    throw new RangeError(`port is a number from 1 to ${highestPort}, not ${port}.`);
+    throw new RangeError(`port must be a number between 1 and ${highestPort}, received ${port}.`);
   }
   const group = new ServerGroup({ ...clusterConfig(nodeTimeout), ...options.config }, passwordOf(options));
   try {
@@ -67,7 +67,7 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   }
 }
 
-/** A Redis Cluster of its own for a test or a demo. Get one from {@link startLocalCluster}. */
+/** A Redis Cluster for a test or a demo, created by {@link startLocalCluster}. */
 export class LocalCluster {
   /** @internal */
   constructor(
@@ -75,12 +75,12 @@ export class LocalCluster {
     private readonly timeout: number,
   ) {}
 
-  /** All nodes, alive or not, as startup nodes for ioredis. */
+  /** All nodes, running or not, as startup nodes for ioredis. */
   get nodes(): LocalNode[] {
     return this.group.servers.map(({ host, port }) => ({ host, port }));
   }
 
-  /** The temporary folder with the servers' files and logs; gone after `stop()`. */
+  /** The temporary folder with the files and logs of the servers; removed by `stop()`. */
   get folder(): string {
     return this.group.folder;
   }
@@ -90,12 +90,12 @@ export class LocalCluster {
     return this.group.servers.find(({ port }) => port === node.port)?.pid;
   }
 
-  /** The nodes that are masters now by the cluster's own account, without those whose process has ended. */
+  /** The current masters as the cluster reports them, without nodes whose process has ended. */
   async masters(): Promise<ClusterNodeView[]> {
     return (await this.#view()).filter(({ role }) => role === 'master').map(withoutOpinion);
   }
 
-  /** The nodes that are replicas now by the cluster's own account, without those whose process has ended. */
+  /** The current replicas as the cluster reports them, without nodes whose process has ended. */
   async replicas(): Promise<ClusterNodeView[]> {
     return (await this.#view()).filter(({ role }) => role === 'replica').map(withoutOpinion);
   }
@@ -106,7 +106,7 @@ export class LocalCluster {
   }
 
   /**
-   * The master that owns a slot (0–16383), by the cluster's own account.
+   * The master that owns a slot (0–16383), as the cluster reports it.
    *
    * @throws LocalClusterError `UNKNOWN_NODE` when no live master owns it
    */
@@ -121,19 +121,19 @@ export class LocalCluster {
     await this.group.find(node).kill();
   }
 
-  /** Freezes a node (SIGSTOP): its connections stay open, nothing answers. Resolves before any failover. */
+  /** Freezes a node (SIGSTOP): its connections stay open, but it does not respond. Resolves before any failover. */
   async pause(node: NodeReference): Promise<void> {
     this.group.find(node).pause();
   }
 
-  /** Ends a pause (SIGCONT). Does not wait for the node to find its place again; `settled()` does. */
+  /** Ends a pause (SIGCONT). Does not wait for the node to rejoin the cluster; `settled()` does. */
   async resume(node: NodeReference): Promise<void> {
     this.group.find(node).resume();
   }
 
   /**
-   * Starts a node again, killed or running, on the same port and with what it knew of the cluster. Resolves when
-   * it has its place in a working cluster again, be it as the replica of the node that took over from it.
+   * Restarts a node, killed or running, on the same port with its former cluster configuration. Resolves when it has
+   * rejoined a working cluster, possibly as a replica of the node that took over.
    *
    * @throws LocalClusterError `TIMEOUT` also when too many other nodes are down for the cluster to work
    */
@@ -145,8 +145,8 @@ export class LocalCluster {
   }
 
   /**
-   * Resolves when every node that is neither dead nor paused reports a working cluster and all agree: after a
-   * `kill` of a master, when a replica has taken over.
+   * Resolves when all nodes that are neither dead nor paused report a working cluster and agree; after `kill` of a
+   * master, when a replica has taken over.
    *
    * @throws LocalClusterError `TIMEOUT`
    */
@@ -159,8 +159,8 @@ export class LocalCluster {
   /**
    * Makes a replica the master of its shard (CLUSTER FAILOVER). Resolves when all live nodes agree.
    *
-   * @param mode `planned` (default) needs the old master alive; `force` and `takeover` do not
-   * @throws LocalClusterError `UNKNOWN_NODE` when the node is no replica · `REFUSED` · `TIMEOUT`
+   * @param mode `planned` (default) requires a live master; `force` and `takeover` do not
+   * @throws LocalClusterError `UNKNOWN_NODE` when the node is not a replica · `REFUSED` · `TIMEOUT`
    */
   async failover(replica: NodeReference, mode: FailoverMode = 'planned'): Promise<void> {
     const server = this.group.find(replica);
@@ -170,14 +170,14 @@ export class LocalCluster {
   }
 
   /**
-   * Moves a slot (0–16383) and its keys to another master while clients go on, as `redis-cli --cluster reshard`
-   * does. Resolves when all live nodes know the new owner; at once when it owns the slot already.
+   * Moves a slot (0–16383) and its keys to another master while clients are connected, like
+   * `redis-cli --cluster reshard`. Resolves when all live nodes know the new owner; at once if it owns the slot already.
    *
-   * @throws LocalClusterError `UNKNOWN_NODE` when `toMaster` is no master · `REFUSED` · `TIMEOUT`
+   * @throws LocalClusterError `UNKNOWN_NODE` when `toMaster` is not a master · `REFUSED` · `TIMEOUT`
    */
   async moveSlot(slot: number, toMaster: NodeReference, options?: MoveSlotOptions): Promise<void> {
     if (!Number.isInteger(slot) || slot < 0 || slot >= slotCount) {
-      throw new RangeError(`A slot is a whole number from 0 to ${slotCount - 1}, not ${slot}.`);
+      throw new RangeError(`slot must be an integer between 0 and ${slotCount - 1}, received ${slot}.`);
     }
     const { responsive, password } = this.group;
     const target = this.group.find(toMaster);
@@ -186,7 +186,7 @@ export class LocalCluster {
     );
   }
 
-  /** Adds a master that owns no slots yet; `moveSlot` gives it some. Resolves when all live nodes know it. */
+  /** Adds a master without slots; use `moveSlot` to give it some. Resolves when all live nodes know it. */
   async addMaster(): Promise<LocalNode> {
     const [introducer] = this.group.responsive;
     const [server] = (await this.group.launch(1)) as [RedisProcess];
@@ -222,21 +222,24 @@ function clusterConfig(nodeTimeout: number) {
     'cluster-enabled': 'yes',
     'cluster-config-file': 'nodes.conf',
     'cluster-node-timeout': nodeTimeout,
-    // Before the first message from another node, a node does not know its own address and would tell clients ''.
+    // Before the first message from another node, a node does not know its own address and would announce ''.
     'cluster-announce-ip': '127.0.0.1',
     // Redis 7 waits 5 s for more replicas before it feeds the first one.
     'repl-diskless-sync-delay': 0,
-    // CLUSTER SLOTS names a replica once its offset is above 0, which without writes takes one of these pings; the
-    // default is 10 s.
+    // CLUSTER SLOTS lists a replica once its offset is above 0, which without writes takes one of these pings (default:
+    // every 10 s).
     'repl-ping-replica-period': 1,
   };
 }
 
-/** The first servers become masters; the rest are dealt out to them. */
+/** The first servers become masters; the others are distributed as their replicas. */
 function assign(servers: readonly RedisProcess[], count: number): ClusterPlan {
   const masters = servers.slice(0, count);
   const rest = servers.slice(count);
-  return { masters, replicas: masters.map((_, index) => rest.filter((_, place) => place % count === index)) };
+  return {
+    masters,
+    replicas: masters.map((_, index) => rest.filter((_, position) => position % count === index)),
+  };
 }
 
 function withoutOpinion({ id, host, port, role, masterPort, slots }: NodeOpinion): ClusterNodeView {

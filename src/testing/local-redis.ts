@@ -19,7 +19,7 @@ export async function startLocalRedis(options: LocalServerOptions = {}): Promise
   }
 }
 
-/** A standalone Redis of its own for a test. Get one from {@link startLocalRedis}. */
+/** A standalone Redis for a test, created by {@link startLocalRedis}. */
 export class LocalRedis implements NodeReference {
   readonly host: string;
   readonly port: number;
@@ -38,7 +38,7 @@ export class LocalRedis implements NodeReference {
     return this.server.pid;
   }
 
-  /** The temporary folder with the server's files and log; gone after `stop()`. */
+  /** The temporary folder with the files and the log of the server; removed by `stop()`. */
   get folder(): string {
     return this.group.folder;
   }
@@ -48,7 +48,7 @@ export class LocalRedis implements NodeReference {
     await this.group.find(this).kill();
   }
 
-  /** Freezes the server (SIGSTOP): connections stay open, nothing answers. */
+  /** Freezes the server (SIGSTOP): its connections stay open, but it does not respond. */
   async pause(): Promise<void> {
     this.group.find(this).pause();
   }
@@ -58,7 +58,7 @@ export class LocalRedis implements NodeReference {
     this.group.find(this).resume();
   }
 
-  /** Ends the server if it runs and starts it again on the same port; resolves when it serves. */
+  /** Restarts the server on the same port; resolves when it accepts commands. */
   async restart(): Promise<void> {
     const server = this.group.find(this);
     await server.terminate();

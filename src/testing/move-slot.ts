@@ -6,10 +6,10 @@ import { waitUntil } from './wait-until.js';
 
 const keysPerMigrate = 100;
 
-/** How long one MIGRATE may take, in milliseconds. */
+/** Time limit for one MIGRATE, in ms. */
 const migrateTimeout = 5_000;
 
-/** A slot on its way from one master to another. */
+/** The migration of a slot from one master to another. */
 interface Move {
   readonly slot: number;
   readonly source: NodeOpinion;
@@ -18,15 +18,15 @@ interface Move {
 
 export interface MoveSlotOptions {
   /**
-   * Runs while the slot is between its masters: MIGRATING here, IMPORTING there, keys not moved yet. Keep it well
-   * under the timeout of your test: the slot stays where it is until the returned promise resolves.
+   * Runs while the slot is MIGRATING on its source and IMPORTING on its target, before the keys are moved. The slot stays
+   * in this state until the returned promise resolves.
    */
   readonly whileMoving?: (() => void | Promise<void>) | undefined;
 }
 
 /**
- * Moves one slot with its keys to another master while clients go on, in the steps `redis-cli --cluster reshard`
- * takes; resolves when every one of `nodes` knows the new owner.
+ * Moves one slot and its keys to another master while clients are connected, in the steps of
+ * `redis-cli --cluster reshard`. Resolves when all `nodes` know the new owner.
  */
 export async function moveSlot(
   control: ControlConnections,
@@ -42,13 +42,13 @@ export async function moveSlot(
   const target = view.find(({ port }) => port === to.port);
   if (source === undefined) throw new LocalClusterError('UNKNOWN_NODE', `Slot ${slot} has no owner.`);
   if (target?.role !== 'master') {
-    throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is no master, so it cannot own a slot.`);
+    throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is not a master, so it cannot own a slot.`);
   }
   if (source.id === target.id) return;
-  // Soon after another move, a node may have been told otherwise once more.
-  await waitUntil(`${addressOf(source)} says that it owns slot ${slot}`, timeout, async () => {
+  // Soon after another move, the node may receive an outdated message and change its mind once more.
+  await waitUntil(`${addressOf(source)} reports that it owns slot ${slot}`, timeout, async () => {
     const owner = ownerIn(await opinionsOf(control, source), slot);
-    return owner?.id === source.id ? true : 'it says another does';
+    return owner?.id === source.id ? true : 'it reports another owner';
   });
 
   const move = { slot, source, target };
@@ -58,11 +58,11 @@ export async function moveSlot(
   await open(control, move);
   await whileMoving?.();
   await moveKeys(control, move, password);
-  // It claims the slot under the epoch that it gives itself, one above the highest it knows: if another node has given
-  // itself the same meanwhile, some nodes go on believing that one.
-  await waitUntil(`${addressOf(target)} has heard of the highest epoch`, timeout, async () => {
+  // It claims the slot under a new epoch, one above the highest that it knows. If another node has taken the same epoch in
+  // the meantime, some nodes keep trusting that one.
+  await waitUntil(`${addressOf(target)} knows the highest epoch`, timeout, async () => {
     const [own, ...all] = await Promise.all([target, ...nodes].map((node) => currentEpoch(control, node)));
-    return (own ?? 0) >= Math.max(...all) ? true : 'it has not';
+    return (own ?? 0) >= Math.max(...all) ? true : 'it does not';
   });
   await close(control, move, masters);
   await waitUntil(`all nodes know that slot ${slot} moved`, timeout, async () => {
@@ -72,7 +72,7 @@ export async function moveSlot(
   });
 }
 
-/** The target first: the source sends clients there as soon as it is migrating. */
+/** The target first: the source redirects clients to it as soon as it is migrating. */
 async function open(control: ControlConnections, { slot, source, target }: Move): Promise<void> {
   await control.call(target, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', source.id);
   await control.call(source, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', target.id);
@@ -103,7 +103,7 @@ async function currentEpoch(control: ControlConnections, node: NodeReference): P
   return Number(/cluster_current_epoch:(\d+)/.exec(info ?? '')?.[1] ?? 0);
 }
 
-/** Target, source, then the others: in this order no moment comes in which nobody claims the slot. */
+/** In the order target, source, others the slot has an owner at any time. */
 async function close(
   control: ControlConnections,
   { slot, source, target }: Move,

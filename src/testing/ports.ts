@@ -2,18 +2,18 @@ import { createServer } from 'node:net';
 import { LocalClusterError } from './errors.js';
 import { loopback } from './node-address.js';
 
-/** Redis puts its cluster bus this far above the data port; Redis 6 knows no other place for it. */
+/** The cluster bus port of Redis is this much above the data port; in Redis 6 this cannot be changed. */
 const busOffset = 10_000;
 
-// Both ports stay below 32768, where Linux begins to take ports for outgoing connections: one of those could
-// otherwise sit on a port of ours between the moment we look and the moment the server binds.
+// Both ports stay below 32768, where the ports for outgoing connections start on Linux: one of those could otherwise take
+// a port between the check and the moment the server binds it.
 const lowest = 10_000;
 const highest = 22_767;
 
-/** `count` data ports, each free together with its cluster bus port. */
+/** Returns `count` data ports that are free, as are their cluster bus ports. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
-  // Random, so that test workers that start clusters at the same moment seldom want the same ports.
+  // Random, so that test workers that start clusters at the same time rarely choose the same ports.
   for (let tries = 0; ports.size < count && tries < 1_000; tries++) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest + 1));
     if (!ports.has(port) && (await isFree(port)) && (await isFree(port + busOffset))) ports.add(port);

@@ -1,4 +1,4 @@
-/** Directives as in redis.conf, values written as there. A list gives one line for each of its values. */
+/** Directives of redis.conf with their values as written there. A list becomes one line per value. */
 export type RedisConfig = Readonly<Record<string, string | number | readonly (string | number)[]>>;
 
 /** The text of a redis.conf. */
@@ -8,7 +8,7 @@ export function renderConfig(config: RedisConfig): string {
     .join('');
 }
 
-/** Directives that make servers ask for, and replicas give, a password. */
+/** Directives that make servers require, and replicas send, a password. */
 export function passwordConfig(password: string | undefined): RedisConfig {
   if (password === undefined) return {};
   const quoted = `"${password.replace(/[\\"]/g, '\\$&')}"`;

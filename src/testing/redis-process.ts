@@ -8,19 +8,19 @@ import { addressOf, loopback, type LocalNode } from './node-address.js';
 import { renderConfig, type RedisConfig } from './redis-config.js';
 import type { Watchdog } from './watchdog.js';
 
-/** How long a server may take to end by itself, in milliseconds; Redis 7 would wait 10 s for a replica that lags. */
+/** Time for a server to end by itself, in ms; Redis 7 would wait 10 s for a replica that lags. */
 const graceOnTerminate = 1_000;
 
-const linesOfLogToShow = 8;
+const logTailLines = 8;
 
 /**
  * - `running`: the process exists and runs
- * - `paused`: stopped by SIGSTOP: its sockets stay open and nobody answers
- * - `ended`: not started yet, killed, or gone by itself
+ * - `paused`: stopped by SIGSTOP; its sockets stay open, but it does not respond
+ * - `ended`: not started yet, killed, or ended by itself
  */
 export type ProcessState = 'running' | 'paused' | 'ended';
 
-/** One server process on a port of its own, with a folder of its own that outlives restarts. */
+/** One server process with its own port and a folder that is kept over restarts. */
 export class RedisProcess implements LocalNode {
   readonly host = loopback;
   #child: ChildProcess | undefined;
@@ -46,10 +46,10 @@ export class RedisProcess implements LocalNode {
     return this.#state === 'ended' ? undefined : this.#child?.pid;
   }
 
-  /** The end of what the server has written, for error messages. */
-  get lastWords(): string {
+  /** The last lines of the log, for error messages. */
+  get logTail(): string {
     try {
-      return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-linesOfLogToShow).join('\n');
+      return readFileSync(this.#logFile, 'utf8').trimEnd().split('\n').slice(-logTailLines).join('\n');
     } catch {
       return '(no log)';
     }
@@ -59,7 +59,7 @@ export class RedisProcess implements LocalNode {
     return join(this.#folder, 'redis.log');
   }
 
-  /** Starts the process; resolves when it exists, not when it serves. */
+  /** Starts the process; resolves when it exists, before it accepts commands. */
   async start(): Promise<void> {
     if (this.#state !== 'ended') return;
     mkdirSync(this.#folder, { recursive: true });
@@ -71,8 +71,8 @@ export class RedisProcess implements LocalNode {
     const child = spawn(this.program, [configFile], {
       cwd: this.#folder,
       stdio: ['ignore', log, log],
-      // Its own process group: Ctrl-C in a terminal is for the program under test, which may still need Redis while
-      // it shuts down. The watchdog sees to the rest.
+      // In its own process group, so that Ctrl-C in a terminal reaches only the program under test, which may still need
+      // Redis while it shuts down. The watchdog ends the server.
       detached: true,
     });
     closeSync(log);
@@ -82,7 +82,7 @@ export class RedisProcess implements LocalNode {
       this.#state = 'ended';
       if (child.pid !== undefined) this.watchdog.forgetProcess(child.pid);
     });
-    // A cluster that nobody stopped must not keep a test run from ending.
+    // A cluster that was not stopped must not keep a test run alive.
     child.unref();
     if (child.pid !== undefined) this.watchdog.watchProcess(child.pid);
     await once(child, 'spawn').catch((cause: unknown) => {
@@ -91,12 +91,12 @@ export class RedisProcess implements LocalNode {
     });
   }
 
-  /** Ends the process at once, as a crash or a lost machine would. */
+  /** Ends the process at once, like a crash or a lost machine. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');
   }
 
-  /** Asks the process to end, and makes it end when it does not within a second. */
+  /** Terminates the process, and kills it if it does not end within a second. */
   async terminate(): Promise<void> {
     this.resume();
     const ended = this.#end('SIGTERM');
@@ -110,7 +110,7 @@ export class RedisProcess implements LocalNode {
     await grace;
   }
 
-  /** Freezes the process: its connections stay open, but nothing answers. */
+  /** Freezes the process: its connections stay open, but it does not respond. */
   pause(): void {
     if (this.#state !== 'running') return;
     this.#child?.kill('SIGSTOP');
@@ -123,11 +123,11 @@ export class RedisProcess implements LocalNode {
     this.#state = 'running';
   }
 
-  /** The error to throw when the process has ended although it should serve. */
+  /** The error for a process that has ended unexpectedly. */
   failure(): LocalClusterError {
     return new LocalClusterError(
       'REDIS_SERVER_FAILED',
-      `The server on ${addressOf(this)} ended. The last lines of its log:\n${this.lastWords}`,
+      `The server on ${addressOf(this)} ended. The last lines of its log:\n${this.logTail}`,
     );
   }
 

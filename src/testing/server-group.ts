@@ -12,13 +12,13 @@ import { RedisProcess } from './redis-process.js';
 import { waitUntil } from './wait-until.js';
 import { Watchdog } from './watchdog.js';
 
-/** How long a server may take until it answers, in milliseconds. */
+/** Time limit for a server to accept commands, in ms. */
 const serveTimeout = 10_000;
 
-/** How often other ports are tried when somebody else took ours between looking and binding. */
+/** Number of attempts with other ports when a port was taken between the check and the start. */
 const attempts = 3;
 
-/** Server processes with one temporary folder and one watchdog, that begin and end together. */
+/** Server processes that start and end together, with one temporary folder and one watchdog. */
 export class ServerGroup {
   readonly #servers: RedisProcess[] = [];
   readonly #folder: string;
@@ -52,31 +52,31 @@ export class ServerGroup {
     return this.#servers;
   }
 
-  /** The temporary folder with the servers' files and logs. */
+  /** The temporary folder with the files and logs of the servers. */
   get folder(): string {
     return this.#folder;
   }
 
-  /** Servers that should answer: neither ended nor paused. */
+  /** The servers that should respond: neither ended nor paused. */
   get responsive(): RedisProcess[] {
     return this.#servers.filter(({ state }) => state === 'running');
   }
 
-  /** Starts `count` servers, on ports from `firstPort` up or on free ones, and resolves when they serve. */
+  /** Starts `count` servers on ports from `firstPort` up, or on free ones; resolves when they accept commands. */
   launch(count: number, firstPort?: number): Promise<RedisProcess[]> {
     const launching = this.#launch(count, firstPort);
     this.#launching = launching.catch(() => undefined);
     return launching;
   }
 
-  /** Starts a process of this group, again or for the first time, and resolves when it serves. */
+  /** Starts a process of this group, again or for the first time; resolves when it accepts commands. */
   async serve(server: RedisProcess): Promise<void> {
-    this.#refuseWhenStopped();
+    this.#assertNotStopped();
     await server.start();
     await withControl(this.password, (control) =>
-      waitUntil(`the server on ${addressOf(server)} answers`, serveTimeout, async () => {
+      waitUntil(`the server on ${addressOf(server)} responds`, serveTimeout, async () => {
         if (server.state === 'ended') throw server.failure();
-        // The process id tells our server from one that holds the port already.
+        // The process id distinguishes our server from another one on the same port.
         const info = await control.call(server, 'INFO', 'server').catch((error: unknown) => error);
         return String(info).includes(`process_id:${server.pid ?? 0}\r`) || `it does not yet: ${String(info)}`;
       }),
@@ -84,7 +84,7 @@ export class ServerGroup {
   }
 
   find(node: NodeReference): RedisProcess {
-    this.#refuseWhenStopped();
+    this.#assertNotStopped();
     const server = this.#servers.find(({ port }) => port === node.port);
     if (server === undefined) {
       throw new LocalClusterError('UNKNOWN_NODE', `No server of this group listens on port ${node.port}.`);
@@ -92,25 +92,25 @@ export class ServerGroup {
     return server;
   }
 
-  /** Runs `work` with connections to the servers; refuses when the group has been stopped. */
+  /** Runs `work` with connections to the servers; throws when the group was stopped. */
   async control<T>(work: (control: ControlConnections) => Promise<T>): Promise<T> {
-    this.#refuseWhenStopped();
+    this.#assertNotStopped();
     return withControl(this.password, work);
   }
 
-  /** Ends every process and removes the folder; all calls share one ending. */
+  /** Ends every process and removes the folder. Further calls return the same promise. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
-  #refuseWhenStopped(): void {
+  #assertNotStopped(): void {
     if (this.#stopping === undefined) return;
-    throw new LocalClusterError('STOPPED', 'These servers have been stopped.');
+    throw new LocalClusterError('STOPPED', 'The servers were stopped.');
   }
 
   async #stop(): Promise<void> {
-    // A server on its way up is not on the list yet.
+    // A server that is being started is not in the list yet.
     await this.#launching;
     await Promise.all(this.#servers.map((server) => server.terminate()));
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
@@ -125,7 +125,7 @@ export class ServerGroup {
     const tries = firstPort === undefined ? attempts : 1;
     const results = await Promise.allSettled(ports.map((port) => this.#launchOne(port, tries)));
     const launched = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    // Those that did start are on the list whatever became of the others, so that stop() ends them.
+    // The servers that did start are in the list even if others failed, so that stop() ends them.
     this.#servers.push(...launched);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason as LocalClusterError;
@@ -140,7 +140,7 @@ export class ServerGroup {
         return server;
       } catch (error) {
         await server.terminate();
-        if (attempt === tries || !/address already in use/i.test(server.lastWords)) throw error;
+        if (attempt === tries || !/address already in use/i.test(server.logTail)) throw error;
         [port] = (await findFreePorts(1)) as [number];
       }
     }

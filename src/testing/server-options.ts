@@ -1,17 +1,17 @@
 import type { RedisConfig } from './redis-config.js';
 
-/** What all servers started here have in common. */
+/** The options of all local servers. */
 export interface LocalServerOptions {
   /**
-   * More directives for redis.conf, values as written there; a list gives one line for each of its values, as in
+   * Additional directives for redis.conf with their values as written there; a list becomes one line per value, as in
    * `{ 'rename-command': ['SPUBLISH ""', 'SSUBSCRIBE ""'] }`. Default: none.
    */
   readonly config?: RedisConfig | undefined;
-  /** Sets `requirepass` and `masterauth`, and is what the fault handles log in with. Default: no password. */
+  /** Sets `requirepass` and `masterauth`, and is used to control the servers. Default: no password. */
   readonly password?: string | undefined;
 }
 
-/** The password of the default user, however it was given. */
+/** The password of the default user, from either option. */
 export function passwordOf({ password, config }: LocalServerOptions): string | undefined {
   return password ?? (typeof config?.requirepass === 'string' ? config.requirepass : undefined);
 }

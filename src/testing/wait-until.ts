@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalClusterError } from './errors.js';
 
-/** Servers offer no event for what we wait for, so we ask them again after this many milliseconds. */
+/** Servers emit no event for these conditions, so they are polled; in ms. */
 const pollInterval = 25;
 
 /**
- * Asks again and again until `check` answers `true`. Any other answer says, in words, what is still missing.
+ * Polls until `check` returns `true`. Any other result says in words what is missing.
  *
- * @throws LocalClusterError `TIMEOUT` with the last answer; whatever `check` throws
+ * @throws LocalClusterError `TIMEOUT` with the last result, and any error of `check`
  */
 export async function waitUntil(
   goal: string,
@@ -16,10 +16,10 @@ export async function waitUntil(
 ): Promise<void> {
   const deadline = performance.now() + timeout;
   for (;;) {
-    const answer = await check();
-    if (answer === true) return;
+    const result = await check();
+    if (result === true) return;
     if (performance.now() >= deadline) {
-      throw new LocalClusterError('TIMEOUT', `Not within ${timeout} ms: ${goal}; ${answer}.`);
+      throw new LocalClusterError('TIMEOUT', `Timed out after ${timeout} ms: ${goal}; ${result}.`);
     }
     await sleep(pollInterval);
   }

@@ -2,9 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 
-// Runs in a process of its own. Our end of its standard input closes when we end, however we end, `kill -9`
-// included; what is then still on its lists is cleaned up. JavaScript in a string, because `node -e` needs no file
-// to be found, whichever build of this package we are.
+// Runs in its own process. Its standard input closes when this process ends, even by `kill -9`; it then cleans up
+// everything that is still in its lists. A string, because `node -e` needs no file, in either build of this package.
 const script = `
 const { rmSync } = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -37,18 +36,18 @@ process.stdin.on('end', cleanUp);
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => {});
 `;
 
-/** Ends our servers and removes our folder when this process dies without doing so itself. */
+/** Ends the servers and removes the folder when this process ends without doing so itself. */
 export class Watchdog {
   readonly #child: ChildProcess;
 
   constructor() {
     const env = { ...process.env };
-    // Flags of the test runner (loaders, an inspector) are none of the watchdog's business.
+    // Flags of the test runner (loaders, an inspector) are not for the watchdog.
     delete env.NODE_OPTIONS;
     this.#child = spawn(process.execPath, ['-e', script], {
       cwd: tmpdir(),
       env,
-      // Its own process group: Ctrl-C in a terminal must not reach it.
+      // In its own process group, so that Ctrl-C in a terminal does not reach it.
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });
@@ -58,19 +57,19 @@ export class Watchdog {
   }
 
   watchFolder(folder: string): void {
-    this.#tell(`folder ${folder}`);
+    this.#send(`folder ${folder}`);
   }
 
   watchProcess(pid: number): void {
-    this.#tell(`pid ${pid}`);
+    this.#send(`pid ${pid}`);
   }
 
-  /** To be told when a process has ended: its number may soon be another program's. */
+  /** Call this when a process has ended: its id may soon belong to another program. */
   forgetProcess(pid: number): void {
-    this.#tell(`gone ${pid}`);
+    this.#send(`gone ${pid}`);
   }
 
-  /** Lets the watchdog remove what is left, and resolves when it has ended. */
+  /** Lets the watchdog remove what is left; resolves when it has ended. */
   async release(): Promise<void> {
     const child = this.#child;
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
@@ -80,19 +79,19 @@ export class Watchdog {
     await exited;
   }
 
-  #tell(line: string): void {
-    // libuv tries a small write to a pipe at once, so the watchdog knows even if we die in the next instruction.
+  #send(line: string): void {
+    // libuv writes small chunks to a pipe at once, so the watchdog knows even if this process ends immediately after.
     this.#child.stdin?.write(`${line}\n`);
   }
 
   #keepEventLoopAlive(yes: boolean): void {
     const method = yes ? 'ref' : 'unref';
     this.#child[method]();
-    // The type says Writable; it is a socket, whose handle would keep the event loop alive as well.
+    // Typed as Writable, but it is a socket, whose handle would keep the event loop alive as well.
     (this.#child.stdin as Partial<Record<typeof method, () => void>> | null)?.[method]?.();
   }
 }
 
 function ignore(): void {
-  // Without a watchdog the cluster still works; only the clean-up after a crash is lost.
+  // Without a watchdog the cluster still works; only the clean-up after a crash is missing.
 }
