@@ -117,13 +117,12 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     subscription.state.migration?.end();
     this.deps.gaps.startGracePeriod(subscription, cause);
     this.deps.topology.pollWhile(this.deps.isInterrupted);
-    const reconcile = (): void => {
-      this.deps.reconcile(subscription);
-    };
     if (this.deps.targetOf(subscription) === node) {
-      this.deps.topology.refreshFrom(node).then(reconcile, reconcile);
+      void state.queryOwner(this.deps.topology.refreshFrom(node)).then(() => {
+        this.deps.reconcile(subscription);
+      });
     } else {
-      reconcile();
+      this.deps.reconcile(subscription);
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Transitions, transition } from '../../util/transitions.js';
+import { transition, type Transitions } from '../../util/transitions.js';
 import { backoffDelay, pause } from '../../util/backoff.js';
 import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
@@ -7,6 +7,7 @@ import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-prob
 import type { ConnectionLostError, DisconnectReason } from '../connection/resp-socket.js';
 import { RedisReplyError } from '../resp/reply.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
+import { batchesOf, NodeBookkeeping } from './node-bookkeeping.js';
 import type { Subscription } from '../subscription/subscription.js';
 import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
@@ -61,9 +62,6 @@ export const NODE_SUBSCRIBER_TRANSITIONS: Transitions<NodeSubscriberState> = {
   closed: [],
 };
 
-/** How many names one (P)SUBSCRIBE carries at most. */
-const NAMES_A_COMMAND = 500;
-
 /** The longest wait between two attempts to reach a node, in ms: each also looks whether the cluster has replaced it. */
 const MAX_BACKOFF = 250;
 
@@ -77,11 +75,7 @@ const MAX_BACKOFF = 250;
 export class NodeSubscriber {
   #state: NodeSubscriberState = 'idle';
   private connection: SubscriberConnection | undefined;
-  readonly #toAdd = new Set<Subscription>();
-  /** Sent to the node, and not confirmed yet. */
-  readonly #adding = new Set<Subscription>();
-  readonly #toDrop = new Map<Subscription, (() => void)[]>();
-  private readonly confirmed = new Map<string, Subscription>();
+  private readonly books = new NodeBookkeeping();
   #probe: LivenessProbe | undefined;
   readonly #stop = new AbortController();
   #running = false;
@@ -111,7 +105,7 @@ export class NodeSubscriber {
 
   /** How many subscriptions stand here. */
   get active(): number {
-    return this.confirmed.size;
+    return this.books.size;
   }
 
   /** How long the last probe took to come back, in ms. */
@@ -131,45 +125,39 @@ export class NodeSubscriber {
 
   /** Nothing stands here and nothing is on its way. */
   get empty(): boolean {
-    return this.confirmed.size === 0 && this.#toAdd.size === 0 && this.#toDrop.size === 0 && !this.#running;
+    return this.books.size === 0 && !this.books.hasWork && !this.#running;
   }
 
   /** Carries the subscription, and is not about to drop it. */
   has(subscription: Subscription): boolean {
-    return this.#isConfirmed(subscription) && !this.#toDrop.has(subscription);
+    return this.books.has(subscription);
   }
 
   /** Carries the subscription, or has something to do for it. */
   knows(subscription: Subscription): boolean {
-    return (
-      this.#isConfirmed(subscription) ||
-      this.#toAdd.has(subscription) ||
-      this.#adding.has(subscription) ||
-      this.#toDrop.has(subscription)
-    );
+    return this.books.knows(subscription);
   }
 
   add(subscription: Subscription): void {
-    this.#settleDrop(subscription); // wanted here again
-    if (this.#isConfirmed(subscription)) {
+    this.books.settleDrop(subscription); // wanted here again
+    if (this.books.isConfirmed(subscription)) {
       this.events.confirmed(this, subscription);
-    } else if (!this.#adding.has(subscription)) {
-      this.#toAdd.add(subscription);
+    } else if (!this.books.adding.has(subscription)) {
+      this.books.toAdd.add(subscription);
       this.#run();
     }
   }
 
   /** Resolves when the node carries it no longer. */
   drop(subscription: Subscription): Promise<void> {
-    this.#toAdd.delete(subscription);
-    if (!this.#isConfirmed(subscription) && (this.#state !== 'syncing' || this.connection === undefined)) {
+    this.books.toAdd.delete(subscription);
+    const isAsked = this.#state === 'syncing' && this.connection !== undefined;
+    if (!isAsked && !this.books.isConfirmed(subscription)) {
       return Promise.resolve();
     }
-    return new Promise((resolve) => {
-      const others = this.#toDrop.get(subscription) ?? [];
-      this.#toDrop.set(subscription, [...others, resolve]);
-      this.#run();
-    });
+    const dropped = this.books.drop(subscription);
+    this.#run();
+    return dropped;
   }
 
   close(): void {
@@ -179,7 +167,7 @@ export class NodeSubscriber {
     this.#move('closed');
     this.#stop.abort();
     this.connection?.close();
-    this.#settleDrops();
+    this.books.settleDrops();
   }
 
   /** Ends a connection whose node does not answer; what stood on it is told as lost. */
@@ -206,7 +194,7 @@ export class NodeSubscriber {
       .then(() => this.#loop())
       .finally(() => {
         this.#running = false;
-        if (this.#toAdd.size > 0 || this.#toDrop.size > 0) {
+        if (this.books.hasWork) {
           this.#run();
         } else if (this.#state !== 'closed') {
           this.events.idle(this);
@@ -242,10 +230,7 @@ export class NodeSubscriber {
   }
 
   #hasWork(): boolean {
-    if (this.#state === 'closed') {
-      return false;
-    }
-    return this.#toAdd.size > 0 || this.#toDrop.size > 0;
+    return this.#state !== 'closed' && this.books.hasWork;
   }
 
   async #connect(): Promise<SubscriberConnection | undefined> {
@@ -285,25 +270,27 @@ export class NodeSubscriber {
   }
 
   async #sync(connection: SubscriberConnection): Promise<void> {
-    const adding = [...this.#toAdd];
-    this.#toAdd.clear();
-    await Promise.all(batches(adding).map((batch) => this.#subscribe(connection, batch)));
-    const dropping = [...this.#toDrop.keys()].filter((one) => !this.#toAdd.has(one));
-    await Promise.all(batches(dropping).map((batch) => this.#unsubscribe(connection, batch)));
+    const adding = [...this.books.toAdd];
+    this.books.toAdd.clear();
+    await Promise.all(batchesOf(adding).map((batch) => this.#subscribe(connection, batch)));
+    await Promise.all(batchesOf(this.books.toDrop).map((batch) => this.#unsubscribe(connection, batch)));
   }
 
   async #subscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
     const byKey = new Map(batch.map((subscription) => [subscription.key, subscription]));
-    batch.forEach((subscription) => this.#adding.add(subscription));
+    for (const subscription of batch) {
+      this.books.adding.add(subscription);
+    }
     try {
       await connection.subscribe(kindOf(batch), [...byKey.keys()], (key) => {
         const subscription = byKey.get(key) as Subscription;
-        this.#adding.delete(subscription);
-        this.confirmed.set(idOf(subscription), subscription);
+        this.books.confirm(subscription);
         this.events.confirmed(this, subscription);
       });
     } catch (error) {
-      batch.forEach((subscription) => this.#adding.delete(subscription));
+      for (const subscription of batch) {
+        this.books.adding.delete(subscription);
+      }
       await this.#notSubscribed(connection, batch, error);
     }
   }
@@ -317,7 +304,7 @@ export class NodeSubscriber {
       // The connection went: all that still belongs here is to be done again, on the next one.
       for (const subscription of batch) {
         if (subscription.state.assigned === this.node) {
-          this.#toAdd.add(subscription);
+          this.books.toAdd.add(subscription);
         }
       }
     } else if (batch.length > 1) {
@@ -329,25 +316,25 @@ export class NodeSubscriber {
   }
 
   async #unsubscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
-    const standing = batch.filter((one) => this.#isConfirmed(one));
-    for (const subscription of standing) {
-      this.confirmed.delete(idOf(subscription));
+    const active = batch.filter((one) => this.books.isConfirmed(one));
+    for (const { kind, key } of active) {
+      this.books.forget(kind.name, key);
     }
     try {
-      if (standing.length > 0) {
+      if (active.length > 0) {
         await connection.unsubscribe(
-          kindOf(standing),
-          standing.map(({ key }) => key),
+          kindOf(active),
+          active.map(({ key }) => key),
         );
       }
     } catch (error) {
       // MOVED: the slot has left, and the subscription with it. A lost connection: likewise.
       if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
-        this.events.unsubscribeRefused(this, standing, error);
+        this.events.unsubscribeRefused(this, active, error);
       }
     }
     for (const subscription of batch) {
-      this.#settleDrop(subscription);
+      this.books.settleDrop(subscription);
     }
   }
 
@@ -356,10 +343,8 @@ export class NodeSubscriber {
       this.#probe.onRevoked(channel);
       return;
     }
-    const id = kind.name + channel;
-    const subscription = this.confirmed.get(id);
+    const subscription = this.books.forget(kind.name, channel);
     if (subscription !== undefined) {
-      this.confirmed.delete(id);
       const silence = performance.now() - (this.connection?.completeUntil ?? performance.now());
       this.events.revoked(this, subscription, silence);
     }
@@ -368,56 +353,14 @@ export class NodeSubscriber {
   #disconnected(error: ConnectionLostError, silence: number): void {
     this.connection = undefined;
     this.#probe?.close(error);
-    this.#settleDrops(); // what was to be dropped went with the connection
-    const lost = [...this.confirmed.values()];
-    this.confirmed.clear();
-    this.#adding.clear();
+    const lost = this.books.confirmed;
+    this.books.clear();
     if (this.#state !== 'closed') {
       this.events.lost(this, lost, error.disconnectReason, silence);
     }
   }
-
-  #isConfirmed(subscription: Subscription): boolean {
-    return this.confirmed.get(idOf(subscription)) === subscription;
-  }
-
-  #settleDrop(subscription: Subscription): void {
-    const waiting = this.#toDrop.get(subscription) ?? [];
-    this.#toDrop.delete(subscription);
-    for (const resolve of waiting) {
-      resolve();
-    }
-  }
-
-  #settleDrops(): void {
-    for (const subscription of [...this.#toDrop.keys()]) {
-      this.#settleDrop(subscription);
-    }
-  }
-}
-
-function idOf({ kind, key }: Subscription): string {
-  return kind.name + key;
 }
 
 function kindOf(batch: readonly Subscription[]): SubscriptionKind {
   return batch[0]?.kind ?? SUBSCRIPTION_KINDS.channel;
-}
-
-/** Cuts a list into what single commands may carry: one kind, and for shard channels one slot. */
-function batches(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
-  const groups = new Map<string, Subscription[][]>();
-  for (const subscription of subscriptions) {
-    const { kind, slot } = subscription;
-    const group = kind.singleSlotPerCommand ? `${kind.name} ${String(slot)}` : kind.name;
-    const cuts = groups.get(group) ?? [];
-    const last = cuts.at(-1);
-    if (last === undefined || last.length >= NAMES_A_COMMAND) {
-      cuts.push([subscription]);
-    } else {
-      last.push(subscription);
-    }
-    groups.set(group, cuts);
-  }
-  return [...groups.values()].flat();
 }

@@ -176,7 +176,7 @@ export class Reconciler {
   #reconcileAll(): void {
     for (const subscription of this.registry.all) {
       const { state } = subscription;
-      if (!state.retrying || this.#targetOf(subscription) !== state.assigned) {
+      if (!state.paused || this.#targetOf(subscription) !== state.assigned) {
         this.#reconcile(subscription);
       }
     }

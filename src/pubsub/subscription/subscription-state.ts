@@ -58,6 +58,7 @@ export class SubscriptionState {
   #cause: InterruptionCause | undefined;
   #inactiveSince = performance.now();
   #refusals = 0;
+  #ownerQueries = 0;
   #graceTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #activeNodes = new Set<NodeKey>();
@@ -108,6 +109,11 @@ export class SubscriptionState {
   /** Refused, and to be tried again in a moment. */
   get retrying(): boolean {
     return this.#retryTimer !== undefined;
+  }
+
+  /** Not to be added to the assigned node now: that has refused it, or is being asked where its slot went. */
+  get paused(): boolean {
+    return this.retrying || this.#ownerQueries > 0;
   }
 
   /** Its subscribers wait for the first confirmation, so that a refusal is theirs to handle. */
@@ -183,6 +189,18 @@ export class SubscriptionState {
       this.#retryTimer = undefined;
       retry();
     }, ms);
+  }
+
+  /** The node that has ended it is asked where its slot went. */
+  async queryOwner(query: Promise<void>): Promise<void> {
+    this.#ownerQueries += 1;
+    try {
+      await query;
+    } catch {
+      // It cannot be asked; the next refresh tells.
+    } finally {
+      this.#ownerQueries -= 1;
+    }
   }
 
   addWaiter(waiter: Deferred<undefined>): void {

@@ -131,6 +131,10 @@ class View {
     // It is never refreshed.
   }
 
+  pollWhile(): void {
+    // It is as fresh as the test wants it.
+  }
+
   refreshSoon(): void {
     // It is as fresh as the test wants it.
   }
