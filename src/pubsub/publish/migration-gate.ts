@@ -210,21 +210,13 @@ export class MigrationGate {
   #add(request: PublishRequest, { queue }: PausedChannel): void {
     const { maxQueuedMessages, onOverflow } = this.limits;
     const { outgoingChannel: channel } = request;
-    if (this.#length >= maxQueuedMessages && request.unverifiedCount === undefined) {
-      const oldest =
-        onOverflow === 'drop-oldest'
-          ? queue.take(({ unverifiedCount }) => unverifiedCount === undefined)
-          : undefined;
-      this.listener.fail(oldest ?? request, new QueueFullError('a slot that has moved', maxQueuedMessages));
-      if (oldest === undefined) {
-        return;
-      }
-      this.#length -= 1;
-    }
     request.waited = true;
-    queue.add(request);
-    this.#length += 1;
+    const dropped = queue.addBounded(request, this.#length >= maxQueuedMessages, onOverflow);
+    this.#length += queue.length - channel.queued;
     channel.queued = queue.length;
+    if (dropped !== undefined) {
+      this.listener.fail(dropped, new QueueFullError('a slot that has moved', maxQueuedMessages));
+    }
   }
 
   #end(channel: OutgoingChannel, { queue }: PausedChannel): PublishRequest[] {

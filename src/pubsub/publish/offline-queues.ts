@@ -65,14 +65,18 @@ export class OfflineQueues {
     }
     request.waited = true;
     request.deadline ||= Date.now() + this.limits.commandTimeout;
-    const queue = this.#queues.get(node);
+    let queue = this.#queues.get(node);
     if (queue === undefined) {
-      const fresh = new PublishQueue();
-      fresh.add(request);
-      this.#queues.set(node, fresh);
-      void this.#recover(node, fresh);
-    } else {
-      this.#addBounded(queue, node, request);
+      queue = new PublishQueue();
+      queue.add(request);
+      this.#queues.set(node, queue);
+      void this.#recover(node, queue);
+      return;
+    }
+    const { maxQueuedMessages, onOverflow } = this.limits;
+    const dropped = queue.addBounded(request, queue.length >= maxQueuedMessages, onOverflow);
+    if (dropped !== undefined) {
+      this.listener.fail(dropped, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
     }
   }
 
@@ -83,20 +87,6 @@ export class OfflineQueues {
       for (const request of queue.drain()) {
         this.listener.fail(request, new ClosedError());
       }
-    }
-  }
-
-  #addBounded(queue: PublishQueue, node: NodeKey | undefined, request: PublishRequest): void {
-    const { maxQueuedMessages, onOverflow } = this.limits;
-    let excess: PublishRequest | undefined;
-    if (queue.length >= maxQueuedMessages) {
-      excess = onOverflow === 'drop-oldest' ? queue.shift() : request;
-    }
-    if (excess !== request) {
-      queue.add(request);
-    }
-    if (excess !== undefined) {
-      this.listener.fail(excess, new QueueFullError(node ?? 'an unowned slot', maxQueuedMessages));
     }
   }
 

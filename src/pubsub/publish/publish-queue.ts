@@ -1,3 +1,4 @@
+import type { OverflowPolicy } from '../common/options.js';
 import type { PublishRequest } from './publish-request.js';
 
 /** Messages that wait, in the order of their calls. */
@@ -32,14 +33,25 @@ export class PublishQueue {
     return this.#items[0];
   }
 
-  shift(): PublishRequest | undefined {
-    return this.#items.shift();
-  }
-
-  /** Removes the oldest message for which `condition` holds. */
-  take(condition: (request: PublishRequest) => boolean): PublishRequest | undefined {
-    const at = this.#items.findIndex(condition);
-    return at === -1 ? undefined : this.#items.splice(at, 1)[0];
+  /**
+   * Adds a message unless `isFull`; returns the message that is dropped then. A message that was published already, and
+   * waits for its count to be verified, is neither refused nor dropped.
+   */
+  addBounded(
+    request: PublishRequest,
+    isFull: boolean,
+    onOverflow: OverflowPolicy,
+  ): PublishRequest | undefined {
+    let dropped: PublishRequest | undefined;
+    if (isFull && request.unverifiedCount === undefined) {
+      const oldest = this.#items.findIndex(({ unverifiedCount }) => unverifiedCount === undefined);
+      if (onOverflow === 'reject' || oldest === -1) {
+        return request;
+      }
+      [dropped] = this.#items.splice(oldest, 1);
+    }
+    this.add(request);
+    return dropped;
   }
 
   /** Removes the messages whose deadline is over at `now`, in ms since the epoch. */

@@ -92,14 +92,9 @@ export class Topology {
     return ownerIn(this.#slotMap, slot);
   }
 
-  /** The master that carries pattern subscriptions: see {@link PATTERN_SLOT}. */
-  get patternOwner(): NodeKey | undefined {
-    return this.ownerOf(PATTERN_SLOT);
-  }
-
   /** The node on which a subscription of this kind belongs. */
   targetOf(kind: SubscriptionKind, slot: number): NodeKey | undefined {
-    return kind.owner === 'pattern-owner' ? this.patternOwner : this.ownerOf(slot);
+    return this.ownerOf(kind.owner === 'pattern-owner' ? PATTERN_SLOT : slot);
   }
 
   /** When the owner of `slot` last changed, by the monotonic clock, in ms; −Infinity if it never did since the first view. */
@@ -250,11 +245,9 @@ export class Topology {
 
   #noteMoves(changes: readonly SlotsMoved[]): void {
     const now = performance.now();
-    for (const { ranges } of changes) {
+    for (const [first, last] of changes.flatMap(({ ranges }) => ranges)) {
       this.#changedAt = now;
-      for (const [first, last] of ranges) {
-        this.#movedAt.fill(now, first, last + 1);
-      }
+      this.#movedAt.fill(now, first, last + 1);
     }
   }
 }

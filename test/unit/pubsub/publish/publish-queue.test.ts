@@ -37,11 +37,24 @@ describe('PublishQueue', () => {
     expect(queue.length).toBe(2);
   });
 
-  it('takes the oldest of which something holds, or nothing', () => {
-    const queue = queueOf(1, 2, 3, 4);
-    expect(queue.take(({ serial }) => serial % 2 === 0)?.serial).toBe(2);
-    expect(queue.take(({ serial }) => serial > 4)).toBeUndefined();
-    expect(serials(queue.drain())).toEqual([1, 3, 4]);
+  describe('when it is full', () => {
+    it('refuses the new message, or drops the oldest', () => {
+      const queue = queueOf(1, 2);
+      expect(queue.addBounded(request(3), false, 'reject')).toBeUndefined();
+      expect(queue.addBounded(request(4), true, 'reject')?.serial).toBe(4);
+      expect(queue.addBounded(request(5), true, 'drop-oldest')?.serial).toBe(1);
+      expect(serials(queue.drain())).toEqual([2, 3, 5]);
+    });
+
+    it('keeps messages that were published already and wait for their count to be verified', () => {
+      const queue = new PublishQueue();
+      const counted = (serial: number) => Object.assign(request(serial), { unverifiedCount: 1 });
+      expect(queue.addBounded(counted(1), true, 'reject')).toBeUndefined();
+      expect(queue.addBounded(request(2), true, 'drop-oldest')?.serial).toBe(2);
+      queue.add(request(3));
+      expect(queue.addBounded(request(4), true, 'drop-oldest')?.serial).toBe(3);
+      expect(serials(queue.drain())).toEqual([1, 4]);
+    });
   });
 
   it('takes out those whose time is over, oldest first, also from the middle', () => {
