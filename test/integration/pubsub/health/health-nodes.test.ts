@@ -86,11 +86,12 @@ describe('nodes that the view of slots does not show', () => {
     const [failed] = await cluster.replicas();
     await cluster.kill(failed!);
     const foreign = new ServerGroup({}, undefined);
+    const foreignSubscriber = plain(failed!.port, { lazyConnect: true });
     try {
       await isGivenUp(failed!);
       await foreign.launch(1, failed!.port);
       const channel = unique();
-      await plain(failed!.port).subscribe(channel);
+      await foreignSubscriber.subscribe(channel);
       const pubsub = engine();
       await pubsub.subscribe(channel);
       expect(await pubsub.pubsubNumsub(channel)).toEqual(new Map([[channel, 1]]));
@@ -111,6 +112,7 @@ describe('nodes that the view of slots does not show', () => {
         complete: false,
       });
     } finally {
+      foreignSubscriber.disconnect(); // it must not subscribe again when the node is back
       await foreign.stop();
       await cluster.restart(failed!);
     }
