@@ -88,6 +88,12 @@ async function walk(name, go, limit, times = 10) {
     entered = entered?.filter((file) => files.includes(file)) ?? files;
   }
   console.log(`${name}: ${entered.length} files${Number.isFinite(limit) ? ` (limit ${limit})` : ''}`);
-  if (isListed) console.log(entered.sort().map((file) => `  ${file}`).join('\n'));
+  if (isListed)
+    console.log(
+      entered
+        .sort()
+        .map((file) => `  ${file}`)
+        .join('\n'),
+    );
   if (entered.length > limit) process.exitCode = 1;
 }

@@ -92,7 +92,10 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await cluster.kill(source);
 
     await eventually(() => !reconciler.nodeSubscribers.has(nodeKey(source)), 'the dead node is left alone');
-    expect([...first.state.activeNodes, ...second.state.activeNodes]).toEqual([nodeKey(target), nodeKey(target)]);
+    expect([...first.state.activeNodes, ...second.state.activeNodes]).toEqual([
+      nodeKey(target),
+      nodeKey(target),
+    ]);
     expect([...reconciler.nodeSubscribers.keys()]).toEqual([nodeKey(target)]);
   });
 

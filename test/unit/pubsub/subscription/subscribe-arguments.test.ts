@@ -68,7 +68,11 @@ describe('readSubscription', () => {
   it.each<[string, unknown[], string]>([
     ['that come first', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) come last'],
     ['with a word too many', ['a', { nodes: 'all-masters', x: 1 }], '"x" is no option'],
-    ['among handlers', ['a', { nodes: 'all-masters', b: onNews }], 'The handler of "nodes" must be a function'],
+    [
+      'among handlers',
+      ['a', { nodes: 'all-masters', b: onNews }],
+      'The handler of "nodes" must be a function',
+    ],
   ])('says what is wrong with options %s', (_what, args, message) => {
     expect(() => readSubscription(args as SubscribeArgument<'utf8'>[])).toThrow(message);
   });
