@@ -84,7 +84,7 @@ export class SubscriptionError extends ClusterPubSubError {
   }
 }
 
-/** Tells whether a message whose publish failed may still have reached its receivers. */
+/** The fate of a message whose publish failed; see {@link PublishError}. */
 export type PublishOutcome = 'not-delivered' | 'unknown';
 
 /**

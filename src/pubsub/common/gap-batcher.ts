@@ -24,21 +24,21 @@ interface Batch {
 }
 
 /**
- * Gathers what subscriptions missed into one gap per kind and cause: one fault may concern thousands of channels, and a
- * reader that has stopped reading misses every message.
+ * Combines missed intervals into one gap per kind and cause: one fault may affect thousands of channels, and a reader that
+ * has stopped reading misses every message.
  *
- * It lives below the folders because both the reconciler and the delivery of messages use it.
+ * It is in `common` because the reconciler and the delivery use it, and neither may import the other.
  */
 export class GapBatcher {
   readonly #causes = new Map<unknown, Map<SubscriptionKindName, Batch>>();
 
   constructor(
     private readonly listener: { gap(gap: Gap): void },
-    /** Calls back once everything that belongs together was added. */
+    /** Calls `flush` once all intervals of a batch have been added. */
     private readonly schedule: (flush: () => void) => unknown,
   ) {}
 
-  /** Adds to the gap of the same kind and `cause`. */
+  /** Adds an interval to the gap of its kind and `cause`. */
   add(missed: MissedInterval, cause: unknown = missed.reason): void {
     if (this.#causes.size === 0) {
       this.schedule(this.flush);
@@ -58,7 +58,7 @@ export class GapBatcher {
     }
   }
 
-  /** Reports what was added. */
+  /** Reports all gaps that were added. */
   readonly flush = (): void => {
     const causes = [...this.#causes.values()];
     this.#causes.clear();

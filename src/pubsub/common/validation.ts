@@ -3,16 +3,12 @@ import { InvalidArgumentError } from './errors.js';
 /** The longest delay that a Node timer accepts, in ms; a longer one fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** An error repeats what was given instead of one of a few words only up to this length, in characters. */
+/** A longer text is not repeated in an error, in characters. */
 const MAX_SHOWN_WORD_LENGTH = 20;
 
 const ALTERNATIVES = new Intl.ListFormat('en', { type: 'disjunction' });
 
-/**
- * The one wording for a value that cannot work.
- *
- * @param given named by its type unless it is a number or the like: it may be long, or a secret
- */
+/** An error for an invalid argument. Texts and objects are named by their type only: they may be long, or a secret. */
 export function invalidValue(name: string, expected: string, given: unknown): InvalidArgumentError {
   return mismatch(name, expected, describe(given));
 }

@@ -29,7 +29,7 @@ export interface GetShardedMessageOptions extends GetMessageOptions {
   node?: NodeReference | undefined;
 }
 
-/** Receives what the delivery of messages reports. */
+/** Receives the gaps and errors of the delivery. */
 export interface MessageDispatcherListener {
   gap(gap: Gap): void;
   error(error: ClusterPubSubError): void;

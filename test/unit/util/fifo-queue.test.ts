@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { FifoQueue } from '../../../src/util/fifo-queue.js';
 
-describe('Fifo', () => {
-  it('gives items back in the order they came, however pushes and shifts mix', () => {
+describe('FifoQueue', () => {
+  it('returns items in the order they were added, however pushes and shifts mix', () => {
     const fifo = new FifoQueue<number>();
     const out: number[] = [];
     let next = 0;
@@ -14,7 +14,7 @@ describe('Fifo', () => {
     expect(out).toEqual(Array.from({ length: next }, (_, index) => index));
   });
 
-  it('is empty when all has been taken out, and takes more', () => {
+  it('is empty when all items were removed, and accepts more', () => {
     const fifo = new FifoQueue<string>();
     expect(fifo.shift()).toBeUndefined();
     expect(fifo.peek()).toBeUndefined();
@@ -27,7 +27,7 @@ describe('Fifo', () => {
     expect(fifo.length).toBe(1);
   });
 
-  it('keeps count over the point where it makes room', () => {
+  it('keeps count when it compacts its array', () => {
     const fifo = new FifoQueue<number>();
     for (let index = 0; index < 5_000; index += 1) fifo.push(index);
     for (let index = 0; index < 4_000; index += 1) expect(fifo.shift()).toBe(index);
@@ -37,7 +37,7 @@ describe('Fifo', () => {
     expect(fifo.length).toBe(0);
   });
 
-  it('gives out of turn the oldest that is wanted, and keeps the others in order', () => {
+  it('removes the oldest wanted item, and keeps the others in order', () => {
     const fifo = new FifoQueue<number>();
     for (const item of [1, 2, 3, 4]) fifo.push(item);
     fifo.shift();
@@ -47,7 +47,7 @@ describe('Fifo', () => {
     expect(fifo.drain()).toEqual([2, 4]);
   });
 
-  it('is empty when all has been taken out of turn', () => {
+  it('is empty when all wanted items were removed', () => {
     const fifo = new FifoQueue<number>();
     fifo.push(1);
     fifo.push(2);

@@ -11,7 +11,7 @@ function filled(
   return memory;
 }
 
-describe('Generations', () => {
+describe('GenerationalCache', () => {
   it('remembers as many as it promises', () => {
     const memory = filled(10, 25);
     for (let value = 15; value < 25; value += 1) expect(memory.get(String(value))).toBe(value);
@@ -30,13 +30,13 @@ describe('Generations', () => {
     expect(memory.get('3')).toBe(3);
   });
 
-  it('keeps what is needed, used or not, and has room for the others all the same', () => {
+  it('keeps needed values, used or not, and still has room for others', () => {
     const memory = filled(10, 1_000, (value) => value < 20);
     for (let value = 990; value < 1_000; value += 1) expect(memory.get(String(value))).toBe(value);
     for (let value = 0; value < 20; value += 1) expect(memory.get(String(value))).toBe(value);
   });
 
-  it('forgets everything when it is told to', () => {
+  it('forgets everything when it is cleared', () => {
     const memory = filled(10, 25);
     memory.clear();
     for (let value = 0; value < 25; value += 1) expect(memory.get(String(value))).toBeUndefined();

@@ -4,7 +4,7 @@ import { hedge } from '../../../src/util/hedged-attempts.js';
 
 const PATIENCE = 200;
 
-describe('firstSuccess', () => {
+describe('hedge', () => {
   let attempts: Map<string, Deferred<string>>;
 
   beforeEach(() => {
@@ -29,7 +29,7 @@ describe('firstSuccess', () => {
     );
   const tried = (): string[] => [...attempts.keys()];
 
-  it('asks nobody else when the first answers', async () => {
+  it('makes no second attempt when the first succeeds', async () => {
     const result = tryOut(['a', 'b']);
     attempts.get('a')!.resolve('from a');
     expect(await result).toBe('from a');
@@ -38,7 +38,7 @@ describe('firstSuccess', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('asks the next as soon as one fails', async () => {
+  it('makes the next attempt as soon as one fails', async () => {
     const result = tryOut(['a', 'b']);
     attempts.get('a')!.reject(new Error('a is down'));
     await jest.advanceTimersByTimeAsync(0);
@@ -46,7 +46,7 @@ describe('firstSuccess', () => {
     expect(await result).toBe('from b');
   });
 
-  it('asks the next too when one does not answer in time, and still takes its answer', async () => {
+  it('makes the next attempt when one is late, and still accepts the late result', async () => {
     const result = tryOut(['a', 'b', 'c']);
     await jest.advanceTimersByTimeAsync(PATIENCE);
     expect(tried()).toEqual(['a', 'b']);
@@ -54,7 +54,7 @@ describe('firstSuccess', () => {
     expect(await result).toBe('late a');
   });
 
-  it('asks nobody any more once it has an answer, though others fail later', async () => {
+  it('makes no further attempt after a success, even if others fail later', async () => {
     const result = tryOut(['a', 'b', 'c']);
     await jest.advanceTimersByTimeAsync(PATIENCE);
     attempts.get('b')!.resolve('from b');
@@ -65,7 +65,7 @@ describe('firstSuccess', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('tells of all failures when all have failed, and not before', async () => {
+  it('rejects with all failures when all attempts have failed, and not before', async () => {
     const result = tryOut(['a', 'b']);
     const outcome = expect(result).rejects.toThrow('Error: b is down; Error: a is down');
     await jest.advanceTimersByTimeAsync(PATIENCE);
@@ -76,7 +76,7 @@ describe('firstSuccess', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('fails at once when there is nobody to ask', async () => {
+  it('rejects at once without candidates', async () => {
     await expect(tryOut([])).rejects.toThrow('nobody');
   });
 });

@@ -2,77 +2,77 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { deferred, SingleFlight, type Deferred } from '../../../src/util/promises.js';
 
 describe('SingleFlight', () => {
-  let asked: Deferred<undefined>[];
-  let question: SingleFlight;
+  let runs: Deferred<undefined>[];
+  let flight: SingleFlight;
 
   beforeEach(() => {
-    asked = [];
-    question = new SingleFlight(() => {
+    runs = [];
+    flight = new SingleFlight(() => {
       const answer = deferred<undefined>();
-      asked.push(answer);
+      runs.push(answer);
       return answer.promise;
     });
   });
 
-  it('asks at once for the first call, and anew for one that comes after the answer', async () => {
-    const first = question.run();
-    expect(asked).toHaveLength(1);
-    asked[0]!.resolve(undefined);
+  it('runs at once for the first call, and again for a call after the run', async () => {
+    const first = flight.run();
+    expect(runs).toHaveLength(1);
+    runs[0]!.resolve(undefined);
     await first;
-    void question.run();
-    expect(asked).toHaveLength(2);
+    void flight.run();
+    expect(runs).toHaveLength(2);
   });
 
-  it('gives no call an answer to what was asked before the call', async () => {
+  it('never gives a call the result of a run that began before it', async () => {
     const settled: string[] = [];
-    const first = question.run();
-    const second = question.run().then(() => settled.push('second'));
-    asked[0]!.resolve(undefined);
+    const first = flight.run();
+    const second = flight.run().then(() => settled.push('second'));
+    runs[0]!.resolve(undefined);
     await first;
     await turn();
-    expect(asked).toHaveLength(2);
+    expect(runs).toHaveLength(2);
     expect(settled).toEqual([]);
-    asked[1]!.resolve(undefined);
+    runs[1]!.resolve(undefined);
     await second;
   });
 
-  it('asks once more for all who called while it was being answered', async () => {
-    const first = question.run();
-    const rest = Array.from({ length: 100 }, () => question.run());
-    expect(asked).toHaveLength(1);
-    asked[0]!.resolve(undefined);
+  it('runs once more for all calls made during a run', async () => {
+    const first = flight.run();
+    const rest = Array.from({ length: 100 }, () => flight.run());
+    expect(runs).toHaveLength(1);
+    runs[0]!.resolve(undefined);
     await first;
     await turn();
-    expect(asked).toHaveLength(2);
-    asked[1]!.resolve(undefined);
+    expect(runs).toHaveLength(2);
+    runs[1]!.resolve(undefined);
     await Promise.all(rest);
-    expect(asked).toHaveLength(2);
+    expect(runs).toHaveLength(2);
   });
 
-  it('never has two questions out at once', async () => {
-    void question.run();
-    void question.run();
-    asked[0]!.resolve(undefined);
+  it('never has two runs at once', async () => {
+    void flight.run();
+    void flight.run();
+    runs[0]!.resolve(undefined);
     await turn();
-    void question.run();
-    void question.run();
-    expect(asked).toHaveLength(2);
-    asked[1]!.resolve(undefined);
+    void flight.run();
+    void flight.run();
+    expect(runs).toHaveLength(2);
+    runs[1]!.resolve(undefined);
     await turn();
-    expect(asked).toHaveLength(3);
+    expect(runs).toHaveLength(3);
   });
 
-  it('tells all who share a question of its failure, and nobody else', async () => {
-    const first = question.run();
-    const [second, third] = [question.run(), question.run()];
-    asked[0]!.reject(new Error('the first fails'));
+  it('rejects all calls that share a failed run, and no other call', async () => {
+    const first = flight.run();
+    const [second, third] = [flight.run(), flight.run()];
+    runs[0]!.reject(new Error('the first fails'));
     await expect(first).rejects.toThrow('the first fails');
     await turn();
-    asked[1]!.reject(new Error('the next fails'));
+    runs[1]!.reject(new Error('the next fails'));
     await expect(second).rejects.toThrow('the next fails');
     await expect(third).rejects.toThrow('the next fails');
-    const last = question.run();
-    asked[2]!.resolve(undefined);
+    const last = flight.run();
+    runs[2]!.resolve(undefined);
     await last;
   });
 });

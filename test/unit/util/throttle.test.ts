@@ -3,7 +3,7 @@ import { Throttle } from '../../../src/util/throttle.js';
 
 const SPACING = 50;
 
-describe('Spaced', () => {
+describe('Throttle', () => {
   let runs: number[];
   let spaced: Throttle;
 
@@ -17,13 +17,13 @@ describe('Spaced', () => {
     jest.useRealTimers();
   });
 
-  it('runs at once for the first sign', () => {
+  it('runs at once for the first request', () => {
     spaced.schedule();
     expect(runs).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('runs once more for all signs that come too soon after that, and then rests', () => {
+  it('runs once more for all requests that come too soon after that, and then rests', () => {
     for (let sign = 0; sign < 1_000; sign += 1) spaced.schedule();
     jest.advanceTimersByTime(SPACING);
     expect(runs).toEqual([runs[0]!, runs[0]! + SPACING]);

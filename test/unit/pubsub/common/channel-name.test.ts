@@ -8,7 +8,7 @@ import {
 } from '../../../../src/pubsub/common/channel-name.js';
 
 describe('channelKey', () => {
-  it.each(['news', 'žluťoučký 🐎', '', 'a\u0000b', 'a\nb'])('gives the bytes of %j back', (name) => {
+  it.each(['news', 'žluťoučký 🐎', '', 'a\u0000b', 'a\nb'])('keeps the bytes of %j', (name) => {
     expect(bytesOfKey(channelKey(name))).toEqual(Buffer.from(name));
   });
 
@@ -17,7 +17,7 @@ describe('channelKey', () => {
     expect(keyOfBytes(Buffer.from('smörgås'))).toBe(channelKey('smörgås'));
   });
 
-  it('tells names apart that are the same when read as UTF-8', () => {
+  it('distinguishes names that are the same when decoded as UTF-8', () => {
     const [one, other] = [Buffer.from([0xff]), Buffer.from([0xfe])];
     expect(one.toString('utf8')).toBe(other.toString('utf8'));
     expect(channelKey(one)).not.toBe(channelKey(other));
@@ -33,7 +33,7 @@ describe('slotOf', () => {
     expect(slotOf(name)).toBe(slot);
   });
 
-  it('counts only what stands in braces', () => {
+  it('uses only the text in braces', () => {
     expect(slotOf('{user}.one')).toBe(slotOf('user'));
     expect(slotOf(Buffer.from([0xff, 0x7b, 0x80, 0x7d, 0x01]))).toBe(slotOf(Buffer.from([0x80])));
   });

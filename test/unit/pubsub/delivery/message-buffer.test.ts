@@ -17,7 +17,7 @@ describe('MessageQueue', () => {
     expect(await queue.read('single', everything, 0)).toBeUndefined();
   });
 
-  it('gives a message to the reader who has waited longest', async () => {
+  it('passes a message to the reader that has waited longest', async () => {
     const queue = queueOf(10);
     const first = queue.read('single', everything, Infinity);
     const second = queue.read('iteration', everything, Infinity);
@@ -74,7 +74,7 @@ describe('MessageQueue', () => {
     expect(await read).toBe('cc');
   });
 
-  it('leaves to others what a reader does not want, if it is told to', async () => {
+  it('leaves unwanted messages to other readers if asked to', async () => {
     const queue = queueOf(10);
     const isB = (item: string): boolean => item === 'b';
     for (const item of ['a', 'b', 'c']) queue.push(item);

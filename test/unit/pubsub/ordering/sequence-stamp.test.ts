@@ -5,7 +5,7 @@ const STAMP = 'AbC-_012.a.zz';
 const bytesOf = (payload: string | Uint8Array): Buffer => Buffer.from(payload as string);
 
 describe('parseStamp', () => {
-  it('tells the stream and the sequence of a message', () => {
+  it('returns the stream and the sequence number of a message', () => {
     expect(parseStamp(STAMP)).toMatchObject({ stream: 'AbC-_012.a', seq: 35 * 36 + 35 });
     expect(parseStamp('p.0.0')).toMatchObject({ stream: 'p.0', seq: 0 });
     const highest = Number.MAX_SAFE_INTEGER;
@@ -26,7 +26,7 @@ describe('parseStamp', () => {
     ['a sign', 'p.0.-1'],
     ['a number that is not safe', `p.0.${(Number.MAX_SAFE_INTEGER + 1).toString(36)}`],
     ['a number without end', `p.0.${'0'.repeat(12)}`],
-  ])('takes %s for no stamp', (_name, text) => {
+  ])('does not accept %s as a stamp', (_name, text) => {
     expect(parseStamp(text)).toBeUndefined();
   });
 });
@@ -38,18 +38,18 @@ describe('PREFIX_CODEC', () => {
     ['bytes', Buffer.from([0, 255, 10, 128])],
     ['no bytes', Buffer.alloc(0)],
     ['an array of bytes', new Uint8Array([1, 2, 3])],
-  ])('brings %s through as it is', (_name, payload) => {
+  ])('preserves %s', (_name, payload) => {
     const opened = PREFIX_CODEC.decode(bytesOf(PREFIX_CODEC.encode(payload, STAMP)));
     expect(opened).toEqual({ stream: 'AbC-_012.a', seq: 1295, data: bytesOf(payload) });
   });
 
-  it('leaves text a text, so that it stays on the cheap path, and means the same bytes', () => {
+  it('keeps text as text, which is cheaper to write, with the same bytes', () => {
     const sealed = PREFIX_CODEC.encode('ü', STAMP);
     expect(typeof sealed).toBe('string');
     expect(bytesOf(sealed)).toEqual(PREFIX_CODEC.encode(Buffer.from('ü'), STAMP));
   });
 
-  it('copies nothing to read', () => {
+  it('decodes without copying', () => {
     const data = bytesOf(PREFIX_CODEC.encode('payload', STAMP));
     expect(PREFIX_CODEC.decode(data)?.data.buffer).toBe(data.buffer);
   });
@@ -68,7 +68,7 @@ describe('PREFIX_CODEC', () => {
     ['a malformed stamp', '\x01cps\x05p.0-1payload'],
     ['a stamp that ends in the payload', '\x01cps\x03p.0.1payload'],
     ['another magic', '\x01cpx\x05p.0.1payload'],
-  ])('takes %s for the message of another program', (_name, text) => {
+  ])('treats %s as the message of another program', (_name, text) => {
     expect(PREFIX_CODEC.decode(Buffer.from(text))).toBeUndefined();
   });
 });

@@ -217,10 +217,10 @@ describe('memory', () => {
     take(0, { stream: 'forgotten' });
     for (let index = 0; index < 100; index += 1) {
       take(0, { stream: `passing ${String(index)}` });
-      take(index, { stream: 'heard' });
+      take(index, { stream: 'used' });
     }
     output = [];
-    take(99, { stream: 'heard' });
+    take(99, { stream: 'used' });
     take(50, { stream: 'forgotten' });
     expect(output).toEqual(['duplicate', 'forgotten.50']);
   });

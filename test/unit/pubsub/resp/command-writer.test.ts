@@ -10,7 +10,7 @@ describe('CommandWriter', () => {
     expect(Buffer.concat(written).toString()).toBe('*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$5\r\nhello\r\n');
   });
 
-  it('gives lengths in bytes, not in characters', async () => {
+  it('writes lengths in bytes, not in characters', async () => {
     const { socket, written } = recorder();
     new CommandWriter(socket).write(['ECHO', 'žluťoučký 🐎']);
     await endOfTick();
@@ -39,7 +39,7 @@ describe('CommandWriter', () => {
     );
   });
 
-  it('hands all text commands of a tick to the socket in one write', async () => {
+  it('passes all text commands of a tick to the socket in one write', async () => {
     const { socket, written } = recorder();
     const writer = new CommandWriter(socket);
     for (let index = 0; index < 1_000; index += 1) writer.write(['PUBLISH', 'c', String(index)]);
@@ -51,7 +51,7 @@ describe('CommandWriter', () => {
     expect(written).toHaveLength(2);
   });
 
-  it('hands commands with bytes to the socket in one go too', async () => {
+  it('passes commands with bytes to the socket in one go too', async () => {
     const { socket, batches } = recorder();
     const writer = new CommandWriter(socket);
     for (let index = 0; index < 100; index += 1) writer.write(['PUBLISH', 'c', Buffer.from([index])]);

@@ -66,13 +66,13 @@ describe('RespDecoder', () => {
   );
   const whole = decode(stream);
 
-  it('gives the same replies wherever the stream is cut in two', () => {
+  it('returns the same replies wherever the stream is cut in two', () => {
     for (let cut = 1; cut < stream.length; cut += 1) {
       expect(decode(stream.subarray(0, cut), stream.subarray(cut))).toEqual(whole);
     }
   });
 
-  it('gives the same replies wherever the stream is cut in three', () => {
+  it('returns the same replies wherever the stream is cut in three', () => {
     for (let first = 1; first < stream.length - 1; first += 3) {
       for (let second = first + 1; second < stream.length; second += 5) {
         const cuts = [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)];
@@ -81,7 +81,7 @@ describe('RespDecoder', () => {
     }
   });
 
-  it('gives the same replies when bytes come one by one', () => {
+  it('returns the same replies when bytes arrive one by one', () => {
     expect(decode(...[...stream].map((byte) => Buffer.from([byte])))).toEqual(whole);
   });
 
