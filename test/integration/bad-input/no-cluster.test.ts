@@ -2,14 +2,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  type LocalCluster,
-  type LocalRedis,
-  startLocalCluster,
-  startLocalRedis,
-} from '../../../src/testing/index.js';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type LocalRedis, startLocalRedis } from '../../../src/testing/index.js';
 import { freePort } from '../../support/free-port.js';
+import { ownCluster } from '../../support/own-cluster.js';
 import { UserProgram } from '../../support/user-program.js';
 
 const attempts = readFileSync(fileURLToPath(new URL('attempts.ts', import.meta.url)), 'utf8');
@@ -19,27 +15,30 @@ const [connectTimeout, slack] = [500, 3_000];
 
 let standalone: LocalRedis;
 let silent: LocalRedis;
-let cluster: LocalCluster;
+const cluster = ownCluster({ masters: 1, replicas: 0, password: 'right-secret' });
 /** One that says what it thinks of us, and waits: had it hung up, that might be all we notice. */
 const website = createServer((socket) => {
   socket.on('error', () => undefined);
   socket.once('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
 });
-let program: UserProgram | undefined;
+/** The programs by situation. All run at the same time, as they mostly wait. */
+const runs = new Map<string, { program: UserProgram; address: string }>();
 
 beforeAll(async () => {
-  [standalone, silent, cluster] = await Promise.all([
-    startLocalRedis(),
-    startLocalRedis(),
-    startLocalCluster({ masters: 1, replicas: 0, password: 'right-secret' }),
-  ]);
+  [standalone, silent] = await Promise.all([startLocalRedis(), startLocalRedis()]);
   await silent.pause();
   await once(website.listen(0, host), 'listening');
+  for (const [name, { port, redisOptions }] of Object.entries(situations)) {
+    const node = { host, port: await port() };
+    const options = { nodes: [node], connectTimeout, clusterOptions: { redisOptions } };
+    const program = new UserProgram(attempts, { OPTIONS: JSON.stringify(options), NO_COLOR: '1' });
+    runs.set(name, { program, address: `${host}:${node.port}` });
+  }
 });
-afterEach(() => program?.remove());
-afterAll(() => {
+afterAll(async () => {
+  await Promise.all([...runs.values()].map(({ program }) => program.remove()));
   website.close();
-  return Promise.all([standalone.stop(), silent.stop(), cluster.stop()]);
+  await Promise.all([standalone.stop(), silent.stop()]);
 });
 
 interface Situation {
@@ -89,12 +88,8 @@ const situations: Record<string, Situation> = {
 describe('where at the startup node', () => {
   it.each(Object.entries(situations))(
     '%s, every attempt fails in time and says why',
-    async (_, situation) => {
-      const port = await situation.port();
-      const { redisOptions } = situation;
-      const options = { nodes: [{ host, port }], connectTimeout, clusterOptions: { redisOptions } };
-      program = new UserProgram(attempts, { OPTIONS: JSON.stringify(options), NO_COLOR: '1' });
-
+    async (name, situation) => {
+      const { program, address } = runs.get(name)!;
       // Of itself, and without an unhandled rejection, which would make it 1.
       expect(await program.end()).toBe(0);
 
@@ -114,7 +109,7 @@ describe('where at the startup node', () => {
           code: situation.code,
           message: expect.stringMatching(situation.says),
         });
-        expect(message).toContain(`${host}:${port}`);
+        expect(message).toContain(address);
         expect(ms).toBeLessThan(connectTimeout + slack);
       }
       // The failure of an event that nobody waits for is logged, and nothing else is.

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ClusterNode } from 'ioredis';
+import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import {
   ClusterPubSub,
   type Gap,
@@ -6,9 +8,8 @@ import {
   type PublishError,
 } from '../../../../src/pubsub/index.js';
 import { Inbox } from '../../../support/messages.js';
-import { uniques } from '../../../support/names.js';
+import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
-import { portOf } from '../../../support/plain-connections.js';
 import { Traffic } from '../../../support/traffic.js';
 import { next } from '../../../support/waiting.js';
 
@@ -21,55 +22,93 @@ interface Stream {
   readonly traffic: Traffic;
 }
 
-describe.each([true, false])('while a master is dead (sequence: %s)', (sequence) => {
-  const cluster = ownCluster({ nodeTimeout: 2_000 });
-  let publisher: ClusterPubSub;
-  let subscriber: ClusterPubSub;
-  let promoted: string;
-  const dead: Stream[] = [];
-  const living: Stream[] = [];
-  const gaps: Gap[] = [];
-  const losses: Interruption[] = [];
+/** A publisher and a subscriber with numbered messages or without, and what they went through. */
+class Run {
+  readonly dead: Stream[] = [];
+  readonly living: Stream[] = [];
+  readonly gaps: Gap[] = [];
+  readonly losses: Interruption[] = [];
+  readonly publisher: ClusterPubSub;
+  readonly subscriber: ClusterPubSub;
 
-  beforeAll(async () => {
-    [publisher, subscriber] = [0, 1].map(
-      () => new ClusterPubSub({ nodes: cluster.nodes, commandTimeout: COMMAND_TIMEOUT }, { sequence }),
-    ) as [ClusterPubSub, ClusterPubSub];
-    subscriber.on('gap', (gap) => gaps.push(gap));
-    subscriber.on('interrupted', (loss) => losses.push(loss));
-    const channels = uniques(12);
-    await publisher.connect();
-    const victim = publisher.nodeOf(channels[0]!)!;
-    const [replica] = await cluster.replicasOf({ port: portOf(victim) });
-    promoted = `127.0.0.1:${String(replica!.port)}`;
+  constructor(nodes: ClusterNode[], sequence: boolean) {
+    const open = (): ClusterPubSub =>
+      new ClusterPubSub({ nodes, commandTimeout: COMMAND_TIMEOUT }, { sequence });
+    [this.publisher, this.subscriber] = [open(), open()];
+    this.subscriber.on('gap', (gap) => this.gaps.push(gap));
+    this.subscriber.on('interrupted', (loss) => this.losses.push(loss));
+  }
+
+  get streams(): Stream[] {
+    return [...this.dead, ...this.living];
+  }
+
+  async start(channels: readonly string[], victim: string): Promise<void> {
     for (const channel of channels) {
       const inbox = new Inbox();
-      await subscriber.ssubscribe({ [channel]: inbox.handler });
-      const traffic = new Traffic((data) => publisher.spublish(channel, data), 50);
-      (publisher.nodeOf(channel) === victim ? dead : living).push({ channel, inbox, traffic });
+      await this.subscriber.ssubscribe({ [channel]: inbox.handler });
+      const traffic = new Traffic((data) => this.publisher.spublish(channel, data), 50);
+      const streams = this.subscriber.nodeOf(channel) === victim ? this.dead : this.living;
+      streams.push({ channel, inbox, traffic });
     }
-    const all = [...dead, ...living];
-    await Promise.all(all.map(({ traffic }) => traffic.more(10)));
-    const back = subscribersBack();
-    await cluster.kill({ port: portOf(victim) });
-    await back;
-    await Promise.all(all.map(({ traffic }) => traffic.more(50)));
-    await Promise.all(all.map(({ traffic }) => traffic.stop()));
-    await Promise.all(all.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)));
-  });
+    await this.more(10);
+  }
 
-  afterAll(async () => {
-    await Promise.all([...dead, ...living].map(({ traffic }) => traffic.stop()));
-    await Promise.all([publisher.close(), subscriber.close()]);
-  });
+  async more(count: number): Promise<void> {
+    await Promise.all(this.streams.map(({ traffic }) => traffic.more(count)));
+  }
 
-  async function subscribersBack(): Promise<void> {
-    const names = new Set(dead.map(({ channel }) => channel));
+  /** Resolves when each subscription of the dead shard has had a gap. */
+  async subscribersBack(): Promise<void> {
+    const names = new Set(this.dead.map(({ channel }) => channel));
     while (names.size > 0) {
-      const gap = await next(subscriber, 'gap');
+      const gap = await next(this.subscriber, 'gap');
       for (const name of gap.names) names.delete(String(name));
     }
   }
+
+  async end(): Promise<void> {
+    await Promise.all(this.streams.map(({ traffic }) => traffic.stop()));
+    await Promise.all(
+      this.streams.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)),
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.streams.map(({ traffic }) => traffic.stop()));
+    await Promise.all([this.publisher.close(), this.subscriber.close()]);
+  }
+}
+
+const cluster = ownCluster({ nodeTimeout: 2_000 });
+const runs = new Map<boolean, Run>();
+let promoted: string;
+
+beforeAll(async () => {
+  const tag = unique();
+  const master = await cluster.ownerOf(slotOf(tag));
+  const [replica] = await cluster.replicasOf(master);
+  promoted = `127.0.0.1:${String(replica!.port)}`;
+  for (const sequence of [true, false]) {
+    const run = new Run(cluster.nodes, sequence);
+    runs.set(sequence, run);
+    await run.start([`${String(sequence)}:{${tag}}`, ...uniques(11)], `127.0.0.1:${String(master.port)}`);
+  }
+  const both = [...runs.values()];
+  const back = Promise.all(both.map((run) => run.subscribersBack()));
+  await cluster.kill(master);
+  await back;
+  await Promise.all(both.map((run) => run.more(50)));
+  await Promise.all(both.map((run) => run.end()));
+});
+
+afterAll(() => Promise.all([...runs.values()].map((run) => run.close())));
+
+describe.each([true, false])('while a master is dead (sequence: %s)', (sequence) => {
+  let { dead, living, gaps, losses, subscriber } = {} as Run;
+  beforeEach(() => {
+    ({ dead, living, gaps, losses, subscriber } = runs.get(sequence)!);
+  });
 
   it('messages for other shards all arrive, in order, each within half a second', () => {
     for (const { inbox, traffic } of living) {
