@@ -12,13 +12,22 @@ export interface ClusterPlan {
   readonly replicas: readonly (readonly LocalNode[])[];
 }
 
+/**
+ * The longest `cluster-node-timeout` while a cluster forms. Nodes send each other their state at least every half of it,
+ * so that a cluster with a timeout of 60 s would take 10 s to form.
+ */
+const FORMING_NODE_TIMEOUT_MS = 2_000;
+
 /** Forms a cluster of servers that do not know each other yet, like `redis-cli --cluster create`. */
 export async function formCluster(
   control: ControlConnections,
   plan: ClusterPlan,
+  nodeTimeout: number,
   timeout: number,
 ): Promise<void> {
   const nodes = [...plan.masters, ...plan.replicas.flat()];
+  const isSlow = nodeTimeout > FORMING_NODE_TIMEOUT_MS;
+  if (isSlow) await setNodeTimeout(control, nodes, FORMING_NODE_TIMEOUT_MS);
   await Promise.all(plan.masters.map((master, index) => giveSlots(control, master, shareOf(index, plan))));
   // Nodes that all start with epoch 0 would have to resolve their collisions one by one.
   await Promise.all(nodes.map((node, index) => control.call(node, 'CLUSTER', 'SET-CONFIG-EPOCH', index + 1)));
@@ -32,6 +41,16 @@ export async function formCluster(
     }),
   );
   await waitForAgreement(control, nodes, `a cluster of ${nodes.length} nodes forms`, timeout);
+  if (isSlow) await setNodeTimeout(control, nodes, nodeTimeout);
+}
+
+/** Where `rename-command` has taken CONFIG away, the cluster forms all the same. */
+async function setNodeTimeout(
+  control: ControlConnections,
+  nodes: readonly LocalNode[],
+  value: number,
+): Promise<void> {
+  await Promise.all(nodes.map((node) => control.ask(node, 'CONFIG', 'SET', 'cluster-node-timeout', value)));
 }
 
 /** Introduces every node to every other: by gossip alone, this takes seconds. */

@@ -5,6 +5,7 @@ import { failover, type FailoverMode } from './failover.js';
 import { formCluster, type ClusterPlan } from './form-cluster.js';
 import { moveSlot, type MoveSlotOptions } from './move-slot.js';
 import { addressOf, type LocalNode, type NodeReference } from './node-address.js';
+import type { RedisConfig } from './redis-config.js';
 import type { RedisProcess } from './redis-process.js';
 import { ServerGroup } from './server-group.js';
 import { passwordOf, type LocalServerOptions } from './server-options.js';
@@ -55,11 +56,13 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= highestPort)) {
     throw new RangeError(`port must be a number between 1 and ${highestPort}, received ${port}.`);
   }
-  const group = new ServerGroup({ ...clusterConfig(nodeTimeout), ...options.config }, passwordOf(options));
+  const config: RedisConfig = { ...clusterConfig(nodeTimeout), ...options.config };
+  const group = new ServerGroup(config, passwordOf(options));
   try {
     const servers = await group.launch(masters * (1 + replicas), port);
     const plan = assign(servers, masters);
-    await group.control((control) => formCluster(control, plan, timeout));
+    const configured = Number(config['cluster-node-timeout']);
+    await group.control((control) => formCluster(control, plan, configured, timeout));
     return new LocalCluster(group, timeout);
   } catch (error) {
     await group.stop();

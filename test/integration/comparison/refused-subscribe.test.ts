@@ -3,34 +3,20 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
-import type { LocalNode } from '../../../src/testing/index.js';
 import { ClusterPubSubServer } from '../../../src/transport/index.js';
-import { ownCluster } from '../../support/own-cluster.js';
+import { setUser } from '../../support/acl-users.js';
+import { unique } from '../../support/names.js';
+import { sharedCluster } from '../../support/shared-cluster.js';
 import { listen } from '../../support/transports.js';
 
 const stockServer = fileURLToPath(new URL('stock-server.mjs', import.meta.url));
-const credentials = { username: 'limited', password: 'secret' };
+const credentials = { username: unique('limited'), password: 'secret' };
 const pattern = 'forbidden';
-const cluster = ownCluster({ masters: 1, replicas: 0 });
-let node: LocalNode;
+const [node] = sharedCluster() as [{ host: string; port: number }];
 
-beforeAll(async () => {
-  [node] = cluster.nodes as [LocalNode];
-  const redis = new Redis(node);
-  await redis.call(
-    'ACL',
-    'SETUSER',
-    'limited',
-    'on',
-    '>secret',
-    '+@all',
-    'allkeys',
-    'resetchannels',
-    '&allowed',
-  );
-  redis.disconnect();
-});
+beforeAll(() =>
+  setUser(credentials.username, 'on', '>secret', '+@all', 'allkeys', 'resetchannels', '&allowed'),
+);
 
 describe('a server whose SUBSCRIBE is refused', () => {
   it('says that it listens, then dies of an unhandled rejection, with Transport.REDIS', async () => {

@@ -1,29 +1,16 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
-import { ownCluster } from '../../../support/own-cluster.js';
+import { setUser } from '../../../support/acl-users.js';
+import { unique } from '../../../support/names.js';
 import { outcome, transports } from '../../../support/transports.js';
 
-const cluster = ownCluster({ masters: 3, replicas: 0 });
-const harness = transports(cluster);
-const limited = { clusterOptions: { redisOptions: { username: 'limited', password: 'secret' } } };
+const harness = transports();
+const username = unique('limited');
+const limited = { clusterOptions: { redisOptions: { username, password: 'secret' } } };
 
-beforeAll(async () => {
-  for (const index of cluster.nodes.keys()) {
-    await harness
-      .redis(index)
-      .call(
-        'ACL',
-        'SETUSER',
-        'limited',
-        'on',
-        '>secret',
-        '+@all',
-        '~*',
-        'resetchannels',
-        `&${harness.prefix}open*`,
-      );
-  }
-});
+beforeAll(() =>
+  setUser(username, 'on', '>secret', '+@all', '~*', 'resetchannels', `&${harness.prefix}open*`),
+);
 
 describe('where an ACL refuses', () => {
   it.each([
@@ -57,7 +44,7 @@ describe('where an ACL refuses', () => {
   });
 
   it('the password, listen and connect fail with our error', async () => {
-    const wrong = { clusterOptions: { redisOptions: { username: 'limited', password: 'wrong' } } };
+    const wrong = { clusterOptions: { redisOptions: { username, password: 'wrong' } } };
     await expect(harness.server({}, wrong)).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
     await expect(harness.client(wrong).connect()).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
   });
