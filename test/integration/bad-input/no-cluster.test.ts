@@ -21,22 +21,20 @@ const website = createServer((socket) => {
   socket.on('error', () => undefined);
   socket.once('data', () => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
 });
-/** The programs by situation. All run at the same time, as they mostly wait. */
-const runs = new Map<string, { program: UserProgram; address: string }>();
+interface Run {
+  readonly program: UserProgram;
+  readonly address: string;
+}
+
+const runs = new Map<string, Promise<Run>>();
 
 beforeAll(async () => {
   [standalone, silent] = await Promise.all([startLocalRedis(), startLocalRedis()]);
   await silent.pause();
   await once(website.listen(0, host), 'listening');
-  for (const [name, { port, redisOptions }] of Object.entries(situations)) {
-    const node = { host, port: await port() };
-    const options = { nodes: [node], connectTimeout, clusterOptions: { redisOptions } };
-    const program = new UserProgram(attempts, { OPTIONS: JSON.stringify(options), NO_COLOR: '1' });
-    runs.set(name, { program, address: `${host}:${node.port}` });
-  }
 });
 afterAll(async () => {
-  await Promise.all([...runs.values()].map(({ program }) => program.remove()));
+  await Promise.all([...runs.values()].map(async (run) => (await run).program.remove()));
   website.close();
   await Promise.all([standalone.stop(), silent.stop()]);
 });
@@ -85,11 +83,23 @@ const situations: Record<string, Situation> = {
   },
 };
 
+async function start({ port, redisOptions }: Situation): Promise<Run> {
+  const node = { host, port: await port() };
+  const options = { nodes: [node], connectTimeout, clusterOptions: { redisOptions } };
+  const program = new UserProgram(attempts, { OPTIONS: JSON.stringify(options), NO_COLOR: '1' });
+  return { program, address: `${host}:${node.port}` };
+}
+
 describe('where at the startup node', () => {
   it.each(Object.entries(situations))(
     '%s, every attempt fails in time and says why',
     async (name, situation) => {
-      const { program, address } = runs.get(name)!;
+      // The programs mostly wait: that of the next test starts now.
+      const names = Object.keys(situations);
+      for (const started of names.slice(names.indexOf(name)).slice(0, 2)) {
+        if (!runs.has(started)) runs.set(started, start(situations[started]!));
+      }
+      const { program, address } = await runs.get(name)!;
       // Of itself, and without an unhandled rejection, which would make it 1.
       expect(await program.end()).toBe(0);
 
@@ -112,7 +122,7 @@ describe('where at the startup node', () => {
         expect(message).toContain(address);
         expect(ms).toBeLessThan(connectTimeout + slack);
       }
-      // The failure of an event that nobody waits for is logged, and nothing else is.
+      // The log has the event that nobody waited for, and nothing else.
       expect(program.stderr.trim().split('\n')).toEqual([
         expect.stringMatching(/ERROR.*Failed to publish event/),
       ]);
