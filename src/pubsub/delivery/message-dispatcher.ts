@@ -7,7 +7,6 @@ import type { ConfirmationMessage, DataMessage, PubSubMessage, PubSubEncoding } 
 import type { Gap } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import { MessageBuffer } from './message-buffer.js';
-import { createConfirmation, createMessage, isConfirmation } from './message-factory.js';
 import type { NodeReference } from '../common/node-address.js';
 import type { PubSubOptions } from '../common/options.js';
 import { GapBatcher } from '../common/gap-batcher.js';
@@ -214,4 +213,39 @@ function callHandler<A, B>(
   } catch (cause) {
     onFailure(cause);
   }
+}
+
+/** Creates a message with strings, or with the bytes as received. */
+function createMessage(
+  encoding: PubSubEncoding,
+  subscription: Subscription,
+  channel: Buffer,
+  data: Buffer,
+): DataMessage<PubSubEncoding> {
+  const { kind, text } = subscription;
+  const isPattern = kind.name === 'pattern';
+  return encoding === 'buffer'
+    ? { type: kind.message, pattern: isPattern ? subscription.bytes : null, channel, data }
+    : {
+        type: kind.message,
+        pattern: isPattern ? text : null,
+        channel: isPattern ? channel.toString('utf8') : text,
+        data: data.toString('utf8'),
+      };
+}
+
+function createConfirmation(
+  encoding: PubSubEncoding,
+  type: ConfirmationMessage['type'],
+  name: ChannelName,
+  data: number,
+): ConfirmationMessage<PubSubEncoding> {
+  const channel = encoding === 'buffer' ? Buffer.from(name) : displayName(name);
+  return { type, pattern: null, channel, data };
+}
+
+function isConfirmation<E extends PubSubEncoding>(
+  message: PubSubMessage<E>,
+): message is ConfirmationMessage<E> {
+  return typeof message.data === 'number';
 }

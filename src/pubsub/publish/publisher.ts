@@ -6,7 +6,7 @@ import {
   ShardedUnsupportedError,
   type ClusterPubSubError,
 } from '../common/errors.js';
-import { OutgoingChannels } from './outgoing-channels.js';
+import { OutgoingChannels } from './outgoing-channel.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';

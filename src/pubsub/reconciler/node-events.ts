@@ -162,10 +162,6 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     }
   }
 
-  handled(ms: number): void {
-    this.deps.metrics.maxDispatchTime = Math.max(this.deps.metrics.maxDispatchTime, ms);
-  }
-
   unreachable({ node }: NodeSubscriber, error: unknown): void {
     this.deps.topology.refreshSoon();
     this.deps.nodeErrors.unreachable(node, error);

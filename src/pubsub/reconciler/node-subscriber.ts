@@ -38,8 +38,6 @@ export interface NodeSubscriberListener {
     how: DisconnectReason,
     silence: number,
   ): void;
-  /** How long, in ms, it took to handle what came with one read. */
-  handled(ms: number): void;
   unreachable(session: NodeSubscriber, error: unknown): void;
   /** Everything asked of it is done. */
   idle(session: NodeSubscriber): void;
@@ -251,7 +249,8 @@ export class NodeSubscriber {
           this.#revoked(kind, channel);
         },
         handled: (ms) => {
-          this.events.handled(ms);
+          const { metrics } = this.probes;
+          metrics.maxDispatchTime = Math.max(metrics.maxDispatchTime, ms);
         },
         closed: (error) => {
           this.#disconnected(error, performance.now() - connection.completeUntil);

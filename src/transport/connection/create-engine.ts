@@ -1,6 +1,6 @@
 import { ClusterPubSub } from '../../pubsub/cluster-pubsub.js';
 import type { ResolvedOptions } from '../common/options.js';
-import { FRAME_STAMP_CODEC } from '../wire/frame-stamp-codec.js';
+import { FRAME_STAMP_CODEC } from '../wire/frame.js';
 
 /** The engine of one server or client connection. @internal */
 export type TransportEngine = ClusterPubSub<'buffer'>;

@@ -1,5 +1,11 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import {
+  isStampableText,
+  PREFIX_CODEC,
+  readStamp,
+  type StampCodec,
+} from '../../pubsub/ordering/sequence-stamp.js';
 import { PayloadTooLargeError } from '../common/errors.js';
 import {
   FIELDS_KEY,
@@ -257,3 +263,32 @@ function separateFields(parsed: unknown): Frame | undefined {
   delete envelope[FIELDS_KEY];
   return { fields, packet: parsed };
 }
+
+/**
+ * How frames carry the stamp of the engine: a JSON frame as the last field of its trailer, a binary frame in an
+ * envelope. Everything else has none: replies to stock Nest clients, and what users publish through `unwrap()`.
+ *
+ * @internal
+ */
+export const FRAME_STAMP_CODEC: StampCodec = {
+  supports: (payload) => isStampableText(payload) || (typeof payload !== 'string' && isBinaryFrame(payload)),
+
+  encode(payload, stamp) {
+    if (isStampableText(payload)) {
+      return payload.withStamp(stamp);
+    }
+    return typeof payload !== 'string' && isBinaryFrame(payload)
+      ? PREFIX_CODEC.encode(payload, stamp)
+      : payload;
+  },
+
+  decode(data) {
+    // Decided by the first byte, because the last bytes of a binary frame are the user's. An envelope may hold
+    // anything: engines without Nest use it too.
+    if (data[0] !== OPENING_BRACE) {
+      return PREFIX_CODEC.decode(data);
+    }
+    const trailer = locateTrailer(data);
+    return trailer && readStamp(data, trailer.stampStart, trailer.stampEnd);
+  },
+};

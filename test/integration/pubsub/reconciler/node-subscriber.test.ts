@@ -50,7 +50,6 @@ describe('a subscriber session', () => {
         revoked: (_session, one) => note('revoked', [one]),
         lost: (_session, several) => note('lost', several),
         unreachable: () => note('unreachable', []),
-        handled: () => undefined,
         idle: () => note('idle', []),
       },
     );
@@ -235,7 +234,6 @@ const ignored: NodeSubscriberListener = {
   revoked: () => undefined,
   lost: () => undefined,
   unreachable: () => undefined,
-  handled: () => undefined,
   idle: () => undefined,
 };
 
