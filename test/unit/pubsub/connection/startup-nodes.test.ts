@@ -20,8 +20,8 @@ describe('readSeeds', () => {
   });
 
   it('names each address once', async () => {
-    const seeds = readStartupNodes({ nodes: ['redis:7000', { host: 'redis', port: 7000 }, 7001] });
-    expect(await seeds.addresses()).toEqual(['redis:7000', '127.0.0.1:7001']);
+    const startupNodes = readStartupNodes({ nodes: ['redis:7000', { host: 'redis', port: 7000 }, 7001] });
+    expect(await startupNodes.addresses()).toEqual(['redis:7000', '127.0.0.1:7001']);
   });
 
   it('takes credentials and TLS from a startup node', () => {
@@ -67,16 +67,16 @@ describe('readSeeds', () => {
           { name: `a.${name}`, port: 1, priority: 1, weight },
           { name: `c.${name}`, port: 3, priority: 1, weight: 5 },
         ]);
-      const seeds = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
-      expect(await seeds.addresses()).toEqual(['c.redis:3', 'a.redis:1', 'b.redis:2']);
+      const startupNodes = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
+      expect(await startupNodes.addresses()).toEqual(['c.redis:3', 'a.redis:1', 'b.redis:2']);
       weight = 6;
-      expect(await seeds.addresses()).toEqual(['a.redis:1', 'c.redis:3', 'b.redis:2']);
+      expect(await startupNodes.addresses()).toEqual(['a.redis:1', 'c.redis:3', 'b.redis:2']);
     });
 
     it('says which name it could not look up', async () => {
       const resolveSrv = (_name: string, done: (error: Error) => void): void => done(new Error('ENOTFOUND'));
-      const seeds = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
-      await expect(seeds.addresses()).rejects.toMatchObject({
+      const startupNodes = readStartupNodes({ nodes: [{ host: 'redis' }], clusterOptions: srv(resolveSrv) });
+      await expect(startupNodes.addresses()).rejects.toMatchObject({
         code: 'CLUSTER_UNREACHABLE',
         message: expect.stringContaining('"redis"'),
       });
@@ -93,10 +93,10 @@ describe('readSeeds', () => {
     it('reads its startup nodes and options, also before it is connected', async () => {
       const natMap = { 'a:1': { host: 'b', port: 2 } };
       cluster = new Cluster(['redis://:secret@redis:7000'], { lazyConnect: true, natMap });
-      const seeds = readStartupNodes({ cluster });
-      expect(await seeds.addresses()).toEqual(['redis:7000']);
-      expect(seeds.clusterOptions.natMap).toEqual(natMap);
-      expect(seeds.credentials).toEqual({ password: 'secret' });
+      const startupNodes = readStartupNodes({ cluster });
+      expect(await startupNodes.addresses()).toEqual(['redis:7000']);
+      expect(startupNodes.clusterOptions.natMap).toEqual(natMap);
+      expect(startupNodes.credentials).toEqual({ password: 'secret' });
       expect(cluster.status).toBe('wait');
     });
   });
