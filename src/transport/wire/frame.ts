@@ -143,19 +143,6 @@ function encodeBinary(packet: unknown, field: BinaryField, fields: WireFields | 
   return frame;
 }
 
-/** True for a binary frame as {@link encodeFrame} makes it. @internal */
-export function isBinaryFrame(data: Uint8Array): boolean {
-  if (data[0] !== BINARY_MARK || data.length < BINARY_PREFIX_BYTES) {
-    return false;
-  }
-  const headEnd = BINARY_PREFIX_BYTES + new DataView(data.buffer, data.byteOffset).getUint32(1);
-  return (
-    headEnd <= data.length &&
-    data[BINARY_PREFIX_BYTES] === OPENING_BRACE &&
-    data[headEnd - 1] === CLOSING_BRACE
-  );
-}
-
 /**
  * Reads a frame of ours, a packet of stock Nest, or a message of another program: the latter is JSON, or else the
  * packet is its text.
@@ -292,3 +279,16 @@ export const FRAME_STAMP_CODEC: StampCodec = {
     return trailer && readStamp(data, trailer.stampStart, trailer.stampEnd);
   },
 };
+
+/** True for a binary frame as {@link encodeFrame} makes it. */
+function isBinaryFrame(data: Uint8Array): boolean {
+  if (data[0] !== BINARY_MARK || data.length < BINARY_PREFIX_BYTES) {
+    return false;
+  }
+  const headEnd = BINARY_PREFIX_BYTES + new DataView(data.buffer, data.byteOffset).getUint32(1);
+  return (
+    headEnd <= data.length &&
+    data[BINARY_PREFIX_BYTES] === OPENING_BRACE &&
+    data[headEnd - 1] === CLOSING_BRACE
+  );
+}

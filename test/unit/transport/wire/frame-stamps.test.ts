@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { PREFIX_CODEC, unstamped } from '../../../../src/pubsub/ordering/sequence-stamp.js';
-import { FRAME_STAMP_CODEC } from '../../../../src/transport/wire/frame.js';
-import { decodeFrame, encodeFrame, encodeSignal, encodeStock } from '../../../../src/transport/wire/frame.js';
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeSignal,
+  encodeStock,
+  FRAME_STAMP_CODEC,
+} from '../../../../src/transport/wire/frame.js';
 import { FrameTrailer } from '../../../../src/transport/wire/frame-trailer.js';
 import type { WireFields } from '../../../../src/transport/wire/frame-fields.js';
 
