@@ -37,9 +37,9 @@ const KIND_NAMES = Object.keys(SUBSCRIPTION_KINDS);
 /**
  * Publish/subscribe on a Redis Cluster.
  *
- * Every channel is subscribed and published at the master that owns its slot, so that the count of {@link publish} is
- * exact and order per channel holds. Subscriptions are kept: after a lost connection, a failover or a moved slot they
- * are made anew at the right node, and the hole is reported as a `gap`. Connects on first use.
+ * Every channel is subscribed and published at the master that owns its slot, so the count of {@link publish} is exact
+ * and messages of a channel stay in order. After a lost connection, a failover or a moved slot, subscriptions are
+ * restored on the right node, and what may have been missed is reported as a `gap`. Connects on first use.
  *
  * @example
  * ```ts
@@ -48,8 +48,8 @@ const KIND_NAMES = Object.keys(SUBSCRIPTION_KINDS);
  * await pubsub.publish('news', 'hello'); // → 1
  * ```
  *
- * @typeParam E - follows from the option `encoding`, and is not to be written by hand: `new ClusterPubSub<'buffer'>(source)`
- * would say bytes and give strings.
+ * @typeParam E - inferred from the option `encoding`. Do not write it by hand: `new ClusterPubSub<'buffer'>(source)` would
+ * be typed for bytes and return strings.
  *
  * @publicApi
  */
@@ -58,22 +58,22 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   #closing: Promise<void> | undefined;
 
   /**
-   * @param source an ioredis `Cluster` of yours (read, never closed), or where the cluster is
-   * @param wiring not for users
+   * @param source the connection options, or an ioredis `Cluster` of yours (read, never closed)
+   * @param internals set by the transport only
    * @throws {@link InvalidArgumentError} when an option cannot work
    */
   constructor(
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E> = {},
-    wiring: EngineInternals = {},
+    internals: EngineInternals = {},
   ) {
     super();
-    this.#engine = new Engine(this, source, options, wiring);
+    this.#engine = new Engine(this, source, options, internals);
   }
 
   /**
-   * Finds the cluster. Called by every other method when needed; call it to learn early that something is wrong.
-   * Calls that meet share one attempt; after a failure the next call tries again.
+   * Finds the cluster. Other methods call it when needed; call it yourself to detect a problem early. Concurrent calls
+   * share one attempt; after a failure the next call tries again.
    *
    * @throws `ClusterUnreachableError`, `NotAClusterError`, `AuthenticationError`, `ClosedError`
    */
@@ -89,29 +89,29 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.lifecycle.closed;
   }
 
-  /** Whether the cluster knows sharded pub/sub (Redis 7.0 or newer); true until {@link connect} has found out. */
+  /** Whether the cluster supports sharded pub/sub (Redis 7.0 or newer); true until {@link connect} has queried it. */
   get supportsSharded(): boolean {
     return this.#engine.supportsSharded;
   }
 
   /**
    * Subscribes to channels: names, lists of names, or names with handlers. Resolves when Redis has confirmed all.
-   * Subscribing anew replaces the handler. Options may follow, for channels that stand at a node of your choice, or at
-   * every master: `subscribe('__keyevent@0__:expired', { nodes: 'all-masters' })`.
+   * Subscribing again replaces the handler. Options may follow, to subscribe on a node of your choice or on every master:
+   * `subscribe('__keyevent@0__:expired', { nodes: 'all-masters' })`.
    *
    * @throws `SubscriptionError` when Redis refuses one (ACL), `ClusterUnreachableError` when it is not confirmed in time,
-   * `UnknownNodeError`, `InvalidArgumentError` when one stands elsewhere already
+   * `UnknownNodeError`, `InvalidArgumentError` when one is already subscribed elsewhere
    */
   subscribe(...channels: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.channel, channels);
   }
 
-  /** As {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
+  /** Like {@link subscribe}, for glob patterns (`*`, `?`, `[…]`, `\`). Patterns match classic channels only. */
   psubscribe(...patterns: SubscribeArguments<E>): Promise<void> {
     return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.pattern, patterns);
   }
 
-  /** As {@link subscribe}, for shard channels (Redis 7.0). They stand where their slots are, and nowhere else. */
+  /** Like {@link subscribe}, for shard channels (Redis 7.0). They are bound to their slot's master. */
   ssubscribe(...channels: SubscribeArgument<E>[]): Promise<void> {
     return this.#engine.subscriptions.add(SUBSCRIPTION_KINDS.shard, channels);
   }
@@ -131,8 +131,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * Publishes to a classic channel. Resolves to the number of clients subscribed to it by name through cluster-aware
-   * clients (such as this one), exactly. Subscribers by pattern get the message, but are not in the count, as with
-   * PUBSUB NUMSUB, unless their node is the one asked: see {@link PublishOptions.via}.
+   * clients (such as this one), exactly. Pattern subscribers receive the message but are not counted, as with PUBSUB
+   * NUMSUB, unless they are subscribed on the node that is published to: see {@link PublishOptions.via}.
    *
    * @throws `PublishError` with the outcome, `QueueFullError`, `ClusterUnreachableError`, `ClosedError`
    */
@@ -150,7 +150,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * As {@link publish} and {@link spublish}, for the transport: nothing is checked, and no promise made.
+   * Like {@link publish} and {@link spublish}, for the transport: without checks and without a promise.
    *
    * @internal
    */
@@ -165,21 +165,21 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * What arrives for subscriptions without a handler, one by one. Ends when nothing is subscribed any more, and on
+   * Iterates over the messages of subscriptions without a handler. Ends when nothing is subscribed any more, and on
    * {@link close}.
    */
   listen(): AsyncGenerator<PubSubMessage<E>, void, undefined> {
     return this.#engine.dispatcher.iterate(() => this.subscribed);
   }
 
-  /** The next message for a subscription without a handler, or null when none comes within `timeout`. */
+  /** Returns the next message of a subscription without a handler, or null if none arrives within `timeout`. */
   async getMessage(options: GetMessageOptions = {}): Promise<PubSubMessage<E> | null> {
     this.#engine.lifecycle.assertNotClosed();
     return this.#engine.dispatcher.read(options);
   }
 
   /**
-   * As {@link getMessage}, of shard channels alone, or of those whose slot `node` owns. What others wait for stays.
+   * Like {@link getMessage}, for shard channels only, or for those whose slot `node` owns. Other messages stay in the buffer.
    *
    * @throws `UnknownNodeError`
    */
@@ -197,7 +197,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     );
   }
 
-  /** The channels that are subscribed, as they were named. */
+  /** The subscribed channels, as they were named. */
   get channels(): ReadonlySet<ChannelName> {
     return this.#engine.subscriptions.names('channel');
   }
@@ -215,24 +215,24 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.subscriptions.any;
   }
 
-  /** How many messages without a handler were dropped because `bufferLimit` of them waited already. */
+  /** How many messages without a handler were dropped because the buffer was full (`bufferLimit`). */
   get dropped(): number {
     return this.#engine.dispatcher.dropped;
   }
 
-  /** What was counted since this object was made, and what is the case now. */
+  /** Counters since this object was created, and current values. */
   metrics(): PubSubMetrics {
     return this.#engine.metrics();
   }
 
-  /** The node (`host:port`) at which channels and patterns are subscribed, if the option of that name was given. */
+  /** The node (`host:port`) chosen for channels and patterns by the option `node`, if any. */
   get node(): string | undefined {
     return this.#engine.node;
   }
 
   /**
-   * How the cluster and this engine are doing, and why it is not well. Resolves within `timeout` and never rejects: what
-   * does not answer is named, and so is what cannot be asked. Answers are shared for `cacheTtl`.
+   * Checks the cluster and this engine, and lists the reasons why it is not healthy. Resolves within `timeout` and never
+   * rejects: nodes that do not reply are named. Results are shared for `cacheTtl`.
    *
    * @example
    * ```ts
@@ -244,7 +244,7 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * As {@link health}, with the subscriptions, gaps and queues of other engines of the same application; watched channels
+   * Like {@link health}, with the subscriptions, gaps and queues of other engines of the same application; watched channels
    * are reported without `prefix`.
    *
    * @internal
@@ -272,8 +272,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * The master (`host:port`) that owns the channel's slot, as far as is known now; of a pattern, the one where all
-   * patterns are subscribed.
+   * Returns the master (`host:port`) that owns the channel's slot in the current topology; for a pattern, the one where
+   * all patterns are subscribed.
    */
   nodeOf(name: ChannelName, kind: SubscriptionKindName = 'channel'): string | undefined {
     readEnum('kind', kind, KIND_NAMES);
@@ -281,12 +281,12 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * The classic channels that have subscribers by name, on all nodes of the cluster, replicas and masters without slots
-   * too; with a glob pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here as in the questions
-   * below, `{ aggregate: false }` gives each node's own answer, and `{ nodes }` asks some of the nodes.
+   * Returns the classic channels that have subscribers by name, on all nodes of the cluster including replicas and slotless
+   * masters; with a glob pattern, those that match. Strings, or `Buffer`s with `encoding: 'buffer'`. Here and in the queries
+   * below, `{ aggregate: false }` returns the reply of each node, and `{ nodes }` queries some of the nodes.
    *
    * @throws `CommandRefusedError` when the ACL forbids PUBSUB, `ClusterUnreachableError` when a master, or a node that was
-   * named, does not answer, `UnknownNodeError`
+   * named, does not reply, `UnknownNodeError`
    */
   pubsubChannels<A extends boolean = true>(
     pattern?: ChannelName,
@@ -303,8 +303,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
-   * How many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. The names
-   * are those that were given: a `Buffer` is found by itself.
+   * Returns how many clients are subscribed to each channel by name, summed over all nodes. Patterns are not counted. The
+   * keys are the given names: look up a `Buffer` by the same object.
    */
   pubsubNumsub(...channels: string[]): Promise<Map<string, number>>;
   pubsubNumsub(...channels: ChannelName[]): Promise<Map<ChannelName, number>>;
@@ -334,18 +334,18 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     return this.#engine.introspection.numsub('SHARDNUMSUB', args);
   }
 
-  /** How many patterns are subscribed, summed over all nodes. */
+  /** Returns how many patterns are subscribed, summed over all nodes. */
   pubsubNumpat<A extends boolean = true>(options?: IntrospectionOptions<A>): Promise<Answer<A, number>> {
     return this.#engine.introspection.numpat(options);
   }
 
-  /** Ends every subscription and forgets what waits to be read; the object can be used again. */
+  /** Ends every subscription and clears the buffer; the object can be used again. */
   async reset(): Promise<void> {
     await Promise.all([this.unsubscribe(), this.punsubscribe(), this.sunsubscribe()]);
     this.#engine.dispatcher.clear();
   }
 
-  /** Ends everything: subscriptions, waiting readers, messages not sent yet, connections. May be called again. */
+  /** Closes everything: subscriptions, waiting readers, unsent messages, connections. May be called again. */
   close(): Promise<void> {
     this.#closing ??= this.#engine.close();
     return this.#closing;

@@ -11,8 +11,8 @@ interface FromEngine {
 }
 
 /**
- * Messages that every engine of the process publishes on `node:diagnostics_channel`, by the name of the channel. A channel
- * without subscribers costs nothing: no message is built for it.
+ * Messages that every engine of the process publishes on `node:diagnostics_channel`, by the name of the channel. A
+ * channel without subscribers costs nothing: no message is built for it.
  *
  * @example
  * ```ts

@@ -53,7 +53,8 @@ const NODE_CONNECT_TIMEOUT_MS = 2_000;
 /**
  * The link to one cluster: topology, connections, reconciler, publisher and probes.
  *
- * It knows nothing of readers, handlers or events. Those belong to a scope ({@link Engine}), of which a link has one today.
+ * It knows nothing of readers, handlers or events. Those belong to a scope ({@link Engine}), of which a link has one
+ * today.
  */
 export class ClusterLink {
   readonly limits: Limits;
@@ -61,7 +62,7 @@ export class ClusterLink {
   readonly connections: CommandConnectionPool;
   readonly slotlessNodes: SlotlessNodes;
   readonly query: ClusterQuery;
-  /** Set once the cluster was asked for sharded pub/sub; true until then. */
+  /** Whether the cluster supports sharded pub/sub; true until {@link connect} has queried it. */
   supportsSharded = true;
   readonly #onOverflow;
   readonly #factory: ConnectionFactory;
@@ -130,7 +131,7 @@ export class ClusterLink {
     return this.#parts;
   }
 
-  /** Finds the cluster and learns what it supports; rejects where it does not know the node `required`. */
+  /** Finds the cluster and queries what it supports; rejects if `required` is not one of its nodes. */
   async connect(required: NodeKey | undefined, signal: AbortSignal): Promise<void> {
     await this.topology.connect(this.limits.connectTimeout, signal);
     this.supportsSharded = await this.query.supports('SPUBLISH');

@@ -6,9 +6,9 @@ import type { PublishCommand, PublishObserver, PublishOptions } from '../common/
 import type { Publisher } from '../publish/publisher.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 
-/** Hands messages to the publisher, in the order of the calls, as soon as there is a cluster to publish to. */
+/** Passes messages to the publisher in the order of the calls, once the cluster has been found. */
 export class ConnectQueue {
-  /** How many messages wait for the first connection. */
+  /** Messages that wait for the first connection. */
   #held = 0;
 
   constructor(
@@ -26,7 +26,7 @@ export class ConnectQueue {
     options?: PublishOptions,
   ): void {
     this.metrics.published += 1;
-    // One that is called as soon as we are connected goes after those that waited for it.
+    // Called right after the connection was made: it goes after those that waited for that.
     if (this.#held > 0 || !this.lifecycle.open) {
       void this.#publishWhenConnected(command, channel, data, observer, options);
     } else {

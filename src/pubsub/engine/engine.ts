@@ -24,23 +24,23 @@ import { Lifecycle } from './lifecycle.js';
 import { SubscribeService } from './subscribe-service.js';
 
 /**
- * What the transport sets, and users do not.
+ * Settings of the transport that are not part of the public options.
  *
  * @internal
  */
 export interface EngineInternals {
   /** How numbered messages carry their stamp. */
   readonly stamps?: StampCodec;
-  /** Put before the names of channels that the engine uses itself. */
+  /** Starts the names of channels that the engine uses itself. */
   readonly prefix?: string;
 }
 
 /**
- * The scope of one {@link ClusterPubSub}: subscriptions, delivery, limits, metrics, lifecycle and events, wired to a link
- * to the cluster.
+ * The scope of one {@link ClusterPubSub}: subscriptions, delivery, limits, metrics, lifecycle and events, wired to a
+ * link to the cluster.
  */
 export class Engine<E extends PubSubEncoding> {
-  /** The node at which channels and patterns are subscribed, if one was chosen. */
+  /** The node chosen for channels and patterns, if any. */
   readonly node: NodeKey | undefined;
   readonly lifecycle: Lifecycle;
   readonly connectQueue: ConnectQueue;
@@ -157,7 +157,7 @@ export class Engine<E extends PubSubEncoding> {
     return this.#link.topology;
   }
 
-  /** Whether the cluster knows sharded pub/sub; true until it was asked. */
+  /** Whether the cluster supports sharded pub/sub; true until it was queried. */
   get supportsSharded(): boolean {
     return this.#link.supportsSharded;
   }

@@ -6,7 +6,7 @@ import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { PublishCommand } from '../common/publish-options.js';
 
-/** Tells what happens: the listeners of an engine, and whoever listens on `node:diagnostics_channel`. */
+/** Emits the events of an engine, and publishes them on `node:diagnostics_channel`. */
 export class EventNotifier {
   #lastGap: RememberedGap | undefined;
   readonly #warned = new Set<string>();
@@ -20,9 +20,9 @@ export class EventNotifier {
     return this.#lastGap;
   }
 
-  /** One that throws is an uncaught exception; it neither ends a connection nor stops us halfway. */
+  /** A listener that throws causes an uncaught exception, but neither ends a connection nor interrupts the engine. */
   emit<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
-    this.#tellDiagnostics(event, subject);
+    this.#publishDiagnostics(event, subject);
     try {
       (this.emitter as EventEmitter).emit(event, subject);
     } catch (error) {
@@ -39,18 +39,19 @@ export class EventNotifier {
   }
 
   /**
-   * What goes wrong in the background. Without a listener Node would throw it, and end a process for what passes by
-   * itself; so it is a warning of the process, the first of each code, for nobody else would tell.
+   * Reports a background error. Without an `error` listener Node would throw and end the process over a transient
+   * failure, so the first error of each code becomes a process warning instead.
    */
   error(error: ClusterPubSubError): void {
     if (this.emitter.listenerCount('error') > 0) {
       this.emit('error', error);
       return;
     }
-    this.#tellDiagnostics('error', error);
+    this.#publishDiagnostics('error', error);
     if (!this.#warned.has(error.code)) {
       this.#warned.add(error.code);
-      const detail = "Listen to 'error' of the ClusterPubSub to hear of all such errors; this is the first.";
+      const detail =
+        "Add an 'error' listener to receive every such error; only the first of each code is reported as a warning.";
       process.emitWarning(error.message, { type: 'ClusterPubSubWarning', code: error.code, detail });
     }
   }
@@ -62,7 +63,10 @@ export class EventNotifier {
     }
   }
 
-  #tellDiagnostics<K extends keyof ClusterPubSubEvents>(event: K, subject: ClusterPubSubEvents[K][0]): void {
+  #publishDiagnostics<K extends keyof ClusterPubSubEvents>(
+    event: K,
+    subject: ClusterPubSubEvents[K][0],
+  ): void {
     const channel: DiagnosticsChannel<never> = ENGINE_DIAGNOSTICS[event];
     if (channel.hasSubscribers) {
       channel.publish({ pubsub: this.emitter, [event]: subject } as never);

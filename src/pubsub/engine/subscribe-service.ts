@@ -18,45 +18,43 @@ import { Subscription, type SubscriptionTarget } from '../subscription/subscript
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
-/** What subscriptions need of the engine. */
 export interface SubscribeServiceDeps<E extends PubSubEncoding> {
   readonly registry: SubscriptionRegistry;
   readonly reconciler: Reconciler;
   readonly dispatcher: MessageDispatcher<E>;
   readonly topology: Topology;
   readonly lifecycle: Lifecycle;
-  /** The node where channels and patterns stand, if one was chosen. */
+  /** The node chosen for channels and patterns, if any. */
   readonly node: NodeKey | undefined;
   sharded(): boolean;
 }
 
 /**
- * What the subscribe and unsubscribe methods do, of whatever kind: from their arguments to what is wanted and confirmed.
+ * The subscribe and unsubscribe methods of all kinds, from their arguments to the confirmations.
  *
- * Calls take effect in their order: each waits for the same promise, that of the connection, once and no longer, and
- * what it wants is written down in the step that follows. (A subscription at a chosen node that nobody knows yet waits for
- * another look at the cluster.)
+ * Calls take effect in their order: each awaits the same promise, the connection, exactly once, and registers its
+ * subscriptions in the next step. (A subscription on a chosen node that is unknown waits for one more refresh.)
  */
 export class SubscribeService<E extends PubSubEncoding> {
-  /** How many calls of {@link add} have not come to an end. */
+  /** Calls of {@link add} that have not settled. */
   #pending = 0;
 
   constructor(private readonly engine: SubscribeServiceDeps<E>) {}
 
-  /** Whether anything is subscribed, or about to be: from the call until Redis has confirmed the end. */
+  /** Whether anything is subscribed: from the call until Redis has confirmed the end. */
   get any(): boolean {
     return !this.engine.lifecycle.closed && (this.#pending > 0 || this.engine.registry.inUse);
   }
 
-  /** Resolves when Redis has confirmed all; rejects when one fails, and the others stand. */
+  /** Resolves when Redis has confirmed all; rejects when one fails, and keeps the others. */
   async add(
     kind: SubscriptionKind,
     args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
   ): Promise<void> {
-    const { requests, place } = this.#read(kind, args);
+    const { requests, target } = this.#read(kind, args);
     this.#pending += 1;
     try {
-      await this.#add(kind, requests, place);
+      await this.#add(kind, requests, target);
     } finally {
       this.#pending -= 1;
       this.#endIterations();
@@ -66,30 +64,30 @@ export class SubscribeService<E extends PubSubEncoding> {
   async #add(
     kind: SubscriptionKind,
     requests: readonly SubscribeRequest<E>[],
-    place: SubscriptionTarget,
+    target: SubscriptionTarget,
   ): Promise<void> {
     const { registry, reconciler, dispatcher, topology, lifecycle } = this.engine;
     await lifecycle.connect();
-    if (place !== 'home' && place !== 'all-masters' && !topology.knows(place)) {
-      await topology.assertKnown([place]);
+    if (target !== 'home' && target !== 'all-masters' && !topology.knows(target)) {
+      await topology.assertKnown([target]);
     }
     lifecycle.assertNotClosed();
     if (kind.name === 'shard' && !this.engine.sharded()) {
       throw new ShardedUnsupportedError();
     }
     for (const { name } of requests) {
-      assertPlace(registry.get(kind.name, channelKey(name)), place);
+      assertSameTarget(registry.get(kind.name, channelKey(name)), target);
     }
     const wanted = requests.map(({ name, handler }) => {
       let subscription = registry.get(kind.name, channelKey(name));
       if (subscription === undefined) {
-        subscription = new Subscription(kind, name, place);
+        subscription = new Subscription(kind, name, target);
         registry.add(subscription);
       }
       subscription.handleWith(handler);
       return subscription;
     });
-    // All are awaited even when one fails: the rest stand, and no rejection is left unhandled.
+    // All are awaited even if one fails: the others are kept, and no rejection stays unhandled.
     const results = await Promise.allSettled(
       wanted.map((subscription) =>
         reconciler.add(subscription, () => {
@@ -103,7 +101,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     }
   }
 
-  /** Without arguments, all of the kind; an empty list names none. */
+  /** Without arguments it removes all of the kind; an empty list names none. */
   async remove(kind: SubscriptionKind, args: readonly NamesArgument[]): Promise<void> {
     const { registry, reconciler, dispatcher, lifecycle } = this.engine;
     const names = flattenNames(args);
@@ -111,7 +109,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     try {
       await lifecycle.connecting;
     } catch {
-      // Nothing stands then; what was wanted before is still to be forgotten.
+      // Nothing is active then; the desired subscriptions are still to be removed.
     }
     const leaving = args.length === 0 ? registry.of(kind.name).map(({ name }) => name) : names;
     await Promise.all(
@@ -138,20 +136,20 @@ export class SubscribeService<E extends PubSubEncoding> {
   #read(
     kind: SubscriptionKind,
     args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
-  ): ReturnType<typeof readSubscription<E>> & { readonly place: SubscriptionTarget } {
-    const { requests, place } = readSubscription(args);
+  ): ReturnType<typeof readSubscription<E>> & { readonly target: SubscriptionTarget } {
+    const { requests, target } = readSubscription(args);
     if (kind.name !== 'shard') {
-      return { requests, place: place ?? this.engine.node ?? 'home' };
+      return { requests, target: target ?? this.engine.node ?? 'home' };
     }
-    if (place !== undefined) {
+    if (target !== undefined) {
       throw new InvalidArgumentError(
-        'Shard channels stand where their slots are: no nodes can be chosen for them.',
+        "`nodes` is not supported for shard channels: they are bound to their slot's master.",
       );
     }
-    return { requests, place: 'home' };
+    return { requests, target: 'home' };
   }
 
-  /** Lets `listen()` end when there is nothing more to come. */
+  /** Ends `listen()` when nothing more can arrive. */
   #endIterations(): void {
     if (!this.any) {
       this.engine.dispatcher.wakeIterations();
@@ -159,12 +157,12 @@ export class SubscribeService<E extends PubSubEncoding> {
   }
 }
 
-/** A name stands in one place: messages do not say for which of several subscriptions they come. */
-function assertPlace(standing: Subscription | undefined, place: SubscriptionTarget): void {
-  if (standing !== undefined && standing.target !== place) {
-    const where = standing.target === 'home' ? 'where it belongs' : `at ${standing.target}`;
+/** A name has one target: messages do not say which of several subscriptions they are for. */
+function assertSameTarget(existing: Subscription | undefined, target: SubscriptionTarget): void {
+  if (existing !== undefined && existing.target !== target) {
+    const where = existing.target === 'home' ? 'on its owner node' : `on ${existing.target}`;
     throw new InvalidArgumentError(
-      `"${standing.text}" is subscribed already, ${where}. Unsubscribe it before you subscribe it elsewhere.`,
+      `"${existing.text}" is already subscribed ${where}. Unsubscribe it before subscribing it elsewhere.`,
     );
   }
 }

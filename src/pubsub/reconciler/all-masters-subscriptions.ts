@@ -16,10 +16,10 @@ export interface AllMastersDeps {
 /**
  * Subscriptions at every master: one per node, wherever the masters are.
  *
- * Use this only for messages a node publishes to its own clients, such as keyspace notifications; regular messages arrive
- * once per master. Replicas emit the same notifications, so only the masters of a refreshed view are subscribed to. What a
- * new master emits before it has confirmed is missed, and reported as a gap since the view before. Notifications carry no
- * sequence number, so duplicates cannot be told from repeated events.
+ * Use this only for messages a node publishes to its own clients, such as keyspace notifications; regular messages
+ * arrive once per master. Replicas emit the same notifications, so only the masters of a refreshed view are subscribed
+ * to. What a new master emits before it has confirmed is missed, and reported as a gap since the view before.
+ * Notifications carry no sequence number, so duplicates cannot be told from repeated events.
  */
 export class AllMastersSubscriptions {
   readonly #subscriptions = new Set<Subscription>();

@@ -20,9 +20,9 @@ export interface GapTrackerListener {
 /**
  * Tracks interrupted subscriptions and the gaps they leave.
  *
- * Publishers of this package hold their messages back for the slot migration timeout, so a subscription that follows its
- * slot within that time (its grace period) has missed nothing. After it, and at once when a connection was lost, it is
- * lost, and a gap is reported when it is active again.
+ * Publishers of this package hold their messages back for the slot migration timeout, so a subscription that follows
+ * its slot within that time (its grace period) has missed nothing. After it, and at once when a connection was lost, it
+ * is lost, and a gap is reported when it is active again.
  */
 export class GapTracker {
   #lost = 0;

@@ -2,38 +2,41 @@ import { ClusterUnreachableError, type ClusterPubSubError } from '../common/erro
 import type { NodeKey } from '../common/node-address.js';
 import { errorMessage } from '../../util/error-message.js';
 
-/** How often a node's refusals are told, in ms: an ACL that was changed concerns all that stands there. */
-const REFUSALS_EVERY = 1_000;
+/** Least time between two reports of refusals by one node, in ms: a changed ACL affects all its subscriptions. */
+const REFUSAL_REPORT_INTERVAL_MS = 1_000;
 
-/** Tells what keeps subscriptions from standing at a node, without a flood: they are tried again all the time. */
+/** Reports why subscriptions on a node are not active, without a flood: they are retried all the time. */
 export class NodeErrorThrottle {
   readonly #unreachable = new Set<NodeKey>();
-  readonly #refusalsTold = new Map<NodeKey, number>();
+  readonly #refusalsReportedAt = new Map<NodeKey, number>();
 
   constructor(private readonly listener: { error(error: ClusterPubSubError): void }) {}
 
-  /** Told once an outage. */
+  /** Reports an outage once. */
   unreachable(node: NodeKey, cause: unknown): void {
     if (!this.#unreachable.has(node)) {
       this.#unreachable.add(node);
       const message = errorMessage(cause);
       this.listener.error(
-        new ClusterUnreachableError(`Subscriptions at ${node} wait for it to come back: ${message}`, {
-          cause,
-        }),
+        new ClusterUnreachableError(
+          `Subscriptions on ${node} are waiting for it to be reachable again: ${message}`,
+          {
+            cause,
+          },
+        ),
       );
     }
   }
 
-  /** The outage, if there was one, is over. */
+  /** Ends the outage, if there was one. */
   reached(node: NodeKey): void {
     this.#unreachable.delete(node);
   }
 
   refused(node: NodeKey, refusal: ClusterPubSubError): void {
     const now = performance.now();
-    if (now - (this.#refusalsTold.get(node) ?? -Infinity) >= REFUSALS_EVERY) {
-      this.#refusalsTold.set(node, now);
+    if (now - (this.#refusalsReportedAt.get(node) ?? -Infinity) >= REFUSAL_REPORT_INTERVAL_MS) {
+      this.#refusalsReportedAt.set(node, now);
       this.listener.error(refusal);
     }
   }

@@ -11,7 +11,7 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 import type { GapTracker } from './gap-tracker.js';
 import type { NodeErrorThrottle } from './node-error-throttle.js';
-import type { MessageSink, NodeSubscriber, NodeSubscriberListener } from './node-subscriber.js';
+import type { MessageSink, NodeSubscriberListener } from './node-subscriber.js';
 import { NodeSubscribers } from './node-subscribers.js';
 import type { Refusals } from './refusals.js';
 import {
@@ -62,7 +62,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     this.migrations = new SubscriptionMigrations(this.subscribers, sink, this);
   }
 
-  confirmed({ node }: NodeSubscriber, subscription: Subscription): void {
+  confirmed(node: NodeKey, subscription: Subscription): void {
     const { state } = subscription;
     if (node !== state.assigned) {
       return; // removed, or assigned elsewhere, while its confirmation was on the way; it is being dropped there
@@ -84,21 +84,17 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     state.resolveWaiters();
   }
 
-  refused({ node }: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void {
+  refused(node: NodeKey, subscription: Subscription, error: RedisReplyError): void {
     this.deps.refusals.handle(node, subscription, error);
   }
 
-  unsubscribeRefused(
-    { node }: NodeSubscriber,
-    [first]: readonly Subscription[],
-    error: RedisReplyError,
-  ): void {
+  unsubscribeRefused(node: NodeKey, [first]: readonly Subscription[], error: RedisReplyError): void {
     const command = first?.kind.unsubscribe ?? 'UNSUBSCRIBE';
     this.deps.listener.error(new CommandRefusedError(command, node, error.message, { cause: error }));
   }
 
   /** Redis has ended it here, because its slot has left: the node itself is the first to know where it went. */
-  revoked({ node }: NodeSubscriber, subscription: Subscription, silence: number): void {
+  revoked(node: NodeKey, subscription: Subscription, silence: number): void {
     const { state } = subscription;
     const cause: InterruptionCause = { since: new Date(Date.now() - silence), node, reason: 'slot-moved' };
     state.leave(node);
@@ -126,12 +122,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     }
   }
 
-  lost(
-    { node }: NodeSubscriber,
-    subscriptions: readonly Subscription[],
-    how: DisconnectReason,
-    silence: number,
-  ): void {
+  lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void {
     this.deps.metrics.connectionsLost += 1;
     // Not from when we noticed: what was published after the node last sent something is lost as well.
     const cause = { since: new Date(Date.now() - silence), node, reason: GAP_REASONS[how] };
@@ -162,15 +153,15 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     }
   }
 
-  unreachable({ node }: NodeSubscriber, error: unknown): void {
+  unreachable(node: NodeKey, error: unknown): void {
     this.deps.topology.refreshSoon();
     this.deps.nodeErrors.unreachable(node, error);
   }
 
-  idle(subscriber: NodeSubscriber): void {
+  idle(node: NodeKey): void {
     // One that waits for a retry will ask for the connection in a moment.
-    if (!this.deps.isRetrying(subscriber.node)) {
-      this.subscribers.endIfEmpty(subscriber);
+    if (!this.deps.isRetrying(node)) {
+      this.subscribers.endIfEmpty(node);
     }
   }
 
@@ -198,8 +189,8 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
 
   /**
    * When a slot is migrated, its old owner refuses what comes late, and publishers wait. When a master is demoted, it
-   * takes what it has kept back during the failover (Redis pauses publishers for it), counts nobody, and passes it on to
-   * its successor, where we are not yet. Our publishers send that again; others do not.
+   * takes what it has kept back during the failover (Redis pauses publishers for it), counts nobody, and passes it on
+   * to its successor, where we are not yet. Our publishers send that again; others do not.
    */
   #mayHaveMissed({ unnumbered, sequencer }: Subscription, node: string | undefined): boolean {
     const demoted = this.deps.topology.replicas.some((replica) => replica === node);

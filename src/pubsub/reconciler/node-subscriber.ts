@@ -17,38 +17,30 @@ export interface MessageSink {
   receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean;
 }
 
-/** Receives what becomes of the subscriptions of one node. */
 export interface NodeSubscriberListener {
-  /** Redis has confirmed it at this node. */
-  confirmed(session: NodeSubscriber, subscription: Subscription): void;
-  /** Redis has refused it at this node; it is not tried again unless asked for. */
-  refused(session: NodeSubscriber, subscription: Subscription, error: RedisReplyError): void;
-  /** Redis goes on sending what is no longer wanted, and counting us among the subscribers. */
-  unsubscribeRefused(
-    session: NodeSubscriber,
-    subscriptions: readonly Subscription[],
-    error: RedisReplyError,
-  ): void;
-  /** It stood at this node and does so no more, by Redis's own word, which came at most `silence` ms ago. */
-  revoked(session: NodeSubscriber, subscription: Subscription, silence: number): void;
-  /** The connection is gone, and with it all that stood on it; it was last heard `silence` ms ago. */
-  lost(
-    session: NodeSubscriber,
-    subscriptions: readonly Subscription[],
-    how: DisconnectReason,
-    silence: number,
-  ): void;
-  unreachable(session: NodeSubscriber, error: unknown): void;
-  /** Everything asked of it is done. */
-  idle(session: NodeSubscriber): void;
+  /** The node has confirmed it. */
+  confirmed(node: NodeKey, subscription: Subscription): void;
+  /** The node has refused it; it is not retried unless it is added again. */
+  refused(node: NodeKey, subscription: Subscription, error: RedisReplyError): void;
+  /** The node keeps sending messages nobody wants, and counts us among the subscribers. */
+  unsubscribeRefused(node: NodeKey, subscriptions: readonly Subscription[], error: RedisReplyError): void;
+  /** The node has ended it; what it sent until `silence` ms ago has been received. */
+  revoked(node: NodeKey, subscription: Subscription, silence: number): void;
+  /**
+   * The connection ended, and with it these subscriptions; what the node sent until `silence` ms ago has been received.
+   */
+  lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void;
+  unreachable(node: NodeKey, error: unknown): void;
+  /** Nothing is left to do. */
+  idle(node: NodeKey): void;
 }
 
 /**
- * - `idle`: nothing to do, and perhaps no connection yet
+ * - `idle`: nothing to do, perhaps without a connection
  * - `connecting`: a connection is being opened
- * - `syncing`: commands are on their way, confirmations awaited
- * - `backoff`: the node could not be reached; waiting to try again
- * - `closed`: for good
+ * - `syncing`: commands were sent, and confirmations are awaited
+ * - `backoff`: the node could not be reached; a retry is scheduled
+ * - `closed`: closed for good
  */
 export type NodeSubscriberState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
 
@@ -60,15 +52,15 @@ export const NODE_SUBSCRIBER_TRANSITIONS: Transitions<NodeSubscriberState> = {
   closed: [],
 };
 
-/** The longest wait between two attempts to reach a node, in ms: each also looks whether the cluster has replaced it. */
-const MAX_BACKOFF = 250;
+/** Longest pause between two attempts to reach a node, in ms: each attempt also refreshes the topology. */
+const MAX_BACKOFF_MS = 250;
 
 /**
- * What one node should carry, and what it has confirmed.
+ * The subscriptions of one node: the desired ones and the confirmed ones.
  *
- * `add` and `drop` change what is wanted; a loop then closes the difference: it opens the connection when there is
- * something to subscribe, sends the fewest commands (grouped by kind, shard channels by slot), and waits for every
- * confirmation. One loop runs at a time; additions go before removals, so that what moves stands anew before it falls.
+ * `add` and `drop` change the desired state; a loop then closes the difference: it opens the connection, sends the
+ * fewest commands (grouped by kind, shard channels by slot), and awaits every confirmation. It subscribes before it
+ * unsubscribes, so that a moved subscription is never without a node.
  */
 export class NodeSubscriber {
   #state: NodeSubscriberState = 'idle';
@@ -84,14 +76,14 @@ export class NodeSubscriber {
     private readonly commandTimeout: number,
     private readonly probes: LivenessProbeDeps,
     private readonly sink: MessageSink,
-    private readonly events: NodeSubscriberListener,
+    private readonly listener: NodeSubscriberListener,
   ) {}
 
   get state(): NodeSubscriberState {
     return this.#state;
   }
 
-  /** Whether the node owes us a sign of life. */
+  /** Whether a probe of the connection is overdue. */
   get suspicious(): boolean {
     return this.#probe?.suspicious ?? false;
   }
@@ -101,27 +93,27 @@ export class NodeSubscriber {
     return this.connection !== undefined;
   }
 
-  /** How many subscriptions stand here. */
+  /** How many subscriptions are active here. */
   get active(): number {
     return this.books.size;
   }
 
-  /** How long the last probe took to come back, in ms. */
+  /** Round trip of the last probe, in ms. */
   get heartbeat(): number | undefined {
     return this.#probe?.roundTrip;
   }
 
-  /** As {@link LivenessProbe.ping}; undefined where there is no connection to prove. */
+  /** Like {@link LivenessProbe.ping}; undefined without a connection. */
   ping(): Promise<number | undefined> | undefined {
     return this.connection === undefined ? undefined : this.#probe?.ping();
   }
 
-  /** Whether nothing has come from the node for `ms`. */
+  /** Whether nothing has been received from the node for `ms`. */
   isSilent(ms: number): boolean {
     return this.connection === undefined || performance.now() - this.connection.lastReceived > ms;
   }
 
-  /** Nothing stands here and nothing is on its way. */
+  /** No subscription is active here or pending. */
   get empty(): boolean {
     return this.books.size === 0 && !this.books.hasWork && !this.#running;
   }
@@ -137,16 +129,16 @@ export class NodeSubscriber {
   }
 
   add(subscription: Subscription): void {
-    this.books.settleDrop(subscription); // wanted here again
+    this.books.settleDrop(subscription); // it belongs here again
     if (this.books.isConfirmed(subscription)) {
-      this.events.confirmed(this, subscription);
+      this.listener.confirmed(this.node, subscription);
     } else if (!this.books.adding.has(subscription)) {
       this.books.toAdd.add(subscription);
       this.#run();
     }
   }
 
-  /** Resolves when the node carries it no longer. */
+  /** Resolves when the node no longer carries it. */
   drop(subscription: Subscription): Promise<void> {
     this.books.toAdd.delete(subscription);
     const isAsked = this.#state === 'syncing' && this.connection !== undefined;
@@ -168,18 +160,13 @@ export class NodeSubscriber {
     this.books.settleDrops();
   }
 
-  /** Ends a connection whose node does not answer; what stood on it is told as lost. */
+  /** Ends the connection of an unresponsive node; its subscriptions are reported as lost. */
   giveUpConnection(reason: string): void {
     this.connection?.end(reason);
   }
 
   #move(next: NodeSubscriberState): void {
-    this.#state = transition(
-      `the subscriber of ${this.node}`,
-      NODE_SUBSCRIBER_TRANSITIONS,
-      this.#state,
-      next,
-    );
+    this.#state = transition('a node subscriber', NODE_SUBSCRIBER_TRANSITIONS, this.#state, next);
   }
 
   #run(): void {
@@ -187,7 +174,7 @@ export class NodeSubscriber {
       return;
     }
     this.#running = true;
-    // Starting in a later microtask lets all that one call adds go out together.
+    // Starting in a later microtask sends everything that one call adds together.
     void Promise.resolve()
       .then(() => this.#loop())
       .finally(() => {
@@ -195,7 +182,7 @@ export class NodeSubscriber {
         if (this.books.hasWork) {
           this.#run();
         } else if (this.#state !== 'closed') {
-          this.events.idle(this);
+          this.listener.idle(this.node);
         }
       });
   }
@@ -205,7 +192,7 @@ export class NodeSubscriber {
       const connection = this.connection ?? (await this.#connect());
       if (connection === undefined) {
         attempt += 1;
-        await pause(backoffDelay(attempt, 25, MAX_BACKOFF), this.#stop.signal);
+        await pause(backoffDelay(attempt, 25, MAX_BACKOFF_MS), this.#stop.signal);
         continue;
       }
       if (this.#stop.signal.aborted) {
@@ -216,10 +203,10 @@ export class NodeSubscriber {
       if (this.connection === connection) {
         attempt = 0;
       } else if (this.#hasWork()) {
-        // It lets us in and then closes the door: not to be tried as fast as it can.
+        // The node accepts the connection and then drops it: back off before retrying.
         attempt += 1;
         this.#move('backoff');
-        await pause(backoffDelay(attempt, 5, MAX_BACKOFF), this.#stop.signal);
+        await pause(backoffDelay(attempt, 5, MAX_BACKOFF_MS), this.#stop.signal);
       }
     }
     if (this.#state !== 'closed' && this.#state !== 'idle') {
@@ -262,7 +249,7 @@ export class NodeSubscriber {
     } catch (error) {
       if (!this.#stop.signal.aborted) {
         this.#move('backoff');
-        this.events.unreachable(this, error);
+        this.listener.unreachable(this.node, error);
       }
       return undefined;
     }
@@ -284,7 +271,7 @@ export class NodeSubscriber {
       await connection.subscribe(kindOf(batch), [...byKey.keys()], (key) => {
         const subscription = byKey.get(key) as Subscription;
         this.books.confirm(subscription);
-        this.events.confirmed(this, subscription);
+        this.listener.confirmed(this.node, subscription);
       });
     } catch (error) {
       for (const subscription of batch) {
@@ -300,17 +287,17 @@ export class NodeSubscriber {
     error: unknown,
   ): Promise<void> {
     if (!(error instanceof RedisReplyError)) {
-      // The connection went: all that still belongs here is to be done again, on the next one.
+      // The connection ended: whatever still belongs here is sent again on the next one.
       for (const subscription of batch) {
         if (subscription.state.assigned === this.node) {
           this.books.toAdd.add(subscription);
         }
       }
     } else if (batch.length > 1) {
-      // One bad name fails the whole command, and Redis does not say which.
+      // One refused name fails the whole command, and Redis does not say which.
       await Promise.all(batch.map((one) => this.#subscribe(connection, [one])));
     } else {
-      this.events.refused(this, batch[0] as Subscription, error);
+      this.listener.refused(this.node, batch[0] as Subscription, error);
     }
   }
 
@@ -327,9 +314,9 @@ export class NodeSubscriber {
         );
       }
     } catch (error) {
-      // MOVED: the slot has left, and the subscription with it. A lost connection: likewise.
+      // After MOVED the slot has left, and the subscription with it, as after a lost connection.
       if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
-        this.events.unsubscribeRefused(this, active, error);
+        this.listener.unsubscribeRefused(this.node, active, error);
       }
     }
     for (const subscription of batch) {
@@ -345,7 +332,7 @@ export class NodeSubscriber {
     const subscription = this.books.forget(kind.name, channel);
     if (subscription !== undefined) {
       const silence = performance.now() - (this.connection?.completeUntil ?? performance.now());
-      this.events.revoked(this, subscription, silence);
+      this.listener.revoked(this.node, subscription, silence);
     }
   }
 
@@ -355,7 +342,7 @@ export class NodeSubscriber {
     const lost = this.books.confirmed;
     this.books.clear();
     if (this.#state !== 'closed') {
-      this.events.lost(this, lost, error.disconnectReason, silence);
+      this.listener.lost(this.node, lost, error.disconnectReason, silence);
     }
   }
 }

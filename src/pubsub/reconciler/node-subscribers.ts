@@ -4,7 +4,7 @@ import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import { NodeSubscriber, type MessageSink, type NodeSubscriberListener } from './node-subscriber.js';
 import type { Subscription } from '../subscription/subscription.js';
 
-/** One {@link NodeSubscriber} for each node that carries subscriptions, made on first use. */
+/** One {@link NodeSubscriber} per node that carries subscriptions, created on first use. */
 export class NodeSubscribers {
   readonly #byNode = new Map<NodeKey, NodeSubscriber>();
 
@@ -13,7 +13,7 @@ export class NodeSubscribers {
     private readonly commandTimeout: number,
     private readonly probes: LivenessProbeDeps,
     private readonly sink: MessageSink,
-    private readonly events: NodeSubscriberListener,
+    private readonly listener: NodeSubscriberListener,
   ) {}
 
   get byNode(): ReadonlyMap<NodeKey, NodeSubscriber> {
@@ -25,37 +25,38 @@ export class NodeSubscribers {
   }
 
   at(node: NodeKey): NodeSubscriber {
-    let session = this.#byNode.get(node);
-    if (session === undefined) {
-      session = new NodeSubscriber(
+    let subscriber = this.#byNode.get(node);
+    if (subscriber === undefined) {
+      subscriber = new NodeSubscriber(
         node,
         this.factory,
         this.commandTimeout,
         this.probes,
         this.sink,
-        this.events,
+        this.listener,
       );
-      this.#byNode.set(node, session);
+      this.#byNode.set(node, subscriber);
     }
-    return session;
+    return subscriber;
   }
 
-  /** Resolves when no node carries it any more. */
+  /** Resolves when no node carries it. */
   async drop(subscription: Subscription): Promise<void> {
-    await Promise.all([...this.#byNode.values()].map((session) => session.drop(subscription)));
+    await Promise.all([...this.#byNode.values()].map((subscriber) => subscriber.drop(subscription)));
   }
 
-  /** A node that carries nothing needs no connection. */
-  endIfEmpty(session: NodeSubscriber): void {
-    if (session.empty && this.#byNode.get(session.node) === session) {
-      this.#byNode.delete(session.node);
-      session.close();
+  /** Closes the connection to a node that carries nothing. */
+  endIfEmpty(node: NodeKey): void {
+    const subscriber = this.#byNode.get(node);
+    if (subscriber?.empty === true) {
+      this.#byNode.delete(node);
+      subscriber.close();
     }
   }
 
   close(): void {
-    for (const session of this.#byNode.values()) {
-      session.close();
+    for (const subscriber of this.#byNode.values()) {
+      subscriber.close();
     }
     this.#byNode.clear();
   }

@@ -17,7 +17,6 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
-/** Receives what the reconciler reports. */
 export interface ReconcilerListener extends GapTrackerListener {
   error(error: ClusterPubSubError): void;
 }
@@ -33,17 +32,18 @@ export interface ReconcilerLimits {
 /**
  * Makes the desired subscriptions actual.
  *
- * `#reconcile` compares the node a subscription belongs to with the nodes that carry it, and adds it to or drops it from
- * their {@link NodeSubscriber}s. Events (a confirmation, a lost connection, a moved slot) change facts of the
- * {@link SubscriptionState} and call it. After every refresh of the topology it runs over all subscriptions, so whatever
- * an event has missed is made good then. A move is make-before-break: the old node is left when the new one has confirmed.
+ * `#reconcile` compares the node a subscription belongs to with the nodes that carry it, and adds it to or drops it
+ * from their {@link NodeSubscriber}s. Events (a confirmation, a lost connection, a moved slot) change facts of the
+ * {@link SubscriptionState} and call it. After every refresh of the topology it runs over all subscriptions, so
+ * whatever an event has missed is made good then. A move is make-before-break: the old node is left when the new one
+ * has confirmed.
  */
 export class Reconciler {
   readonly #nodes: NodeEvents;
   readonly #gaps: GapTracker;
   readonly #allMasters: AllMastersSubscriptions;
   readonly #pinnedNodes: PinnedNodeWatcher;
-  /** When all subscriptions were last reconciled: until then the books were right. */
+  /** Time of the last pass over all subscriptions: until then each node carried what it had confirmed. */
   #reconciledAt = new Date();
   #closed = false;
 
@@ -119,7 +119,7 @@ export class Reconciler {
   /**
    * Resolves when Redis has confirmed it; rejects when Redis refuses it, or has not confirmed it in time.
    *
-   * `onConfirmed` is called before any message of the subscription is handed out, which a promise could not guarantee.
+   * `onConfirmed` is called before any message of the subscription is delivered; a promise would settle too late.
    */
   async add(subscription: Subscription, onConfirmed: () => void): Promise<void> {
     if (subscription.perNode !== undefined) {
@@ -146,7 +146,7 @@ export class Reconciler {
     );
   }
 
-  /** Resolves when no node carries it any more. */
+  /** Resolves when no node carries it. */
   async remove(subscription: Subscription): Promise<void> {
     if (subscription.perNode !== undefined) {
       await this.#allMasters.remove(subscription);
@@ -240,7 +240,7 @@ export class Reconciler {
     }
   }
 
-  /** Stops wanting it, and tells those who wait why. */
+  /** Removes it, and rejects its waiting subscribers with the error. */
   #giveUp(subscription: Subscription, error: ClusterPubSubError): void {
     this.registry.delete(subscription);
     subscription.state.rejectWaiters(error);

@@ -5,8 +5,8 @@ import type { Subscription } from '../subscription/subscription.js';
 import type { NodeSubscribers } from './node-subscribers.js';
 
 /**
- * Time for which both nodes deliver, in ms: until then everything that was on the cluster bus when the new one confirmed
- * has arrived (measured: under 1 ms on one machine).
+ * Time for which both nodes deliver, in ms: until then everything that was on the cluster bus when the new one
+ * confirmed has arrived (measured: under 1 ms on one machine).
  */
 const OVERLAP_MS = 50;
 

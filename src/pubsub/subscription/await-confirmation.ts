@@ -4,10 +4,10 @@ import { ClusterUnreachableError } from '../common/errors.js';
 import type { Subscription } from './subscription.js';
 
 /**
- * Resolves when Redis has confirmed the subscription that `begin` asks for, and rejects when it refuses.
+ * Resolves when Redis has confirmed the subscription that `begin` requests; rejects when Redis refuses it.
  *
- * @param onConfirmed is called before any message of the subscription is handed out, which a promise could not promise
- * @param onLate is called after `ms`; who stood before stays wanted, for its earlier subscriber wants it still
+ * @param onConfirmed is called before any message of the subscription is delivered; a promise would settle too late
+ * @param onLate is called after `ms` if it was never active; otherwise an earlier subscriber still wants it
  */
 export async function awaitConfirmation(
   subscription: Subscription,
@@ -27,9 +27,7 @@ export async function awaitConfirmation(
   const deadline = setTimeout(() => {
     const error = new ClusterUnreachableError(
       `"${subscription.text}" was not confirmed within ${String(ms)} ms` +
-        (subscription.state.assigned === undefined
-          ? '.'
-          : `; ${subscription.state.assigned} does not answer.`),
+        (subscription.state.assigned === undefined ? '.' : `; ${subscription.state.assigned} did not reply.`),
     );
     if (subscription.state.cause === undefined) {
       onLate(error);

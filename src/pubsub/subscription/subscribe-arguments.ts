@@ -5,35 +5,37 @@ import { readNodeReference, type NodeReference } from '../common/node-address.js
 import { checkName, type ChannelName } from '../common/channel-name.js';
 import type { SubscriptionTarget } from './subscription.js';
 
-/** Names with their handlers; a `Map` where names are binary. With `undefined`, as without a handler. */
+/** Names with their handlers; a `Map` for binary names. `undefined` means no handler. */
 export type HandlerMap<E extends PubSubEncoding> =
   | Readonly<Record<string, MessageHandler<E> | undefined>>
   | ReadonlyMap<ChannelName, MessageHandler<E> | undefined>;
 
-/** What the subscribe methods take, in any number and mixture: names, lists of names, and names with handlers. */
+/** An argument of the subscribe methods: a name, a list of names, or names with handlers. */
 export type SubscribeArgument<E extends PubSubEncoding> =
   ChannelName | readonly ChannelName[] | HandlerMap<E>;
 
 /**
- * The last argument of `subscribe` and `psubscribe`, where they are to stand elsewhere than usual.
+ * The last argument of `subscribe` and `psubscribe`, to subscribe on other nodes than the default one.
  *
  * @publicApi
  */
 export interface SubscribeOptions {
   /**
-   * `all-masters`: at each master, wherever the masters are, for what each node tells its own clients alone, such as
-   * keyspace notifications. (What is published as usual comes once for each master then.) Or one node, a master or a
-   * replica: see `PubSubOptions.node`. Default: where channels and patterns belong.
+   * `all-masters`: subscribes on every master and follows them, for messages a node publishes to its own clients only,
+   * such as keyspace notifications. (Regular messages arrive once per master then.) Or one node, a master or a replica:
+   * see `PubSubOptions.node`. Default: the owner node of the channel or pattern.
    */
   // eslint-disable-next-line @typescript-eslint/no-redundant-type-constituents -- the word is for readers and editors
   nodes?: 'all-masters' | NodeReference | undefined;
 }
 
-/** What `subscribe` and `psubscribe` take: as {@link SubscribeArgument} says, and then the options, if there are any. */
+/**
+ * The arguments of `subscribe` and `psubscribe`: any number of {@link SubscribeArgument}s, then the options, if any.
+ */
 export type SubscribeArguments<E extends PubSubEncoding> =
   SubscribeArgument<E>[] | [...names: SubscribeArgument<E>[], options: SubscribeOptions];
 
-/** What the unsubscribe methods take, in any number and mixture. */
+/** An argument of the unsubscribe methods: a name or a list of names. */
 export type NamesArgument = ChannelName | readonly ChannelName[];
 
 export interface SubscribeRequest<E extends PubSubEncoding> {
@@ -41,17 +43,17 @@ export interface SubscribeRequest<E extends PubSubEncoding> {
   readonly handler: MessageHandler<E> | undefined;
 }
 
-/** Reads what is to be subscribed, and where, if the options that may come last say so. */
+/** Reads the names and handlers, and the target from the options that may come last. */
 export function readSubscription<E extends PubSubEncoding>(
   args: readonly (SubscribeArgument<E> | SubscribeOptions)[],
-): { readonly requests: readonly SubscribeRequest<E>[]; readonly place: SubscriptionTarget | undefined } {
+): { readonly requests: readonly SubscribeRequest<E>[]; readonly target: SubscriptionTarget | undefined } {
   const last = args.at(-1);
   if (!isOptions(last)) {
-    return { requests: readNames(args as readonly SubscribeArgument<E>[]), place: undefined };
+    return { requests: readNames(args as readonly SubscribeArgument<E>[]), target: undefined };
   }
   return {
     requests: readNames(args.slice(0, -1) as readonly SubscribeArgument<E>[]),
-    place: readPlace(last),
+    target: readTarget(last),
   };
 }
 
@@ -66,7 +68,7 @@ function readNames<E extends PubSubEncoding>(
       return arg.map((name) => ({ name: checkName(name), handler: undefined }));
     }
     if (isOptions(arg)) {
-      throw new InvalidArgumentError('The options ({ nodes }) come last, after the names.');
+      throw new InvalidArgumentError('The options ({ nodes }) must be the last argument, after the names.');
     }
     return entriesOf(arg).map(([name, handler]) => {
       readFunction(`The handler of "${String(name)}"`, handler);
@@ -74,7 +76,7 @@ function readNames<E extends PubSubEncoding>(
     });
   });
   if (requests.length === 0) {
-    throw new InvalidArgumentError('Name at least one channel or pattern to subscribe to.');
+    throw new InvalidArgumentError('At least one channel or pattern to subscribe to is required.');
   }
   return requests;
 }
@@ -85,21 +87,23 @@ function entriesOf(arg: object): readonly (readonly [name: unknown, handler: unk
   }
   if (Symbol.iterator in arg) {
     throw new InvalidArgumentError(
-      'Names come one by one or in an array, with handlers in an object or a Map.',
+      'Pass names one by one or in an array, and names with handlers in an object or a Map.',
     );
   }
   return Object.entries(arg);
 }
 
-function readPlace({ nodes, ...others }: SubscribeOptions): SubscriptionTarget | undefined {
+function readTarget({ nodes, ...others }: SubscribeOptions): SubscriptionTarget | undefined {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    throw new InvalidArgumentError(`"${unknown}" is no option of a subscription; "nodes" is.`);
+    throw new InvalidArgumentError(
+      `Unknown option "${unknown}" of a subscription; the only option is "nodes".`,
+    );
   }
   return nodes === undefined || nodes === 'all-masters' ? nodes : readNodeReference(nodes);
 }
 
-/** A channel may be called "nodes" as well: then there is a handler with it. */
+/** A channel may be named "nodes" too: then it has a handler. */
 function isOptions(arg: unknown): arg is SubscribeOptions {
   return (
     typeof arg === 'object' && arg !== null && Object.hasOwn(arg, 'nodes') && !hasHandler(Object.values(arg))

@@ -3,7 +3,7 @@ import type { SubscriptionKindName } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from './subscription.js';
 
-/** Everything that is wanted, by kind and name. */
+/** The subscriptions of one engine, by kind and name. */
 export class SubscriptionRegistry {
   readonly #byKind: Readonly<Record<SubscriptionKindName, Map<ChannelKey, Subscription>>> = {
     channel: new Map(),
@@ -11,21 +11,21 @@ export class SubscriptionRegistry {
     shard: new Map(),
   };
 
-  /** Those that nobody wants any more, while Redis has not confirmed their end: it counts us among the receivers still. */
+  /** Removed, but not yet unsubscribed at Redis, which still counts us among the receivers. */
   readonly #leaving: Readonly<Record<SubscriptionKindName, Map<ChannelKey, Subscription>>> = {
     channel: new Map(),
     pattern: new Map(),
     shard: new Map(),
   };
 
-  /** Those that Redis has confirmed: what its running counts are about. Shard channels are counted apart. */
+  /** Confirmed by Redis, for the running counts of confirmations. Redis counts shard channels separately. */
   readonly #confirmed = { classic: new Set<Subscription>(), shard: new Set<Subscription>() };
 
   get(kind: SubscriptionKindName, key: ChannelKey): Subscription | undefined {
     return this.#byKind[kind].get(key);
   }
 
-  /** Whose message that is, if it came from `node`: also of one that is leaving. */
+  /** The subscription that receives a message from `node`, which may be one that is leaving. */
   receiver(kind: SubscriptionKindName, key: ChannelKey, node: NodeKey): Subscription | undefined {
     const subscription = this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
     return subscription?.perNode === undefined ? subscription : subscription.perNode.get(node);
@@ -39,12 +39,12 @@ export class SubscriptionRegistry {
     const { kind, key } = subscription;
     const wanted = this.#byKind[kind.name];
     if (wanted.get(key) === subscription) {
-      wanted.delete(key); // a part of one is not what its name stands for
+      wanted.delete(key); // a per-node subscription is not registered itself
     }
     this.#confirmedWith(kind.name).delete(subscription);
   }
 
-  /** As {@link delete}, but what comes until {@link gone} is its own. */
+  /** Like {@link delete}, but it receives messages until {@link gone}. */
   leave(subscription: Subscription): void {
     this.delete(subscription);
     this.#leaving[subscription.kind.name].set(subscription.key, subscription);
@@ -57,7 +57,7 @@ export class SubscriptionRegistry {
     }
   }
 
-  /** Notes that Redis has confirmed it, and gives the running count with it. */
+  /** Notes the confirmation, and returns the running count that includes it. */
   confirm(subscription: Subscription): number {
     return this.#confirmedWith(subscription.kind.name).add(subscription).size;
   }
@@ -66,29 +66,29 @@ export class SubscriptionRegistry {
     return [...this.#byKind[kind].values()];
   }
 
-  /** What the user named, one by one. */
+  /** The subscriptions as the user named them. */
   get named(): readonly Subscription[] {
     return Object.values(this.#byKind).flatMap((map) => [...map.values()]);
   }
 
-  /** What stands at one node each: the parts of one that stands at all masters. */
+  /** The subscriptions that go to one node each, per-node ones included. */
   get all(): readonly Subscription[] {
     return this.named.flatMap((one) => (one.perNode === undefined ? [one] : [...one.perNode.values()]));
   }
 
-  /** The nodes that users have chosen, by themselves and not as masters. */
+  /** The nodes that users have chosen for subscriptions. */
   get chosenNodes(): ReadonlySet<NodeKey> {
     return new Set(this.named.flatMap(({ pinned }) => pinned ?? []));
   }
 
-  /** Whether anything is wanted, or may come still. */
+  /** Whether a message may still arrive for any of them. */
   get inUse(): boolean {
     return [this.#byKind, this.#leaving].some((kinds) =>
       Object.values(kinds).some((subscriptions) => subscriptions.size > 0),
     );
   }
 
-  /** The running count that a confirmation tells. */
+  /** The running count that a confirmation reports. */
   count(kind: SubscriptionKindName): number {
     return this.#confirmedWith(kind).size;
   }

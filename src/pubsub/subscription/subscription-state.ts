@@ -48,8 +48,8 @@ const NEXT = new Map(SUBSCRIPTION_TRANSITIONS.map(({ from, on, to }) => [`${from
 /**
  * Everything the engine knows about the standing of one subscription: facts, the state they add up to, and its timers.
  *
- * An illegal move throws where `NODE_ENV` is `test`. Elsewhere it is ignored: the next refresh of the topology reconciles
- * every subscription, and an exception would end a connection or the process instead.
+ * An illegal move throws where `NODE_ENV` is `test`. Elsewhere it is ignored: the next refresh of the topology
+ * reconciles every subscription, and an exception would end a connection or the process instead.
  */
 export class SubscriptionState {
   #name: SubscriptionStateName = 'pending';
@@ -96,7 +96,9 @@ export class SubscriptionState {
     return this.#cause;
   }
 
-  /** Start of the time without a confirmation, by the monotonic clock, in ms; of an active one, of the last such time. */
+  /**
+   * Start of the time without a confirmation, by the monotonic clock, in ms; of an active one, of the last such time.
+   */
   get inactiveSince(): number {
     return this.#inactiveSince;
   }

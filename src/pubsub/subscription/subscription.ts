@@ -14,27 +14,28 @@ import type { SubscriptionKind } from '../common/subscription-kind.js';
 import { SubscriptionState } from './subscription-state.js';
 
 /**
- * Where a subscription stands: where its kind belongs (`home`), at one node whatever happens to the slots, or at every
- * master.
+ * Where a subscription is to be active: on the owner node of its kind and slot (`home`), on one chosen node whatever
+ * happens to the slots, or on every master.
  */
 export type SubscriptionTarget = 'home' | 'all-masters' | NodeKey;
 
-/** One channel, pattern or shard channel that the user wants to hear: desired state, wherever it stands just now. */
+/** One channel, pattern or shard channel that the user has subscribed to: the desired state, and its actual one. */
 export class Subscription {
   readonly key: ChannelKey;
-  /** The name as text, for those who asked for strings. */
+  /** The name as text, for the encoding `utf8`. */
   readonly text: string;
   readonly slot: number;
   handler: MessageHandler<PubSubEncoding> | undefined;
   /**
-   * One for each master, where it stands at all of them. These are what sessions carry, and whose messages arrive; the
-   * whole is but their name, and what the user sees.
+   * The subscriptions on the masters, for the target `all-masters`. These are sent to the nodes and receive the
+   * messages; the one that has them is what the user sees.
    */
   readonly perNode: Map<NodeKey, Subscription> | undefined;
+  /** The actual state: which nodes have confirmed it, and what happens to it. */
   readonly state = new SubscriptionState();
-  /** Puts numbered messages in order; made when the first one comes. */
+  /** Puts numbered messages in order; created with the first one. */
   sequencer: Sequencer<Arrival> | undefined;
-  /** Whether messages without a number have come: nobody can tell whether one of those is missing. */
+  /** Messages without a number have arrived: a missing one cannot be detected. */
   unnumbered = false;
 
   constructor(
@@ -48,12 +49,12 @@ export class Subscription {
     this.slot = slotOf(name);
   }
 
-  /** The node where it stands whatever happens to the slots, if there is one. */
+  /** The chosen node, if there is one. */
   get pinned(): NodeKey | undefined {
     return this.target === 'home' || this.target === 'all-masters' ? undefined : this.target;
   }
 
-  /** Makes the subscription at one of the masters, where this one is at all of them. */
+  /** Creates the per-node subscription on one of the masters, for the target `all-masters`. */
   atNode(node: NodeKey): Subscription {
     const perNode = new Subscription(this.kind, this.name, node);
     perNode.handler = this.handler;
@@ -68,7 +69,7 @@ export class Subscription {
     }
   }
 
-  /** The name as bytes, for those who asked for buffers. */
+  /** The name as bytes, for the encoding `buffer`. */
   get bytes(): Buffer {
     return bytesOfKey(this.key);
   }

@@ -35,8 +35,8 @@ describe('what cannot work is refused before the cluster is asked', () => {
     ['publish', ['a', 'b', { via: 'nonsense' }], 'via must be "owner" or "patterns"'],
     ['publish', ['a', 'b', { sequence: 'no' }], 'sequence must be true or false'],
     ['spublish', ['a', 'b', { verifyZero: 1 }], 'verifyZero must be true or false'],
-    ['subscribe', [new Set(['x'])], 'Names come one by one or in an array'],
-    ['subscribe', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) come last'],
+    ['subscribe', [new Set(['x'])], 'Pass names one by one or in an array'],
+    ['subscribe', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) must be the last argument'],
   ])('by %s: %j', async (method, args, message) => {
     const call = (pubsub[method] as (...args: unknown[]) => Promise<unknown>).bind(pubsub);
     await expect(call(...args)).rejects.toEqual(refused(message));

@@ -46,17 +46,17 @@ describe('readSubscription', () => {
     ['all masters', 'all-masters', 'all-masters'],
     ['an address', '127.0.0.1:7000', '127.0.0.1:7000'],
     ['host and port', { host: '::1', port: 7000 }, '::1:7000'],
-  ])('takes %s from the last argument', (_what, nodes, place) => {
-    const { requests, place: read } = readSubscription<'utf8'>(['a', ['b'], { nodes } as never]);
+  ])('takes %s from the last argument', (_what, nodes, target) => {
+    const { requests, target: read } = readSubscription<'utf8'>(['a', ['b'], { nodes } as never]);
     expect(requests.map(({ name }) => name)).toEqual(['a', 'b']);
-    expect(read).toBe(place);
+    expect(read).toBe(target);
   });
 
   it('leaves a channel called "nodes" with its handler', () => {
-    const named = { requests: [{ name: 'nodes', handler: onNews }], place: undefined };
+    const named = { requests: [{ name: 'nodes', handler: onNews }], target: undefined };
     expect(readSubscription<'utf8'>([{ nodes: onNews }])).toEqual(named);
     expect(readSubscription<'utf8'>([new Map([['nodes', onNews]])])).toEqual(named);
-    expect(readSubscription<'utf8'>(['nodes']).place).toBeUndefined();
+    expect(readSubscription<'utf8'>(['nodes']).target).toBeUndefined();
   });
 
   it('takes a name whose handler is undefined for one without', () => {
@@ -66,8 +66,8 @@ describe('readSubscription', () => {
   });
 
   it.each<[string, unknown[], string]>([
-    ['that come first', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) come last'],
-    ['with a word too many', ['a', { nodes: 'all-masters', x: 1 }], '"x" is no option'],
+    ['that come first', [{ nodes: 'all-masters' }, 'a'], 'The options ({ nodes }) must be the last argument'],
+    ['with a word too many', ['a', { nodes: 'all-masters', x: 1 }], 'Unknown option "x"'],
     [
       'among handlers',
       ['a', { nodes: 'all-masters', b: onNews }],
@@ -78,7 +78,7 @@ describe('readSubscription', () => {
   });
 
   it('takes options that say nothing', () => {
-    expect(readSubscription<'utf8'>(['a', { nodes: undefined }]).place).toBeUndefined();
+    expect(readSubscription<'utf8'>(['a', { nodes: undefined }]).target).toBeUndefined();
   });
 
   it.each([['everywhere'], [{ host: 'a' }], [{ port: 1 }], [5], [null], [[]]])(
