@@ -26,9 +26,7 @@ export interface NodeSubscriberListener {
   unsubscribeRefused(node: NodeKey, subscriptions: readonly Subscription[], error: RedisReplyError): void;
   /** The node has ended it; what it sent until `silence` ms ago has been received. */
   revoked(node: NodeKey, subscription: Subscription, silence: number): void;
-  /**
-   * The connection ended, and with it these subscriptions; what the node sent until `silence` ms ago has been received.
-   */
+  /** The connection ended, and with it these subscriptions; `silence` as for `revoked`. */
   lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void;
   unreachable(node: NodeKey, error: unknown): void;
   /** Nothing is left to do. */
