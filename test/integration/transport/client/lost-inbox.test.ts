@@ -53,7 +53,7 @@ it('a request whose inbox is lost fails at once, its handler is stopped, and the
   expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
 });
 
-it('a request made while the inbox is lost waits until it stands again', async () => {
+it('a request made while the inbox is lost waits until it is active again', async () => {
   const client = harness.client();
   expect(await outcome(client.send('ping', 1))).toMatchObject({ error: { code: 'NO_SUBSCRIBERS' } });
   const dropInbox = await subscribersNow();
@@ -65,7 +65,7 @@ it('a request made while the inbox is lost waits until it stands again', async (
   expect(await outcome(client.send('ping', 1))).toEqual({ values: ['pong'] });
 });
 
-it('answers that have no way back are one line in the log, however many handlers they are of', async () => {
+it('replies that cannot be delivered are one line in the log, however many handlers they come from', async () => {
   const names = Array.from({ length: 10 }, (_, index) => `slow-${String(index)}`);
   const done = new Signal();
   const handlers = Object.fromEntries(names.map((name) => [name, () => done.promise]));
@@ -110,7 +110,7 @@ describe('requests made while their node is away', () => {
     expect(client.metrics()).toMatchObject({ inFlight: 0, pubsub: { waiting: 0 } });
   });
 
-  it('are refused from the one on that is more than may wait', async () => {
+  it('are rejected beyond the limit of the queue', async () => {
     const client = await cutOff({ commandTimeout: 300, maxQueuedMessages: 2 });
     const requests = [1, 2, 3].map((data) => outcome(client.send('ping', data)));
     const failed = await Promise.all(requests);
@@ -121,14 +121,14 @@ describe('requests made while their node is away', () => {
     ]);
   });
 
-  it('push out the oldest where the options say so', async () => {
+  it('drop the oldest if the options say so', async () => {
     const client = await cutOff({ commandTimeout: 300, maxQueuedMessages: 1, onOverflow: 'drop-oldest' });
     const [oldest, newest] = [outcome(client.send('ping', 1)), outcome(client.send('ping', 2))];
     expect(await oldest).toMatchObject({ error: { code: 'QUEUE_FULL' } });
     expect(await newest).toMatchObject({ error: { code: 'PUBLISH_FAILED' } });
   });
 
-  it('say when their own time is over that no handler has seen them', async () => {
+  it('report on their own timeout that no handler received them', async () => {
     const client = await cutOff({ commandTimeout: 60_000, requestTimeout: 200 });
     expect(await outcome(client.send('ping', 1))).toMatchObject({
       error: { code: 'REQUEST_TIMEOUT', sent: false },

@@ -63,7 +63,7 @@ describe('20,000 requests that wait for their answers', () => {
 describe('a burst beyond what may be in flight', () => {
   const LIMIT = 1_000;
 
-  it('is refused from there on, at once and by name; the rest arrives', async () => {
+  it('is rejected beyond the limit, at once and by name; the rest arrives', async () => {
     let handled = 0;
     await harness.server({ 'event:burst': () => (handled += 1), all: () => handled });
     const client = harness.client({ maxQueuedMessages: LIMIT });

@@ -12,7 +12,7 @@ const harness = transports();
 const askers: ChildProcess[] = [];
 afterAll(() => askers.forEach((asker) => asker.kill('SIGKILL')));
 
-it('a reply reaches the asker alone, among 8 client processes on one pattern', async () => {
+it('a reply reaches the requester alone, among 8 client processes on one pattern', async () => {
   await harness.server({ double: (n: number) => n * 2 });
   const program = 'test/support/programs/requester.ts';
   // Without probes, which are messages too.
@@ -31,7 +31,7 @@ it('a reply reaches the asker alone, among 8 client processes on one pattern', a
   expect(reports).toEqual(askers.map(() => ({ right: REQUESTS, messages: REQUESTS })));
 });
 
-it('nobody else sees a reply: not by the name of the pattern, nor by a wildcard', async () => {
+it('no other subscriber receives a reply: not by the name of the pattern, nor by a wildcard', async () => {
   await harness.server({ double: (n: number) => n * 2 });
   const seen: string[] = [];
   const done = new Signal();

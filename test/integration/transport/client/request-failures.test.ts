@@ -8,7 +8,7 @@ import { Signal } from '../../../support/waiting.js';
 const NO_HANDLER = 'There is no matching message handler defined in the remote service.';
 const MASKED = { status: 'error', message: 'Internal server error' };
 
-describe('a request that nobody serves', () => {
+describe('a request that no server handles', () => {
   const harness = transports();
 
   it('fails at once, with what to do about it', async () => {
@@ -16,7 +16,7 @@ describe('a request that nobody serves', () => {
     expect(error).toMatchObject({ code: 'NO_SUBSCRIBERS', pattern: 'nobody' });
   });
 
-  it('does not fail when a wildcard handler serves it', async () => {
+  it('does not fail when a wildcard handler handles it', async () => {
     await harness.server({ 'any.*': () => 'served' });
     expect(await outcome(harness.client().send('any.thing', 1))).toEqual({ values: ['served'] });
     expect(await outcome(harness.client().send('other', 1))).toMatchObject({
@@ -104,7 +104,7 @@ describe('a handler that fails', () => {
     expect(await outcome(harness.client().send(pattern, 1))).toEqual({ values: [], error });
   });
 
-  it('logs what it does not tell', async () => {
+  it('logs what it does not report to the requester', async () => {
     await outcome(harness.client().send('throws', 1));
     expect(logged.join('\n')).toContain('secret');
   });
@@ -169,7 +169,7 @@ describe('a request without an answer', () => {
     }
   });
 
-  it('stops its handler once the asker is gone without a word', async () => {
+  it('stops its handler once the requester is gone without a signal', async () => {
     const running = new Signal();
     const stopped = new Signal();
     await harness.server({
@@ -210,10 +210,10 @@ describe('a request that is too large', () => {
   });
 });
 
-describe('a request that its asker leaves early', () => {
+describe('a request that is cancelled early', () => {
   const harness = transports();
 
-  it('is never published when its inbox does not stand yet', async () => {
+  it('is never published when its inbox is not active yet', async () => {
     const got: unknown[] = [];
     await harness.server({ 'q*': (data: unknown) => got.push(data), q: (data: unknown) => got.push(data) });
     const client = harness.client();

@@ -84,7 +84,7 @@ describe('a request', () => {
     expect(await lastValueFrom(client.send('echo', value))).toEqual(value);
   });
 
-  it.each([0, 1, 10, 700_000])('brings a Buffer of %d bytes there and back as it is', async (length) => {
+  it.each([0, 1, 10, 700_000])('carries a Buffer of %d bytes there and back unchanged', async (length) => {
     const bytes = Buffer.from(Array.from({ length }, (_, i) => (i * 7) % 256));
     const answer: unknown = await lastValueFrom(client.send('echo', bytes));
     expect(Buffer.isBuffer(answer)).toBe(true);
@@ -107,7 +107,7 @@ describe('a request', () => {
     expect(await lastValueFrom(request)).toBe(3);
   });
 
-  it('tells its handler where it came from', async () => {
+  it('passes its origin to its handler', async () => {
     const record = new ClusterPubSubRecordBuilder('data').setHeaders({ tenant: 'acme' }).build();
     const context = await lastValueFrom(client.send<Record<string, unknown>>('context', record));
     expect(context).toMatchObject({
@@ -145,7 +145,7 @@ describe('a stream', () => {
     expect(await outcome(client.send('promised stream', 1))).toEqual({ values: [1, 2, 3] });
   });
 
-  it('that the asker leaves is stopped at the server', async () => {
+  it('that is unsubscribed from is stopped at the server', async () => {
     expect(await firstValueFrom(client.send('slow stream', 1).pipe(take(3), toArray()))).toEqual([0, 1, 2]);
     await left.promise;
   });

@@ -33,7 +33,7 @@ describe('a request', () => {
     expect(asked.filter((data) => data === 'cold')).toHaveLength(2);
   });
 
-  it('that is left in the same tick is never published', async () => {
+  it('that is cancelled in the same tick is never published', async () => {
     const last = await lastValueFrom(
       of('one', 'two', 'three').pipe(switchMap((data) => client.send('ask', data))),
     );
@@ -42,7 +42,7 @@ describe('a request', () => {
     expect(asked).not.toContain('two');
   });
 
-  it('that a serializer has left is forgotten', async () => {
+  it('that a serializer cancels is forgotten', async () => {
     const serializer = {
       serialize: (packet: ReadPacket) => {
         if (packet.data === 'leave') request.unsubscribe();
@@ -64,7 +64,7 @@ describe('a request', () => {
 describe('an event', () => {
   const store = new AsyncLocalStorage<string>();
 
-  it('tells in the asynchronous context of who watches it that it is out', async () => {
+  it('completes in the asynchronous context of its subscriber', async () => {
     const seen = (who: string) =>
       store.run(who, async () => {
         let inside: string | undefined;
@@ -76,7 +76,7 @@ describe('an event', () => {
     expect(await Promise.all(['alice', 'bob'].map(seen))).toEqual(['alice', 'bob']);
   });
 
-  it('tells there, too, that it has failed', async () => {
+  it('fails there, too', async () => {
     const small = harness.client({ maxPayload: 10 });
     await small.connect();
     const inside = await store.run('carol', () =>
@@ -85,7 +85,7 @@ describe('an event', () => {
     expect(inside).toBe('carol');
   });
 
-  it('is out once, however many subscribe, and tells those who come late', async () => {
+  it('is published once, however many subscribe, and completes for late subscribers too', async () => {
     const event = client.emit('told', 1);
     expect(await Promise.all([lastValueFrom(event), lastValueFrom(event)])).toEqual([undefined, undefined]);
     expect(await lastValueFrom(event)).toBeUndefined();

@@ -35,7 +35,7 @@ function inboxes(ownerOf: (slot: number) => string | undefined) {
 }
 
 describe('the inbox for a channel', () => {
-  it('sits with the master that owns the channel', () => {
+  it('is in the slots of the master that owns the channel', () => {
     const ownerOf = (slot: number): string => (slot < 8_192 ? 'a:1' : 'b:2');
     const { inboxes: ours } = inboxes(ownerOf);
     for (const channel of ['order.create', 'order.paid', 'user.created', 'price']) {
@@ -43,7 +43,7 @@ describe('the inbox for a channel', () => {
     }
   });
 
-  it('is not looked for among tens of thousands of names while nobody owns the slot', () => {
+  it('is found without trying tens of thousands of names while the slot has no owner', () => {
     const unowned = slotOf('order.create');
     const { inboxes: ours, asked } = inboxes((slot) => (slot === unowned ? undefined : 'a:1'));
     const inbox = ours.for('order.create');

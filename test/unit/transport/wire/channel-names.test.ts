@@ -19,7 +19,7 @@ describe('parsePattern', () => {
     expect(parsePattern(pattern)).toEqual({ kind: 'exact', name });
   });
 
-  it('doubles a backslash that escapes nothing, for Redis would take it for an escape', () => {
+  it('doubles a backslash that escapes nothing, because Redis would take it for an escape', () => {
     expect(parsePattern('C:\\t*')).toEqual({ kind: 'wildcard', glob: 'C:\\\\t*' });
     expect(parsePattern('a\\*b*')).toEqual({ kind: 'wildcard', glob: 'a\\*b*' });
   });
@@ -42,7 +42,7 @@ describe('ChannelNames', () => {
     expect(names.requestPattern('order.*')).toBe('shop\\*:_cps:req:order.*');
   });
 
-  it('tells our own channels from those of users, whatever the prefix', () => {
+  it('distinguishes our own channels from those of users, whatever the prefix', () => {
     expect(isReserved(names.inbox('client', '7'))).toBe(true);
     expect(isReserved(new ChannelNames('').request('order'))).toBe(true);
     expect(isReserved('order._cps')).toBe(false);

@@ -53,18 +53,18 @@ describe('a frame of ours', () => {
     expect(decodeFrame(opened!.data)?.fields).toMatchObject({ x: 'id', r: 'inbox' });
   });
 
-  it('has no stamp as long as it was not sealed', () => {
+  it('has no stamp until the engine adds one', () => {
     expect(open(bytesOf(unstamped(encode({ data: 1 }))))).toBeUndefined();
   });
 
-  it('is read with the longest stamp there is', () => {
+  it('can be decoded with the longest possible stamp', () => {
     const longest = `${'p'.repeat(24)}.${'z'.repeat(11)}.${Number.MAX_SAFE_INTEGER.toString(36)}`;
     const frame = seal(encode({ data: 1 }, { r: 'in' }), longest);
     expect(open(bytesOf(frame))?.seq).toBe(Number.MAX_SAFE_INTEGER);
   });
 });
 
-describe('what is not meant to carry a stamp', () => {
+describe('a payload that carries no stamp', () => {
   it.each([
     ['a reply to a stock Nest client', encodeStock({ id: 'a', response: { s: '' }, isDisposed: true })],
     ['a reply to one that ends as a frame of ours', encodeStock({ id: 'a', response: { s: '' } })],
@@ -82,7 +82,7 @@ describe('what is not meant to carry a stamp', () => {
   });
 });
 
-it('what an engine without Nest has numbered is read too', () => {
+it('a payload numbered by an engine without Nest is decoded too', () => {
   const opened = open(bytesOf(PREFIX_CODEC.encode('{"id":7}', STAMP)));
   expect(opened).toEqual({ stream: 'AbCdEfGh.0', seq: 200, data: Buffer.from('{"id":7}') });
 });

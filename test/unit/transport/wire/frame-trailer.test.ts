@@ -38,13 +38,13 @@ describe('a frame with a stamp, read by its trailer', () => {
     expect(data.toString()).toBe(text);
   });
 
-  it('lends nobody the headers of another', () => {
+  it('does not share headers with other messages', () => {
     const text = '{"data":1,"_cps":{"h":{"tenant":"acme"},"s":"p.0.1"}}';
     Object.assign(read(text)!.fields.h!, { user: 'alice' });
     expect(read(text)!.fields.h).toEqual({ tenant: 'acme' });
   });
 
-  it('does not take the fields of one for those of another', () => {
+  it('keeps the fields of different trailers apart', () => {
     expect(read('{"data":1,"_cps":{"r":"a","s":"p.0.1"}}')?.fields.r).toBe('a');
     expect(read('{"data":1,"_cps":{"r":"b","s":"p.0.1"}}')?.fields.r).toBe('b');
     expect(read('{"data":1,"_cps":{"s":"p.0.1"}}')?.fields.r).toBeUndefined();
@@ -52,7 +52,7 @@ describe('a frame with a stamp, read by its trailer', () => {
 });
 
 /** What these say is for the parser of whole frames to tell. */
-describe('no such frame', () => {
+describe('a message without such a trailer', () => {
   it.each([
     ['nothing', ''],
     ['a packet of stock Nest', '{"pattern":"x","data":{"s":"p.0.1"}}'],
@@ -73,7 +73,7 @@ describe('no such frame', () => {
     expect(read(text)).toBeUndefined();
   });
 
-  it('is taken for malformed, or for a text, as before', () => {
+  it('is malformed, or text, as when parsed as a whole', () => {
     expect(decodeFrame(Buffer.from('{"data":1,"_cps":{"r":1,"s":"p.0.1"}}'))).toBeUndefined();
     expect(decodeFrame(Buffer.from('{"data":x,"_cps":{"s":"p.0.1"}}'))?.packet).toBe(
       '{"data":x,"_cps":{"s":"p.0.1"}}',

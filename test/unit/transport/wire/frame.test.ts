@@ -29,13 +29,13 @@ describe('encodeFrame', () => {
     expect(JSON.parse(frame)).toEqual({ pattern: 'order', data: 1, id: 'a', _cps: { r: 'inbox' } });
   });
 
-  it('ends with the place for a stamp where it is to carry one', () => {
+  it('ends where the stamp goes if it is to carry one', () => {
     const packet = { pattern: 'order', data: 1 };
     expect(encodeStamped(packet)).toBe('{"pattern":"order","data":1,"_cps":{"s":""}}');
     expect(encodeStamped(packet, { r: 'in' })).toBe('{"pattern":"order","data":1,"_cps":{"r":"in","s":""}}');
   });
 
-  it('leaves what a serializer made that is no object as it is, unless it has to carry more', () => {
+  it("sends a serializer's output that is not an object as it is, unless it has to carry fields", () => {
     expect(encodeStamped('text')).toBe('"text"');
     expect(encodeStamped('text', { r: 'in' })).toBe('{"packet":"text","_cps":{"r":"in","w":1,"s":""}}');
   });
@@ -69,14 +69,14 @@ describe('a frame', () => {
     expect(roundTrip({ packet: 1 }, { r: 'inbox' })?.packet).toEqual({ packet: 1 });
   });
 
-  it.each(['data', 'response'])('brings the bytes of %s through as they are', (field) => {
+  it.each(['data', 'response'])('preserves the bytes of %s', (field) => {
     const bytes = Buffer.from([0, 255, 10, 13, 128]);
     const frame = roundTrip({ id: 'a', [field]: bytes, isDisposed: true }, { h: { a: 'b' } });
     expect(frame?.packet).toEqual({ id: 'a', [field]: bytes, isDisposed: true });
     expect(frame?.fields.h).toEqual({ a: 'b' });
   });
 
-  it('brings bytes that a serializer returned through as they are', () => {
+  it('preserves bytes that a serializer returned', () => {
     expect(roundTrip(new Uint8Array([0, 1, 2]))?.packet).toEqual(Buffer.from([0, 1, 2]));
     expect(roundTrip(Buffer.alloc(0), { r: 'inbox' })).toMatchObject({
       fields: { r: 'inbox' },
@@ -84,7 +84,7 @@ describe('a frame', () => {
     });
   });
 
-  it('says a signal without any packet', () => {
+  it('can be a signal without a packet', () => {
     expect(decodeFrame(bytesOf(encodeSignal({ x: 'id', r: 'inbox' })))?.fields).toMatchObject({
       x: 'id',
       r: 'inbox',
