@@ -372,8 +372,8 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     if (options !== undefined) {
       checkPublishOptions(options);
     }
-    return new Promise((published, failed) => {
-      this.publishWithObserver(command, channel, data, { published, failed }, options);
-    });
+    return new Promise((published, failed) =>
+      this.publishWithObserver(command, channel, data, { published, failed }, options),
+    );
   }
 }

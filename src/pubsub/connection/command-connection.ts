@@ -29,13 +29,9 @@ export class CommandConnection {
     commandTimeout: number,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
-      reply: (reply) => {
-        this.#onReply(reply);
-      },
+      reply: (reply) => this.#onReply(reply),
       waiting: () => this.#pending.length > 0,
-      ended: (error) => {
-        this.#fail(error);
-      },
+      ended: (error) => this.#fail(error),
     });
   }
 

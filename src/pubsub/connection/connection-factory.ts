@@ -100,15 +100,15 @@ export class ConnectionFactory {
     if (lookup === undefined) {
       return Promise.resolve(host);
     }
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) =>
       lookup(host, (error, address) => {
         if (error) {
           reject(new ClusterUnreachableError(`Cannot look up "${host}": ${error.message}`, { cause: error }));
         } else {
           resolve(address);
         }
-      });
-    });
+      }),
+    );
   }
 }
 

@@ -71,9 +71,7 @@ export class RespSocket {
   ) {
     const { socket } = opened;
     this.#writer = new CommandWriter(socket);
-    const decoder = new RespDecoder((reply) => {
-      listener.reply(reply);
-    }, listener.message);
+    const decoder = new RespDecoder((reply) => listener.reply(reply), listener.message);
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
       this.#lastProgress = now;
@@ -89,18 +87,9 @@ export class RespSocket {
       }
       listener.handled?.(performance.now() - now);
     });
-    socket.once('error', (error: Error) => {
-      this.end(error.message, this.#lossReason());
-    });
-    socket.once('close', () => {
-      this.end('closed by the server', this.#lossReason());
-    });
-    this.#progressTimer = setInterval(
-      () => {
-        this.#checkProgress();
-      },
-      Math.max(10, commandTimeout / 4),
-    ).unref();
+    socket.once('error', (error: Error) => this.end(error.message, this.#lossReason()));
+    socket.once('close', () => this.end('closed by the server', this.#lossReason()));
+    this.#progressTimer = setInterval(() => this.#checkProgress(), Math.max(10, commandTimeout / 4)).unref();
   }
 
   get endedBy(): ConnectionLostError | undefined {

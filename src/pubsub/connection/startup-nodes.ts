@@ -118,7 +118,7 @@ function readNodeUrl(url: URL): StartupNode {
 
 function lookUpSrv(name: string, { resolveSrv: custom }: ClusterOptions): Promise<NodeKey[]> {
   const resolve = custom ?? resolveSrv;
-  return new Promise((done, reject) => {
+  return new Promise((done, reject) =>
     resolve(name, (error: Error | null | undefined, records?: SrvRecord[]) => {
       if (error) {
         reject(
@@ -130,6 +130,6 @@ function lookUpSrv(name: string, { resolveSrv: custom }: ClusterOptions): Promis
       }
       const sorted = [...(records ?? [])].sort((a, b) => a.priority - b.priority || b.weight - a.weight);
       done(sorted.map(({ name: host, port }) => nodeKey({ host, port })));
-    });
-  });
+    }),
+  );
 }

@@ -47,9 +47,7 @@ export class SubscriberConnection {
     private readonly listener: SubscriberConnectionListener,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
-      reply: (reply) => {
-        this.#receive(reply);
-      },
+      reply: (reply) => this.#receive(reply),
       message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
         const kind = type === 'smessage' ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
         const key = this.#channels.read(buffer, channelStart, channelEnd);
@@ -57,9 +55,7 @@ export class SubscriberConnection {
         listener.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
       },
       waiting: () => this.#pending.length > 0,
-      handled: (ms) => {
-        listener.handled(ms);
-      },
+      handled: (ms) => listener.handled(ms),
       ended: (error) => {
         for (const command of this.#pending.drain()) {
           command.done.reject(error);

@@ -91,9 +91,7 @@ export class IncomingPipeline {
 
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
     const listener: SequencerListener<Arrival> = {
-      deliver: (arrival) => {
-        this.#deliver(subscription, arrival);
-      },
+      deliver: (arrival) => this.#deliver(subscription, arrival),
       missing: (report) => {
         this.metrics.missed += report.count;
         const { kind, name, state } = subscription;

@@ -65,9 +65,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
     this.#pushHandler = readFunction<PubSubOptions['pushHandler']>('pushHandler', pushHandler);
     this.#gaps = new GapBatcher(listener, setImmediate);
     readEnum('bufferPolicy', bufferPolicy, ['drop-oldest', 'drop-newest']);
-    this.#buffer = new MessageBuffer(bufferLimit, bufferPolicy, (message) => {
-      this.#drop(message);
-    });
+    this.#buffer = new MessageBuffer(bufferLimit, bufferPolicy, (message) => this.#drop(message));
   }
 
   /** The number of messages that were not read in time. */
@@ -93,9 +91,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#enqueue(message, subscription.name);
       return;
     }
-    callHandler(handler, message, node, (cause) => {
-      this.#onFailure(cause, subscription.text, message);
-    });
+    callHandler(handler, message, node, (cause) => this.#onFailure(cause, subscription.text, message));
   }
 
   confirm(type: ConfirmationMessage['type'], name: ChannelName, count: number): void {
@@ -107,9 +103,9 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#enqueue(message, name);
       return;
     }
-    callHandler(this.#pushHandler, message, undefined, (cause) => {
-      this.#reportFailure(cause, displayName(name));
-    });
+    callHandler(this.#pushHandler, message, undefined, (cause) =>
+      this.#reportFailure(cause, displayName(name)),
+    );
   }
 
   /** Iterates until `isOpen` returns false and nothing is buffered; see {@link wakeIterations}. */
@@ -188,9 +184,7 @@ export class MessageDispatcher<E extends PubSubEncoding> {
       this.#reportFailure(cause, name);
       return;
     }
-    callHandler(this.#onHandlerError, cause, message, (failure) => {
-      this.#reportFailure(failure, name);
-    });
+    callHandler(this.#onHandlerError, cause, message, (failure) => this.#reportFailure(failure, name));
   }
 
   #reportFailure(cause: unknown, name: string): void {

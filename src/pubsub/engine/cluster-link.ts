@@ -95,9 +95,7 @@ export class ClusterLink {
       { ...limits, onOverflow: this.#onOverflow },
       scope.stamps,
       scope.metrics,
-      (command, channel, error) => {
-        scope.publishFailed(command, channel, error);
-      },
+      (command, channel, error) => scope.publishFailed(command, channel, error),
     );
     const probes = {
       topology,
@@ -106,9 +104,9 @@ export class ClusterLink {
       prefix: scope.prefix,
       sharded: () => this.supportsSharded,
       publish: (command: PublishCommand, channel: string) =>
-        new Promise<number>((published, failed) => {
-          publisher.publish(command, channel, '', { published, failed }, { sequence: false }, true);
-        }),
+        new Promise<number>((published, failed) =>
+          publisher.publish(command, channel, '', { published, failed }, { sequence: false }, true),
+        ),
     };
     const reconciler = new Reconciler(
       scope.registry,

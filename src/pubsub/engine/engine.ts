@@ -80,12 +80,8 @@ export class Engine<E extends PubSubEncoding> {
 
     this.lifecycle = new Lifecycle({
       find: (signal) => link.connect(this.node, signal),
-      notFound: () => {
-        link.dropConnections();
-      },
-      changed: (status) => {
-        notifier.emit('status', status);
-      },
+      notFound: () => link.dropConnections(),
+      changed: (status) => notifier.emit('status', status),
     });
     topology.onChange((moved) => {
       if (this.lifecycle.status !== 'connecting' && moved.slots > 0) {
@@ -107,26 +103,16 @@ export class Engine<E extends PubSubEncoding> {
       stamps: { codec, byDefault: sequence },
       prefix,
       listener: {
-        interrupted: (interruption) => {
-          notifier.emit('interrupted', interruption);
-        },
-        gap: (gap) => {
-          notifier.gap(gap);
-        },
-        error: (error) => {
-          notifier.error(error);
-        },
-        broken: () => {
-          this.lifecycle.settled(false);
-        },
+        interrupted: (interruption) => notifier.emit('interrupted', interruption),
+        gap: (gap) => notifier.gap(gap),
+        error: (error) => notifier.error(error),
+        broken: () => this.lifecycle.settled(false),
         whole: (by) => {
           metrics.reconnects += by === 'recovery' ? 1 : 0;
           this.lifecycle.settled(true);
         },
       },
-      publishFailed: (command, channel, error) => {
-        notifier.publishFailed(command, channel, error);
-      },
+      publishFailed: (command, channel, error) => notifier.publishFailed(command, channel, error),
     });
     this.#reconciler = reconciler;
     this.#publisher = publisher;

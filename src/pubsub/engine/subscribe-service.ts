@@ -90,9 +90,9 @@ export class SubscribeService<E extends PubSubEncoding> {
     // All are awaited even if one fails: the others are kept, and no rejection stays unhandled.
     const results = await Promise.allSettled(
       wanted.map((subscription) =>
-        reconciler.add(subscription, () => {
-          dispatcher.confirm(kind.subscribed, subscription.name, registry.confirm(subscription));
-        }),
+        reconciler.add(subscription, () =>
+          dispatcher.confirm(kind.subscribed, subscription.name, registry.confirm(subscription)),
+        ),
       ),
     );
     const failed = results.find((result) => result.status === 'rejected');

@@ -73,9 +73,7 @@ export class ProbeRunner {
     this.#stop.abort();
     for (const opening of this.#connections.values()) {
       opening.then(
-        ({ connection }) => {
-          connection.close();
-        },
+        ({ connection }) => connection.close(),
         () => undefined,
       );
     }
@@ -105,9 +103,7 @@ export class ProbeRunner {
     const { connection, probe, idleTimer } = await this.#connectionTo(node);
     idleTimer.refresh();
     // Nothing else finds out that this connection is dead, and the deadline of the caller may be too short to tell.
-    const lostTimer = setTimeout(() => {
-      connection.close();
-    }, this.deps.limits.probeTimeout).unref();
+    const lostTimer = setTimeout(() => connection.close(), this.deps.limits.probeTimeout).unref();
     try {
       return await probe.ping();
     } finally {
@@ -132,12 +128,8 @@ export class ProbeRunner {
       throw new ClosedError();
     }
     const connection = new SubscriberConnection(node, opened, this.commandTimeout, {
-      message: (_kind, match) => {
-        probe.onMessage(match);
-      },
-      revoked: (_kind, channel) => {
-        probe.onRevoked(channel);
-      },
+      message: (_kind, match) => probe.onMessage(match),
+      revoked: (_kind, channel) => probe.onRevoked(channel),
       closed: (error) => {
         this.#connections.delete(node);
         clearTimeout(idleTimer);
@@ -150,9 +142,7 @@ export class ProbeRunner {
       ...this.deps,
       limits: { ...this.deps.limits, probeInterval: 0 },
     });
-    const idleTimer = setTimeout(() => {
-      connection.close();
-    }, IDLE_TIMEOUT_MS).unref();
+    const idleTimer = setTimeout(() => connection.close(), IDLE_TIMEOUT_MS).unref();
     return { connection, probe, idleTimer };
   }
 }

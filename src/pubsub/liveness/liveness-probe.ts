@@ -63,12 +63,7 @@ export class LivenessProbe {
     const { probeInterval, probeTimeout } = deps.limits;
     if (probeInterval > 0) {
       const interval = Math.min(probeInterval, probeTimeout) / CHECKS_PER_INTERVAL;
-      this.#watchdog = setInterval(
-        () => {
-          this.#check();
-        },
-        Math.max(MIN_CHECK_INTERVAL_MS, interval),
-      ).unref();
+      this.#watchdog = setInterval(() => this.#check(), Math.max(MIN_CHECK_INTERVAL_MS, interval)).unref();
     }
   }
 
@@ -116,9 +111,7 @@ export class LivenessProbe {
     this.#pings.set(ping, channel);
     try {
       const publishedAt = performance.now();
-      this.#publish(channel).catch((error: unknown) => {
-        ping.reject(error as Error);
-      });
+      this.#publish(channel).catch((error: unknown) => ping.reject(error as Error));
       await ping.promise;
       return performance.now() - publishedAt;
     } finally {
@@ -158,9 +151,7 @@ export class LivenessProbe {
         this.#move('idle');
       } else if (now - this.#waitingSince > probeTimeout) {
         // Timers run before sockets are read: an application that blocked the event loop may not have read the probe yet.
-        setImmediate(() => {
-          this.#endUnlessReceived();
-        });
+        setImmediate(() => this.#endUnlessReceived());
       }
     } else if (this.#state === 'idle' && now - this.connection.lastReceived >= probeInterval) {
       this.#move('waiting');

@@ -137,9 +137,7 @@ export class MigrationDeduplicator {
     if (this.#ahead.empty) {
       this.end();
     } else {
-      this.after(DRAIN_TIMEOUT_MS, () => {
-        this.end();
-      });
+      this.after(DRAIN_TIMEOUT_MS, () => this.end());
     }
   }
 

@@ -59,13 +59,9 @@ export class MigrationGate {
       paused: this.#paused,
       stop: this.#stop.signal,
       busDelay: (channel) => this.#busDelay(channel),
-      release: (channel) => {
-        this.#release(channel);
-      },
+      release: (channel) => this.#release(channel),
     });
-    topology.onChange((moved) => {
-      this.#noteMove(moved);
-    });
+    topology.onChange((moved) => this.#noteMove(moved));
   }
 
   /** Holds the message, and returns true, if the messages of its channel have to wait. */

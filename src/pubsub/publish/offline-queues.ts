@@ -35,9 +35,7 @@ export class OfflineQueues {
     private readonly listener: PublishRequestListener,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each unreachable node
-    topology.onChange(() => {
-      this.#reroute();
-    });
+    topology.onChange(() => this.#reroute());
   }
 
   /** True if messages wait for the node: later ones have to wait too. */

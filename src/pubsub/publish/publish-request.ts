@@ -61,15 +61,11 @@ export class PublishRequest implements ReplyHandler {
   }
 
   resolveSoon(count: number): void {
-    queueMicrotask(() => {
-      this.observer.published(count);
-    });
+    queueMicrotask(() => this.observer.published(count));
   }
 
   reject(error: ClusterPubSubError): void {
-    queueMicrotask(() => {
-      this.observer.failed(error);
-    });
+    queueMicrotask(() => this.observer.failed(error));
   }
 }
 

@@ -75,12 +75,8 @@ export class Publisher implements PublishReplyListener {
     private readonly onFailure: (command: PublishCommand, channel: ChannelName, error: unknown) => void,
   ) {
     const listener = {
-      dispatch: (request: PublishRequest): void => {
-        this.#dispatch(request);
-      },
-      fail: (request: PublishRequest, error: ClusterPubSubError): void => {
-        this.#fail(request, error);
-      },
+      dispatch: (request: PublishRequest): void => this.#dispatch(request),
+      fail: (request: PublishRequest, error: ClusterPubSubError): void => this.#fail(request, error),
     };
     // Before the queues: both handle the same event, and what the queues dispatch in it may have to wait in the gate.
     this.#gate = new MigrationGate(topology, connections, limits, metrics, listener);

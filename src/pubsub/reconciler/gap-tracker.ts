@@ -40,9 +40,9 @@ export class GapTracker {
     if (this.slotMigrationTimeout === 0) {
       this.markLost([subscription], cause);
     } else if (subscription.state.name === 'active') {
-      subscription.state.startGracePeriod(cause, this.slotMigrationTimeout, () => {
-        this.markLost([subscription], cause);
-      });
+      subscription.state.startGracePeriod(cause, this.slotMigrationTimeout, () =>
+        this.markLost([subscription], cause),
+      );
     }
   }
 

@@ -114,9 +114,9 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
     this.deps.gaps.startGracePeriod(subscription, cause);
     this.deps.topology.pollWhile(this.deps.isInterrupted);
     if (this.deps.targetOf(subscription) === node) {
-      void state.queryOwner(this.deps.topology.refreshFrom(node)).then(() => {
-        this.deps.reconcile(subscription);
-      });
+      void state
+        .queryOwner(this.deps.topology.refreshFrom(node))
+        .then(() => this.deps.reconcile(subscription));
     } else {
       this.deps.reconcile(subscription);
     }

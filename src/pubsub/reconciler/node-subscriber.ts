@@ -230,16 +230,12 @@ export class NodeSubscriber {
             this.#probe?.onMessage(match);
           }
         },
-        revoked: (kind, channel) => {
-          this.#revoked(kind, channel);
-        },
+        revoked: (kind, channel) => this.#revoked(kind, channel),
         handled: (ms) => {
           const { metrics } = this.probes;
           metrics.maxDispatchTime = Math.max(metrics.maxDispatchTime, ms);
         },
-        closed: (error) => {
-          this.#disconnected(error, performance.now() - connection.completeUntil);
-        },
+        closed: (error) => this.#disconnected(error, performance.now() - connection.completeUntil),
       });
       this.connection = connection;
       this.#probe = new LivenessProbe(this.node, connection, this.probes);

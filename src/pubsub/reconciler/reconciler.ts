@@ -57,9 +57,7 @@ export class Reconciler {
     sink: MessageSink & MigrationSink,
     private readonly listener: ReconcilerListener,
   ) {
-    const reconcile = (subscription: Subscription): void => {
-      this.#reconcile(subscription);
-    };
+    const reconcile = (subscription: Subscription): void => this.#reconcile(subscription);
     this.#gaps = new GapTracker(limits.slotMigrationTimeout, listener);
     this.#allMasters = new AllMastersSubscriptions(registry, topology, {
       add: (perNode, onConfirmed) => this.add(perNode, onConfirmed),
@@ -70,16 +68,12 @@ export class Reconciler {
       remove: (perNode) => this.remove(perNode),
     });
     this.#pinnedNodes = new PinnedNodeWatcher(topology, () => registry.chosenNodes, {
-      gone: (node, since) => {
-        this.#pinnedNodeGone(node, since);
-      },
+      gone: (node, since) => this.#pinnedNodeGone(node, since),
     });
     const nodeErrors = new NodeErrorThrottle(listener);
     const refusals = new Refusals(topology, nodeErrors, {
       retry: reconcile,
-      giveUp: (subscription, error) => {
-        this.#giveUp(subscription, error);
-      },
+      giveUp: (subscription, error) => this.#giveUp(subscription, error),
     });
     this.#nodes = new NodeEvents(
       {
@@ -140,9 +134,7 @@ export class Reconciler {
           this.topology.refreshSoon();
         }
       },
-      (error) => {
-        this.#giveUp(subscription, error);
-      },
+      (error) => this.#giveUp(subscription, error),
     );
   }
 

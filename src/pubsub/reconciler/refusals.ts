@@ -61,8 +61,8 @@ export class Refusals {
   }
 
   #retry(subscription: Subscription, { baseMs, capMs }: RetryPace): void {
-    subscription.state.retryIn(backoffDelay(subscription.state.refusals, baseMs, capMs), () => {
-      this.listener.retry(subscription);
-    });
+    subscription.state.retryIn(backoffDelay(subscription.state.refusals, baseMs, capMs), () =>
+      this.listener.retry(subscription),
+    );
   }
 }

@@ -94,12 +94,8 @@ export class SubscriptionMigrations {
     const migration = new MigrationDeduplicator(
       from,
       to,
-      (arrival) => {
-        this.sink.accept(subscription, arrival);
-      },
-      () => {
-        state.endMigration(migration);
-      },
+      (arrival) => this.sink.accept(subscription, arrival),
+      () => state.endMigration(migration),
       this.sink.recent(subscription, from),
       previous,
     );

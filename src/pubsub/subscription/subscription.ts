@@ -7,7 +7,7 @@ import {
   type ChannelName,
 } from '../common/channel-name.js';
 import type { Arrival } from '../ordering/migration-dedup.js';
-import type { MessageHandler, SubscriptionKindName, PubSubEncoding } from '../common/messages.js';
+import type { MessageHandler, PubSubEncoding } from '../common/messages.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Sequencer } from '../ordering/sequencer.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';

@@ -60,9 +60,7 @@ export class TopologyRefresher {
     const timedOut = new ClusterUnreachableError(
       `No node of the cluster replied within ${String(timeout)} ms.`,
     );
-    signal.addEventListener('abort', () => {
-      aborted.reject(new ClosedError());
-    });
+    signal.addEventListener('abort', () => aborted.reject(new ClosedError()));
     let failure: unknown;
     for (let attempt = 0; ; attempt += 1) {
       try {

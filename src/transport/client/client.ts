@@ -210,9 +210,9 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   protected dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.sendEvent(packet, { published: () => resolve(undefined as T), failed: reject });
-    });
+    return new Promise((resolve, reject) =>
+      this.sendEvent(packet, { published: () => resolve(undefined as T), failed: reject }),
+    );
   }
 
   protected override normalizePattern(pattern: MsPattern): string {

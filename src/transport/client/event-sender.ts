@@ -68,9 +68,8 @@ export class EventSender {
     engine.publishWithObserver(command, names.channel(route), frame, observer);
   }
 
-  readonly #logFailure = (error: unknown): void => {
+  readonly #logFailure = (error: unknown): void =>
     this.#failures.log(`Failed to publish event (emit() was not subscribed to): ${errorLogText(error)}`);
-  };
 
   #isSharded(mode: PubSubMode, engine: TransportEngine): boolean {
     if (mode === 'classic' || engine.supportsSharded) {

@@ -30,7 +30,7 @@ export function traceRequest(
       TRANSPORT_DIAGNOSTICS.request.publish({ client, pattern, packet, outcome, error, duration });
     }
   };
-  const cancel = send((reply) => {
+  const cancel = send((reply) =>
     context.runInAsyncScope(() => {
       if (reply.err) {
         report('failed', reply.err);
@@ -38,8 +38,8 @@ export function traceRequest(
         report('answered');
       }
       callback(reply);
-    });
-  });
+    }),
+  );
   return () => {
     report('cancelled');
     cancel();

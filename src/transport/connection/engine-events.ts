@@ -53,13 +53,13 @@ export class EngineEvents {
       statusLog.changed(status);
     });
     const gaps = new RateLimitedLog((line) => void logger.warn(line));
-    this.on('gap', (gap) => {
+    this.on('gap', (gap) =>
       gaps.log(
         `Messages may have been missed between ${gap.since.toISOString()} and ${gap.until.toISOString()} on ` +
           `${firstFew(gap.names, MAX_LISTED, (name) => `"${String(name)}"`)} (${gap.kind}, ${gap.reason}).`,
         `${gap.kind} ${gap.reason}`,
-      );
-    });
+      ),
+    );
     const moves = new RateLimitedLog((line) => void logger.log(line));
     this.on('moved', (moved) => moves.log(describeMove(moved)));
   }
