@@ -1,6 +1,6 @@
 import { Random } from './random.js';
 
-/** Chance that is led to one node wherever it has the choice of that node, and is chance everywhere else. */
+/** Random numbers that pick one given node wherever it is among the choices. */
 export class AimedRandom extends Random {
   constructor(
     private readonly chance: Random,
@@ -17,7 +17,7 @@ export class AimedRandom extends Random {
     return items.find((item) => this.#isAim(item)) ?? super.pick(items);
   }
 
-  /** The node comes first: what is moved moves away from it. */
+  /** Puts the given node first: what moves, moves away from it. */
   override shuffle<T>(items: readonly T[]): T[] {
     return super.shuffle(items).sort((a, b) => Number(this.#isAim(b)) - Number(this.#isAim(a)));
   }

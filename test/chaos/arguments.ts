@@ -4,20 +4,20 @@ import type { Scenario } from './scenario.js';
 import { scenarios } from './scenarios/index.js';
 
 export interface Arguments {
-  /** How long to go on with faults at random; undefined: each scenario once, in order. */
+  /** Minutes of random faults; undefined: each scenario once, in order. */
   readonly minutes: number | undefined;
   readonly seed: number;
   readonly scenarios: readonly Scenario[];
   readonly peer: PeerName;
   readonly raw: boolean;
   readonly rate: number;
-  /** Which node (of the cluster's list; 1 is its second) the faults strike where they have the choice; undefined: chance. */
+  /** Index (in the cluster's list) of the node that faults hit where they have a choice; undefined: a random one. */
   readonly aim: number | undefined;
-  /** Where to write all outcomes, timelines too. */
+  /** File for all outcomes with their timelines. */
   readonly json: string | undefined;
 }
 
-/** @throws Error in words for the user */
+/** @throws Error with a message for the user */
 export function readArguments(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],
@@ -56,6 +56,6 @@ function scenarioNamed(name: string): Scenario {
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} is a number above 0, not "${text}".`);
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0, received "${text}".`);
   return value;
 }

@@ -1,4 +1,4 @@
-// What a planned failover does to shard channels, without any client of ours: npx tsx test/chaos/bare-failover.ts
+// Shows what a planned failover does to shard channels, without a client of ours: npx tsx test/chaos/bare-failover.ts
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { slotOf } from '../../src/pubsub/common/channel-name.js';
@@ -20,13 +20,13 @@ try {
     master!.slots.some(([first, last]) => slotOf(name) >= first && slotOf(name) <= last),
   )!;
   const [atMaster, atReplica, publisher] = [open(master!.port), open(replica!.port), open(master!.port)];
-  const heard = { atMaster: new Set<string>(), atReplica: new Set<string>() };
-  atMaster.on('smessage', (_channel: string, text: string) => heard.atMaster.add(text));
-  atReplica.on('smessage', (_channel: string, text: string) => heard.atReplica.add(text));
+  const received = { atMaster: new Set<string>(), atReplica: new Set<string>() };
+  atMaster.on('smessage', (_channel: string, text: string) => received.atMaster.add(text));
+  atReplica.on('smessage', (_channel: string, text: string) => received.atReplica.add(text));
   await atMaster.ssubscribe(channel);
   await atReplica.ssubscribe(channel);
   const last = { word: 'silence' };
-  // ioredis tells nobody of a `sunsubscribe` that it has not asked for.
+  // ioredis does not emit a `sunsubscribe` that it has not requested.
   atMaster.stream.on(
     'data',
     (bytes: Buffer) => bytes.includes('sunsubscribe') && (last.word = 'sunsubscribe'),
@@ -55,8 +55,8 @@ try {
   console.log(
     `longest wait of a publisher: ${Math.max(...counts.map(({ waited }) => waited)).toFixed(0)} ms`,
   );
-  console.log(`heard at the old master: ${heard.atMaster.size}, then ${last.word}`);
-  console.log(`heard at the replica that was promoted: ${heard.atReplica.size}`);
+  console.log(`received at the old master: ${received.atMaster.size}, then ${last.word}`);
+  console.log(`received at the replica that was promoted: ${received.atReplica.size}`);
 } finally {
   opened.forEach((redis) => redis.disconnect());
   await cluster.stop();

@@ -1,13 +1,13 @@
-import type { Channel, GapReport, Lane, PublishResult } from './peer.js';
+import type { Channel, GapReport, Subscription, PublishResult } from './peer.js';
 
-/** One publish, in the publisher's own words. Times in ms since the epoch: all processes share the machine's clock. */
+/** One publish, as its publisher recorded it. Times in ms since the epoch: all processes share the machine's clock. */
 export interface Publication {
   readonly publisher: string;
   readonly channel: Channel;
   /** Counts this publisher's messages on this channel, from 0. */
   readonly n: number;
   readonly started: number;
-  /** When its outcome was known; for one that is `pending`, when it was asked for the last time. */
+  /** When its outcome was known; for one that is `pending`, when the publisher last reported. */
   readonly ended: number;
   readonly outcome: PublishResult['outcome'] | 'pending';
   readonly code?: string;
@@ -16,17 +16,17 @@ export interface Publication {
 
 /** One call of a subscriber's handler. */
 export interface Delivery {
-  readonly lane: Lane;
+  readonly subscription: Subscription;
   readonly channel: string;
   readonly publisher: string;
   readonly n: number;
   readonly at: number;
 }
 
-/** What one subscriber has to tell: its deliveries in the order in which they came. */
+/** The record of one subscriber, with its deliveries in the order of their arrival. */
 export interface SubscriberEvidence {
   readonly name: string;
-  readonly lanes: readonly Lane[];
+  readonly subscriptions: readonly Subscription[];
   readonly deliveries: readonly Delivery[];
   readonly gaps: readonly GapReport[];
 }
@@ -35,7 +35,7 @@ export interface RequestRecord {
   readonly id: string;
   readonly started: number;
   readonly ended: number;
-  /** `answered`, `wrong` (somebody else's answer), `pending` (never settled), or the code of the error. */
+  /** `answered`, `wrong` (the reply to another request), `pending` (never settled), or the code of the error. */
   readonly outcome: string;
 }
 
@@ -47,7 +47,7 @@ export interface Evidence {
   readonly handled: ReadonlyMap<string, number>;
 }
 
-/** A process that is no credit to the system under test: an unhandled rejection, or it did not end when closed. */
+/** A fault of a process of the system under test: an unhandled rejection, or it did not end when closed. */
 export interface Misconduct {
   readonly who: string;
   readonly what: string;

@@ -1,47 +1,47 @@
 import type { Evidence, Publication, RequestRecord } from './evidence.js';
-import type { GapReport, Lane } from './peer.js';
+import type { GapReport, Subscription } from './peer.js';
 import { type Stream, streamsOf } from './streams.js';
 
-/** How far beyond its edges a gap may explain a loss, in ms: neither side can tell the moment of a loss exactly. */
-const tolerance = 50;
+/** How far beyond its edges a gap may explain a loss: neither side knows the exact moment of a loss. */
+const GAP_TOLERANCE_MS = 50;
 
-/** What became of the messages. Losses and deliveries count once for each subscription that should have had them. */
+/** The account of all messages. Losses and deliveries count once for each subscription that should have received them. */
 export interface Verdict {
   readonly published: number;
   readonly delivered: number;
   /** Not delivered, and neither refused nor inside a reported gap. */
   readonly lost: number;
-  /** Not delivered, and a reported gap says so. */
+  /** Not delivered, and inside a reported gap. */
   readonly inGap: number;
-  /** Not delivered, and the publisher knows that it may be so. */
+  /** Not delivered, and reported to the publisher as failed or of unknown outcome. */
   readonly refused: number;
   readonly duplicated: number;
   readonly outOfOrder: number;
-  /** Delivered although the publisher was told that it was not. */
+  /** Delivered although it was reported to the publisher as not delivered. */
   readonly deniedButDelivered: number;
   /** Publishes that never settled. */
   readonly pending: number;
   readonly gaps: number;
   readonly requests: RequestVerdict;
-  /** What is not as it should be, in words; empty when all is well. */
+  /** Descriptions of everything that is wrong; empty when the run is correct. */
   readonly violations: readonly string[];
 }
 
 export interface RequestVerdict {
   readonly answered: number;
-  /** How many failed, by the code of their error. */
+  /** Failed requests by error code. */
   readonly failed: Readonly<Record<string, number>>;
 }
 
 export interface Expectations {
-  /** Nothing may be noticed: no gap, no refused message, no failed request. */
+  /** Allows no gap, no refused message and no failed request. */
   readonly quiet?: boolean;
-  /** From when to tell times, in ms since the epoch. Default 0. */
+  /** Start of the times in descriptions, in ms since the epoch. Default 0. */
   readonly start?: number;
 }
 
-/** How many examples of one kind of violation are told. */
-const examples = 6;
+/** Examples in the description of one kind of violation. */
+const MAX_EXAMPLES = 6;
 
 /** Accounts for every message: delivered once and in order, refused to its publisher, or inside a reported gap. */
 export function judge(evidence: Evidence, { quiet = false, start = 0 }: Expectations = {}): Verdict {
@@ -68,28 +68,28 @@ export function judge(evidence: Evidence, { quiet = false, start = 0 }: Expectat
     requests: judgeRequests(evidence.requests),
   };
   const howMany = ({ numbers }: Numbers): number => numbers.length;
-  const inNumbers = (numbers: Numbers): string => tellNumbers(numbers, start);
+  const inNumbers = (numbers: Numbers): string => describeNumbers(numbers, start);
   const violations = [
-    ...told(
-      'lost without a word',
+    ...violation(
+      'lost without a report',
       lost,
-      ({ stream, messages }) => tell(stream, messages, start),
+      ({ stream, messages }) => describeLoss(stream, messages, start),
       ({ messages }) => messages.length,
     ),
-    ...told('duplicated', pick(streams, counted, 'duplicates'), inNumbers, howMany),
-    ...told('out of order', pick(streams, counted, 'disorder'), inNumbers, howMany),
-    ...told(
+    ...violation('duplicated', pick(streams, counted, 'duplicates'), inNumbers, howMany),
+    ...violation('out of order', pick(streams, counted, 'disorder'), inNumbers, howMany),
+    ...violation(
       'delivered although refused as not-delivered',
       pick(streams, counted, 'denied'),
       inNumbers,
       howMany,
     ),
-    ...told(
+    ...violation(
       'published and never settled',
       pending,
       ({ publisher, channel, n }) => `${publisher} ${channel.name} #${n}`,
     ),
-    ...told('delivered, but published by nobody', invented, (text) => text),
+    ...violation('delivered, but never published', invented, (text) => text),
     ...requestViolations(evidence),
     ...(quiet ? noise(verdict, gaps) : []),
   ];
@@ -116,7 +116,7 @@ interface Loss {
   readonly messages: readonly Publication[];
 }
 
-function account({ subscriber, lane, publications, deliveries }: Stream): Account {
+function account({ subscriber, subscription, publications, deliveries }: Stream): Account {
   const seen = new Set<number>();
   const duplicates: number[] = [];
   const disorder: number[] = [];
@@ -127,7 +127,7 @@ function account({ subscriber, lane, publications, deliveries }: Stream): Accoun
     seen.add(n);
     highest = Math.max(highest, n);
   }
-  const gaps = subscriber.gaps.filter((gap) => names(gap, lane));
+  const gaps = subscriber.gaps.filter((gap) => names(gap, subscription));
   const absent = publications.filter(({ n }) => !seen.has(n));
   const taken = absent.filter(({ outcome }) => outcome === 'taken');
   const missing = taken.filter((publication) => !gaps.some((gap) => spans(gap, publication)));
@@ -145,8 +145,8 @@ function account({ subscriber, lane, publications, deliveries }: Stream): Accoun
 }
 
 /**
- * A gap may say how many messages were missed and be wrong about when: then it explains so many losses of its lane,
- * less those that it explains by its time.
+ * Accounts for losses by the `missed` count of gaps: a gap may be right about how many messages were missed and wrong about
+ * when. It explains that many losses of its subscription, minus those that it explains by its time.
  */
 function settleByCount(streams: readonly Stream[], accounts: readonly Account[]): Loss[] {
   const left = new Map<GapReport, number>();
@@ -158,14 +158,16 @@ function settleByCount(streams: readonly Stream[], accounts: readonly Account[])
     for (const publication of stream.publications) {
       if (publication.outcome !== 'taken' || missing.has(publication) || delivered.has(publication.n))
         continue;
-      const gap = stream.subscriber.gaps.find((one) => names(one, stream.lane) && spans(one, publication));
+      const gap = stream.subscriber.gaps.find(
+        (one) => names(one, stream.subscription) && spans(one, publication),
+      );
       if (gap !== undefined) spend(gap);
     }
   }
   return streams.flatMap((stream, index) => {
     const one = accounts[index] as Account;
     const unexplained = one.missing.filter(() => {
-      const gap = stream.subscriber.gaps.find((each) => names(each, stream.lane) && credit(each) > 0);
+      const gap = stream.subscriber.gaps.find((each) => names(each, stream.subscription) && credit(each) > 0);
       if (gap === undefined) return true;
       spend(gap);
       one.inGap += 1;
@@ -175,12 +177,12 @@ function settleByCount(streams: readonly Stream[], accounts: readonly Account[])
   });
 }
 
-function names(gap: GapReport, lane: Lane): boolean {
-  return gap.kind === lane.kind && gap.names.includes(lane.name);
+function names(gap: GapReport, subscription: Subscription): boolean {
+  return gap.kind === subscription.kind && gap.names.includes(subscription.name);
 }
 
 function spans({ since, until }: GapReport, { started, ended }: Publication): boolean {
-  return started <= until + tolerance && ended >= since - tolerance;
+  return started <= until + GAP_TOLERANCE_MS && ended >= since - GAP_TOLERANCE_MS;
 }
 
 function inventedBy({ publications, subscribers }: Evidence): string[] {
@@ -206,9 +208,9 @@ function requestViolations({ requests, handled }: Evidence): string[] {
   const ofOutcome = (wanted: string) => requests.filter(({ outcome }) => outcome === wanted);
   const twice = [...handled].filter(([, times]) => times > 1);
   return [
-    ...told('requests with the answer of another', ofOutcome('wrong'), ({ id }) => id),
-    ...told('requests never settled', ofOutcome('pending'), ({ id }) => id),
-    ...told('requests handled more than once', twice, ([id, times]) => `${id} (${times} times)`),
+    ...violation('requests with the reply to another', ofOutcome('wrong'), ({ id }) => id),
+    ...violation('requests never settled', ofOutcome('pending'), ({ id }) => id),
+    ...violation('requests handled more than once', twice, ([id, times]) => `${id} (${times} times)`),
   ];
 }
 
@@ -218,7 +220,7 @@ function noise(
 ): string[] {
   const codes = Object.entries(requests.failed);
   return [
-    ...told(
+    ...violation(
       'gaps where there should be none',
       gaps,
       ({ kind, names: [first = ''], reason }) => `${kind} ${first} (${reason})`,
@@ -238,7 +240,7 @@ function pick(
     .filter(({ numbers }) => numbers.length > 0);
 }
 
-function told<T>(
+function violation<T>(
   what: string,
   items: readonly T[],
   describe: (item: T) => string,
@@ -246,13 +248,13 @@ function told<T>(
 ): string[] {
   if (items.length === 0) return [];
   const total = items.reduce((sum, item) => sum + weight(item), 0);
-  const first = items.slice(0, examples).map(describe).join('; ');
-  const more = items.length > examples ? `; and ${items.length - examples} more like these` : '';
+  const first = items.slice(0, MAX_EXAMPLES).map(describe).join('; ');
+  const more = items.length > MAX_EXAMPLES ? `; and ${items.length - MAX_EXAMPLES} more like these` : '';
   return [`${total} ${what}: ${first}${more}`];
 }
 
-function tell(
-  { subscriber, lane, publisher, channel }: Stream,
+function describeLoss(
+  { subscriber, subscription, publisher, channel }: Stream,
   messages: readonly Publication[],
   start: number,
 ): string {
@@ -260,16 +262,16 @@ function tell(
   const last = messages.at(-1) as Publication;
   const counts = [...new Set(messages.map(({ count }) => count ?? '?'))].join('/');
   return (
-    `${messages.length} to ${subscriber.name} by ${lane.kind} ${lane.name} from ${publisher} on ${channel.name} ` +
+    `${messages.length} to ${subscriber.name} by ${subscription.kind} ${subscription.name} from ${publisher} on ${channel.name} ` +
     `(#${first.n} to #${last.n}, at ${first.started - start} to ${last.ended - start} ms, counted ${counts})`
   );
 }
 
-function tellNumbers({ stream, numbers }: Numbers, start: number): string {
-  const { subscriber, lane, publisher, channel, deliveries } = stream;
+function describeNumbers({ stream, numbers }: Numbers, start: number): string {
+  const { subscriber, subscription, publisher, channel, deliveries } = stream;
   const first = deliveries.findLast(({ n }) => n === numbers[0]);
   return (
-    `${numbers.length} to ${subscriber.name} by ${lane.kind} ${lane.name} from ${publisher} on ${channel.name} ` +
+    `${numbers.length} to ${subscriber.name} by ${subscription.kind} ${subscription.name} from ${publisher} on ${channel.name} ` +
     `(first #${numbers[0] ?? 0}, at ${(first?.at ?? start) - start} ms)`
   );
 }

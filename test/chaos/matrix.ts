@@ -87,7 +87,7 @@ function signalOf(outcome: RecordedOutcome): string {
   return parts.length === 0 ? '–' : parts.join(', ');
 }
 
-/** Whether any process of the application got any event between the first fault and the end of the traffic. */
+/** Returns true if the application received any event between the first fault and the end of the traffic. */
 function hasSigns({ timeline }: RecordedOutcome): boolean {
   const fault = timeline.find(({ kind }) => kind === 'fault');
   const end = timeline.findLast(({ kind }) => kind === 'note');

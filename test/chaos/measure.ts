@@ -1,4 +1,4 @@
-// How long recovery takes: npm run test:chaos:measure [-- --runs 10]. Writes its tables into docs/resilience.md.
+// Measures how long recovery takes: npm run test:chaos:measure [-- --runs 10]. Writes the tables of docs/resilience.md.
 import type { MessageHandler } from '@nestjs/microservices';
 import { Redis } from 'ioredis';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const runs = Number(values.runs);
 const nodeTimeout = 2_000;
 const document = new URL('../../docs/resilience.md', import.meta.url);
 
-/** A cluster with an engine that is subscribed to `count` shard channels of one master, and what became of them. */
+/** A cluster, an engine that is subscribed to `count` shard channels of one master, and the record of their messages. */
 class Scene {
   readonly lostAt: number[] = [];
   backAt = 0;
@@ -54,7 +54,7 @@ class Scene {
     return scene;
   }
 
-  /** Resolves when the victim's replica says that it is the master. */
+  /** Resolves when the victim's replica reports that it is the master. */
   async promoted(): Promise<number> {
     const [replica] = await this.cluster.replicasOf(this.victim);
     const redis = new Redis({ port: replica!.port, protocol: 2 });
@@ -77,7 +77,7 @@ class Scene {
   }
 }
 
-/** Requests, one after the other, to handlers of which none is at the victim. */
+/** Sends requests one after the other to handlers on other masters than the victim. */
 class OtherShards {
   longest = 0;
   failed = 0;
@@ -161,7 +161,7 @@ async function pause(): Promise<number> {
   return scene.lostAt[0]! - pausedAt;
 }
 
-/** The share of one core, in percent, that ten thousand subscriptions take where nothing happens. */
+/** Measures the share of one core, in percent, that ten thousand idle subscriptions take. */
 async function idleCpu(seconds: number): Promise<number> {
   const scene = await Scene.start(10_000);
   await sleep(2_000);
@@ -172,7 +172,7 @@ async function idleCpu(seconds: number): Promise<number> {
   return (user + system) / 1_000 / ((seconds * 1_000) / 100);
 }
 
-/** Numbered messages, 5,000 a second, on channels whose slots all move: what came of them. */
+/** Publishes 5,000 numbered messages a second on channels whose slots all move, and accounts for them. */
 async function movedUnderLoad(move: (scene: Scene) => Promise<void>) {
   const scene = await Scene.start(50);
   const publisher = new ClusterPubSub({ nodes: scene.cluster.nodes }, { sequence: true });

@@ -5,11 +5,11 @@ export interface Address {
   readonly port: number;
 }
 
-/** Plain connections of the test itself to single nodes, that bear the faults as they come. */
+/** Plain connections of the test itself to single nodes, which survive the faults. */
 export class Nodes {
   readonly #connections = new Map<number, Redis>();
 
-  /** The answer, or undefined where there is none within a second. */
+  /** Resolves with the reply, or with undefined when there is none within a second. */
   async ask(node: Address, command: string, ...args: readonly (string | number)[]): Promise<unknown> {
     try {
       return await this.#to(node).call(command, ...args);

@@ -1,34 +1,34 @@
 import type { ClusterOptions } from 'ioredis';
 
 /** A classic channel, a classic pattern, or a shard channel. */
-export type LaneKind = 'channel' | 'pattern' | 'shard';
+export type SubscriptionKind = 'channel' | 'pattern' | 'shard';
 
-/** What one subscription is to: the unit in which messages are accounted for. */
-export interface Lane {
-  readonly kind: LaneKind;
+/** One subscription: the unit in which messages are accounted for. */
+export interface Subscription {
+  readonly kind: SubscriptionKind;
   readonly name: string;
 }
 
-/** Where a message is published: a pattern cannot be published to. */
+/** The channel of a message. Patterns cannot be published to. */
 export interface Channel {
   readonly kind: 'channel' | 'shard';
   readonly name: string;
 }
 
 /**
- * What became of a publish in the publisher's eyes: Redis took it (and counted, where the peer can tell), it is certain
- * not to have been delivered, nobody can know, or it failed in a way that says neither.
+ * The outcome of a publish for its publisher: accepted by Redis (with the count, where the peer reports it), certainly not
+ * delivered, of unknown outcome, or failed without saying which.
  */
 export type PublishResult =
   | { readonly outcome: 'taken'; readonly count?: number }
   | { readonly outcome: 'not-delivered' | 'unknown' | 'failed'; readonly code: string };
 
-/** What became of a request: its answer, or the `code` (else the name) of the error. */
+/** The outcome of a request: its reply, or the `code` (else the name) of the error. */
 export type RequestResult = { readonly answer: string } | { readonly code: string };
 
-/** An interval in which the peer says that its subscriptions may have missed messages. Times in ms since the epoch. */
+/** An interval in which subscriptions may have missed messages, as the peer reports it. Times in ms since the epoch. */
 export interface GapReport {
-  readonly kind: LaneKind;
+  readonly kind: SubscriptionKind;
   readonly names: readonly string[];
   readonly since: number;
   readonly until: number;
@@ -39,15 +39,15 @@ export interface GapReport {
 export interface PeerOptions {
   /** Startup nodes. Behind proxies these are the proxies. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** `natMap` and `slotsRefreshInterval`, where the scenario wants them. */
+  /** `natMap` and `slotsRefreshInterval`, where the scenario sets them. */
   readonly clusterOptions: Pick<ClusterOptions, 'natMap' | 'slotsRefreshInterval'>;
-  /** Without stamps on the payloads; for peers that have none anyway, without meaning. */
+  /** Publishes without stamps on the payloads; no effect on peers that never have any. */
   readonly raw: boolean;
-  /** For the timeline: one line about something the peer has noticed. Keep it short; it may come often. */
-  tell(event: string): void;
+  /** Adds a line to the timeline about an event of the peer. Keep it short; it may be frequent. */
+  log(event: string): void;
 }
 
-export type OnMessage = (lane: Lane, channel: string, payload: string) => void;
+export type OnMessage = (subscription: Subscription, channel: string, payload: string) => void;
 export type OnGap = (gap: GapReport) => void;
 
 /**
@@ -56,11 +56,11 @@ export type OnGap = (gap: GapReport) => void;
  */
 export interface Peer {
   start(): Promise<void>;
-  /** Resolves when every lane stands. Called at most once, with lanes of the peer's own `kinds` only. */
-  subscribe(lanes: readonly Lane[], onMessage: OnMessage, onGap: OnGap): Promise<void>;
+  /** Resolves when all are confirmed. Called at most once, with subscriptions of the peer's own `kinds` only. */
+  subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage, onGap: OnGap): Promise<void>;
   /** Called in the order of the messages and not awaited between them. Never rejects. */
   publish(channel: Channel, payload: string): Promise<PublishResult>;
-  /** Answers requests on these patterns; a peer without requests leaves it out. */
+  /** Answers requests on these patterns; left out by a peer without requests. */
   serve?(patterns: readonly string[], handler: (data: string) => string): Promise<void>;
   /** Never rejects. */
   request?(pattern: string, data: string): Promise<RequestResult>;
@@ -68,10 +68,10 @@ export interface Peer {
   close(): Promise<void>;
 }
 
-/** What `peers/*.ts` export, one for each system under test; `peers/index.ts` lists them. */
+/** The export of each file in `peers/`, one for each system under test; `peers/index.ts` lists them. */
 export interface PeerDefinition {
-  /** The lanes this system has. The traffic leaves out the others. */
-  readonly kinds: readonly LaneKind[];
+  /** The kinds of subscriptions that this system has. The traffic leaves out the others. */
+  readonly kinds: readonly SubscriptionKind[];
   readonly requests: boolean;
   create(options: PeerOptions): Peer;
 }

@@ -9,7 +9,7 @@ import { Stage } from './stage.js';
 import type { Entry, Timeline } from './timeline.js';
 import type { World } from './world.js';
 
-/** How long the traffic goes on undisturbed before the fault and after it is mended, in ms. */
+/** Undisturbed traffic before the fault and after the repair, in ms. */
 export interface Margins {
   readonly before: number;
   readonly after: number;
@@ -17,13 +17,13 @@ export interface Margins {
 
 const usualMargins: Margins = { before: 1_500, after: 3_000 };
 
-/** What became of one scenario. */
+/** The outcome of one scenario. */
 export interface Outcome {
   readonly scenario: string;
   readonly verdict: Verdict;
   readonly recoveries: readonly Recovery[];
   readonly misconduct: readonly Misconduct[];
-  /** Why the scenario could not be played to its end; the cluster's fault or ours, not the peer's. */
+  /** Why the scenario could not be played to its end: a fault of the cluster or the test, not of the peer. */
   readonly failure?: string;
   readonly timeline: readonly Entry[];
   readonly gaps: readonly GapLine[];
@@ -32,7 +32,7 @@ export interface Outcome {
 /** A reported gap, its times in ms since the start of the timeline. */
 type GapLine = GapReport & { readonly subscriber: string };
 
-/** Plays one scenario in a world that is whole, and judges what came of it. */
+/** Plays one scenario in an intact world, and judges the outcome. */
 export async function play(
   scenario: Scenario,
   world: World,

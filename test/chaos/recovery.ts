@@ -1,23 +1,23 @@
 import type { Evidence } from './evidence.js';
 import { type Stream, streamsOf } from './streams.js';
 
-/** A message that takes longer than this to come was held up, in ms. */
-const prompt = 250;
+/** A message that takes longer to arrive counts as delayed. */
+const PROMPT_MS = 250;
 
 export interface Recovery {
-  /** From the fault until every subscription gets its messages promptly again, in ms; Infinity: it never did. */
+  /** Ms from the fault until every subscription receives its messages promptly again; Infinity: never. */
   readonly afterFault: number;
   /** The same from the last promotion that followed the fault, where there was one. */
   readonly afterPromotion?: number;
-  /** The longest time that one subscription went without its messages, in ms; Infinity: for good. */
+  /** The longest time in ms that one subscription received no messages; Infinity: to the end. */
   readonly longestPause: number;
-  /** Whose pause that was. */
+  /** The subscription with that pause. */
   readonly longestPauseOf?: string;
-  /** How many subscriptions (of all subscribers) were held up or had losses. */
+  /** Subscriptions (of all subscribers) with delays or losses. */
   readonly disturbed: number;
 }
 
-/** How long each fault was felt: in the messages published from it until the next. */
+/** Measures the effect of each fault on the messages published from then until the next fault. */
 export function recoveriesOf(
   evidence: Evidence,
   faults: readonly number[],
@@ -31,9 +31,9 @@ export function recoveriesOf(
     let longestPause = 0;
     let longestPauseOf: string | undefined;
     for (const stream of streams) {
-      const { subscriber, lane, publisher, channel } = stream;
+      const { subscriber, subscription, publisher, channel } = stream;
       for (const pause of pausesOf(stream, fault, next)) {
-        const who = `${subscriber.name} ${lane.kind} ${lane.name}`;
+        const who = `${subscriber.name} ${subscription.kind} ${subscription.name}`;
         disturbed.add(who);
         last = Math.max(last, pause.to);
         if (pause.to - pause.from > longestPause) {
@@ -59,9 +59,9 @@ interface Pause {
 }
 
 /**
- * Runs of messages that were late or did not come, of those published between two moments. A run lasts until the last
- * of its messages came; of those that never came the moment of publishing stands: with hundreds of streams, the last of
- * them is near the end of the hole.
+ * Finds runs of late or missing messages among those published between two moments. A run lasts until the last of its
+ * messages arrived; a missing message counts with its time of publishing. With hundreds of streams, the last missing
+ * message is near the end of the gap.
  */
 function pausesOf({ publications, deliveries }: Stream, since: number, until: number): Pause[] {
   const came = new Map(deliveries.map(({ n, at }) => [n, at]));
@@ -70,14 +70,14 @@ function pausesOf({ publications, deliveries }: Stream, since: number, until: nu
   for (const { n, started, outcome } of publications) {
     if (started < since || outcome === 'pending') continue;
     const at = came.get(n);
-    if (at !== undefined && at - started <= prompt) {
+    if (at !== undefined && at - started <= PROMPT_MS) {
       pause = undefined;
     } else if (started < until) {
       if (pause === undefined) pauses.push((pause = { from: started, to: started }));
       pause.to = Math.max(pause.to, at ?? started);
     }
   }
-  // Where nothing has come since, it is not over.
+  // If nothing has arrived since, the pause is not over.
   const open = pause;
   if (open !== undefined && !deliveries.some(({ at }) => at >= open.to)) open.to = Infinity;
   return pauses;

@@ -10,16 +10,16 @@ import { tableOf } from './table.js';
 import { Timeline } from './timeline.js';
 import { World, type WorldOptions } from './world.js';
 
-/** The world of the moment, for Ctrl-C. */
+/** The current world, for Ctrl-C. */
 let world: World | undefined;
 
 async function main(): Promise<boolean> {
   const given = readArguments(process.argv.slice(2));
   const outcomes: Outcome[] = [];
   process.once('SIGINT', () => {
-    console.log('\nInterrupted; ending what runs.');
+    console.log('\nInterrupted; shutting down.');
     void (world?.stop() ?? Promise.resolve()).finally(() => {
-      tell(given, outcomes);
+      report(given, outcomes);
       process.exit(130);
     });
   });
@@ -31,8 +31,8 @@ async function main(): Promise<boolean> {
       outcomes.push(await playIn(scenario, given, random));
     }
   } finally {
-    await leave(outcomes);
-    tell(given, outcomes);
+    await endLast(outcomes);
+    report(given, outcomes);
   }
   const fine = given.peer === judged ? passed : ({ failure }: Outcome): boolean => failure === undefined;
   return outcomes.length > 0 && outcomes.every(fine);
@@ -45,7 +45,7 @@ function* program({ minutes, scenarios }: Arguments, random: Random): Generator<
     return;
   }
   const end = performance.now() + minutes * 60_000;
-  // Shuffled again and again, so that each has its turn even in a short run.
+  // Shuffled repeatedly, so that each is played even in a short run.
   for (;;) {
     for (const scenario of random.shuffle(scenarios)) {
       if (performance.now() >= end) return;
@@ -65,7 +65,7 @@ async function playIn(scenario: Scenario, given: Arguments, random: Random): Pro
       ? {}
       : { slotsRefreshInterval: scenario.needs.slotsRefreshInterval }),
   };
-  // A long run keeps its world as long as it can: what only shows after the tenth fault is to show.
+  // A long run keeps its world as long as it can, to show what fails only after the tenth fault.
   const fits = world !== undefined && JSON.stringify(world.options) === JSON.stringify(options);
   let left: Outcome['misconduct'] = [];
   if (world !== undefined && !(fits && given.minutes !== undefined)) left = await end();
@@ -76,12 +76,12 @@ async function playIn(scenario: Scenario, given: Arguments, random: Random): Pro
   const spoilt = (scenario.leavesTraces ?? false) || !passed(outcome) || given.minutes === undefined;
   const after = spoilt ? await end() : [];
   const misconduct = [...left, ...outcome.misconduct, ...after];
-  const told: Outcome = { ...outcome, misconduct };
-  console.log(summary(told));
-  return told;
+  const complete: Outcome = { ...outcome, misconduct };
+  console.log(summary(complete));
+  return complete;
 }
 
-/** Ends the world; resolves to what it did wrong in ending. */
+/** Stops the world; resolves with the misconduct while it stopped. */
 async function end(): Promise<Outcome['misconduct']> {
   const last = world;
   const known = last?.misconduct.length ?? 0;
@@ -90,8 +90,8 @@ async function end(): Promise<Outcome['misconduct']> {
   return last?.misconduct.slice(known) ?? [];
 }
 
-/** The world that a long run has kept to the end is the last scenario's to answer for. */
-async function leave(outcomes: Outcome[]): Promise<void> {
+/** Stops the world that a long run has kept; its misconduct counts for the last scenario. */
+async function endLast(outcomes: Outcome[]): Promise<void> {
   const misconduct = await end();
   const last = outcomes.pop();
   if (last !== undefined) outcomes.push({ ...last, misconduct: [...last.misconduct, ...misconduct] });
@@ -106,7 +106,7 @@ function summary(outcome: Outcome): string {
   );
 }
 
-function tell({ seed, peer, raw, rate, json }: Arguments, outcomes: readonly Outcome[]): void {
+function report({ seed, peer, raw, rate, json }: Arguments, outcomes: readonly Outcome[]): void {
   console.log(`\n${tableOf(outcomes)}\n\nseed ${seed}`);
   for (const { scenario, misconduct } of outcomes) {
     for (const { who, what } of misconduct) console.log(`${scenario}: ${who}: ${what}`);

@@ -3,14 +3,14 @@ import type { WorldOptions } from './world.js';
 
 /** One kind of fault. */
 export interface Scenario {
-  /** As `--only` takes it. */
+  /** The name for `--only`. */
   readonly name: string;
-  /** Whether users must not notice it at all: nothing lost, nothing refused, no gap. Default false. */
+  /** True if users must not notice it at all: nothing lost, nothing refused, no gap. Default false. */
   readonly quiet?: boolean;
-  /** What it needs of the world besides the usual. */
+  /** Requirements on the world. */
   readonly needs?: Partial<Pick<WorldOptions, 'proxies' | 'slotsRefreshInterval'>>;
-  /** Whether it leaves another cluster behind than it found. Default false. */
+  /** True if the cluster is another one afterwards. Default false. */
   readonly leavesTraces?: boolean;
-  /** Plays it while the traffic goes on, and mends what it broke. Resolves when the cluster is whole again. */
+  /** Causes the fault while the traffic goes on, and repairs it. Resolves when the cluster is intact again. */
   run(stage: Stage): Promise<void>;
 }

@@ -5,10 +5,10 @@ import type { Random } from './random.js';
 import type { TcpProxy } from './tcp-proxy.js';
 import type { World } from './world.js';
 
-/** How often a replica is asked whether it has become the master, in ms. */
-const look = 10;
+/** Interval of the queries for a replica's promotion. */
+const ROLE_POLL_INTERVAL_MS = 10;
 
-/** Where a scenario plays: the cluster with traffic on it, and the means to break it. */
+/** The stage of a scenario: the cluster with traffic on it, and the means to break it. */
 export class Stage {
   constructor(
     private readonly world: World,
@@ -23,7 +23,7 @@ export class Stage {
     return this.world.nodes;
   }
 
-  /** In the order in which they were started, so that a seed comes to the same ones again. */
+  /** The masters in the order in which they were started, so that a seed picks the same ones again. */
   async masters(): Promise<ClusterNodeView[]> {
     return this.#inOrder(await this.cluster.masters());
   }
@@ -36,7 +36,7 @@ export class Stage {
     return this.world.proxyOf(node);
   }
 
-  /** To be called just before something is broken: recovery is measured from here. */
+  /** Records a fault. Call it just before: recovery is measured from here. */
   fault(text: string): void {
     this.world.timeline.add('fault', 'chaos', text);
   }
@@ -45,14 +45,14 @@ export class Stage {
     this.world.timeline.add('note', 'chaos', text);
   }
 
-  /** Lets the traffic go on for so many ms. */
+  /** Resolves after `ms` of traffic. */
   async traffic(ms: number): Promise<void> {
     await sleep(ms);
   }
 
-  /** Resolves when one of the nodes has become a master, as it says itself; puts the moment down. */
-  async promotion(replicas: readonly Address[], patience = 20_000): Promise<void> {
-    const deadline = performance.now() + patience;
+  /** Resolves when one of the nodes reports that it is a master, and records the moment. */
+  async promotion(replicas: readonly Address[], timeout = 20_000): Promise<void> {
+    const deadline = performance.now() + timeout;
     while (performance.now() < deadline) {
       for (const replica of replicas) {
         const role = await this.nodes.ask(replica, 'ROLE');
@@ -61,9 +61,9 @@ export class Stage {
           return;
         }
       }
-      await sleep(look);
+      await sleep(ROLE_POLL_INTERVAL_MS);
     }
-    this.note(`no promotion within ${patience} ms`);
+    this.note(`no promotion within ${timeout} ms`);
   }
 
   #inOrder(nodes: readonly ClusterNodeView[]): ClusterNodeView[] {

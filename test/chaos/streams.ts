@@ -1,36 +1,37 @@
 import type { Delivery, Evidence, Publication, SubscriberEvidence } from './evidence.js';
-import { covers } from './lanes.js';
-import type { Channel, Lane } from './peer.js';
+import { covers } from './traffic-plan.js';
+import type { Channel, Subscription } from './peer.js';
 
-/** The messages of one publisher on one channel, as one subscription of one subscriber should have had them. */
+/** The messages of one publisher on one channel, as one subscription of one subscriber should receive them. */
 export interface Stream {
   readonly subscriber: SubscriberEvidence;
-  readonly lane: Lane;
+  readonly subscription: Subscription;
   readonly publisher: string;
   readonly channel: Channel;
   /** By number. */
   readonly publications: readonly Publication[];
-  /** As they came. */
+  /** In the order of their arrival. */
   readonly deliveries: readonly Delivery[];
 }
 
-/** Sorts the evidence into streams, one for each subscriber, lane, channel and publisher. */
+/** Sorts the evidence into streams, one for each subscriber, subscription, channel and publisher. */
 export function streamsOf({ publications, subscribers }: Evidence): Stream[] {
   const published = groupBy(publications, ({ channel, publisher }) =>
     key(publisher, channel.kind, channel.name),
   );
   const sources = [...published.values()].map((list) => list.sort((a, b) => a.n - b.n));
   return subscribers.flatMap((subscriber) => {
-    const delivered = groupBy(subscriber.deliveries, ({ lane, channel, publisher }) =>
-      key(publisher, lane.kind, lane.name, channel),
+    const delivered = groupBy(subscriber.deliveries, ({ subscription, channel, publisher }) =>
+      key(publisher, subscription.kind, subscription.name, channel),
     );
     return sources.flatMap((list) => {
       const { channel, publisher } = list[0] as Publication;
-      return subscriber.lanes
-        .filter((lane) => covers(lane, channel))
-        .map((lane): Stream => {
-          const deliveries = delivered.get(key(publisher, lane.kind, lane.name, channel.name)) ?? [];
-          return { subscriber, lane, publisher, channel, publications: list, deliveries };
+      return subscriber.subscriptions
+        .filter((subscription) => covers(subscription, channel))
+        .map((subscription): Stream => {
+          const deliveries =
+            delivered.get(key(publisher, subscription.kind, subscription.name, channel.name)) ?? [];
+          return { subscriber, subscription, publisher, channel, publications: list, deliveries };
         });
     });
   });

@@ -42,7 +42,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-/** Of the worst fault; with the part of it that came after the promotion, where there was one. */
+/** Formats the recovery of the worst fault, with the part after the promotion, if there was one. */
 function recoveryOf(recoveries: readonly Recovery[]): string {
   const [worst] = [...recoveries].sort((a, b) => b.afterFault - a.afterFault);
   if (worst === undefined) return '-';

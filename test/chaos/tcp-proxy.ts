@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * A network between the clients and one node, that can be made a bad one: slow, frozen (the sockets stay open and
- * nothing goes either way), or cut.
+ * A network between the clients and one node that can be slow, frozen (the sockets stay open and nothing passes), or cut.
  */
 export class TcpProxy {
   readonly #server: Server;
@@ -27,7 +26,7 @@ export class TcpProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** From now on every byte takes so many ms longer, each way; 0 ends it. */
+  /** Delays every byte by `ms` each way from now on; 0 ends it. */
   slow(ms: number): void {
     this.#delay = ms;
   }
@@ -43,7 +42,7 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resume();
   }
 
-  /** Breaks all connections there are; new ones may be made. */
+  /** Ends all connections; new ones are accepted. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -64,7 +63,7 @@ export class TcpProxy {
   #forward(from: Socket, to: Socket): void {
     this.#sockets.add(from);
     from.setNoDelay(true);
-    // Bytes that were read before a freeze and are on their way are held as well: they were on the network.
+    // Bytes that were read before a freeze are held as well: they were on the network.
     let queue: Promise<unknown> = Promise.resolve();
     from.on('data', (chunk) => {
       const due = performance.now() + this.#delay;

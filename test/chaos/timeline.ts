@@ -1,4 +1,4 @@
-/** What a line of the timeline tells of. Recovery is measured from each `fault`. */
+/** The kinds of lines. Recovery is measured from each `fault`. */
 export type EntryKind = 'fault' | 'promotion' | 'note' | 'event' | 'violation';
 
 export interface Entry {
@@ -9,11 +9,11 @@ export interface Entry {
   readonly text: string;
 }
 
-/** So many lines that say the same of other names are printed in one second; the rest is counted. */
-const alike = 3;
+/** Lines a second that are printed of those that differ in names and numbers only; the rest is counted. */
+const MAX_ALIKE = 3;
 const second = 1_000;
 
-/** What happened in a run, in the order in which it was heard of; printed as it comes. */
+/** The events of a run in the order in which they were reported; printed as they arrive. */
 export class Timeline {
   readonly start = Date.now();
   readonly #entries: Entry[] = [];
@@ -39,12 +39,12 @@ export class Timeline {
       this.#shapes.set(shape, { since: at, count: 1 });
     } else {
       known.count += 1;
-      if (known.count > alike) return;
+      if (known.count > MAX_ALIKE) return;
     }
     this.#printEntry(entry);
   }
 
-  /** Says what was counted only. */
+  /** Prints the counts of lines that were left out. */
   flush(): void {
     for (const [shape, { count }] of this.#shapes) this.#printRest(shape, count);
     this.#shapes.clear();
@@ -55,7 +55,7 @@ export class Timeline {
   }
 
   #printRest(shape: string, count: number): void {
-    if (count > alike) this.print(`        … ${shape}: ${count - alike} more in that second`);
+    if (count > MAX_ALIKE) this.print(`        … ${shape}: ${count - MAX_ALIKE} more in that second`);
   }
 
   #printEntry({ at, kind, who, text }: Entry): void {

@@ -15,7 +15,7 @@ export interface WorldOptions {
   readonly raw: boolean;
   /** Messages a second, of all publishers together. */
   readonly rate: number;
-  /** Put a proxy before each node, and lead the clients through it. */
+  /** Puts a proxy before each node, through which the clients connect. */
   readonly proxies: boolean;
   readonly slotsRefreshInterval?: number;
 }
@@ -26,7 +26,7 @@ const subscribers = 2;
 const requestRate = 60;
 const nodeTimeout = 2_000;
 
-/** A cluster, and the processes that use it. */
+/** A cluster with the processes that use it. */
 export class World {
   readonly nodes = new Nodes();
   readonly misconduct: Misconduct[] = [];
@@ -53,14 +53,14 @@ export class World {
     this.#subscribers = members('sub', subscribers);
   }
 
-  /** Starts cluster and members; subscribers stand, nothing is published yet. `onBirth` gets it before it is whole. */
+  /** Starts cluster and members; subscribers are confirmed, nothing is published yet. `onCreated` gets it before that. */
   static async start(
     options: WorldOptions,
     timeline: Timeline,
-    onBirth: (world: World) => void = () => undefined,
+    onCreated: (world: World) => void = () => undefined,
   ): Promise<World> {
     const world = new World(options, timeline);
-    onBirth(world);
+    onCreated(world);
     try {
       await world.#start();
       return world;
@@ -71,7 +71,7 @@ export class World {
   }
 
   get cluster(): LocalCluster {
-    if (this.#cluster === undefined) throw new Error('The cluster has not started yet.');
+    if (this.#cluster === undefined) throw new Error('The cluster has not been started yet.');
     return this.#cluster;
   }
 
@@ -85,7 +85,7 @@ export class World {
     await Promise.all(this.#publishers.map((one) => one.order('publish')));
   }
 
-  /** Ends the traffic, waits until it has come to rest, and collects what everybody has seen since the last time. */
+  /** Ends the traffic, waits until it has settled, and collects all records since the last time. */
   async collect(): Promise<Evidence> {
     await Promise.all(this.#publishers.map((one) => one.order('rest')));
     await Promise.all(this.#subscribers.map((one) => one.order('rest')));
@@ -96,14 +96,14 @@ export class World {
     return {
       publications: published.flatMap(({ publications }) => publications),
       requests: published.flatMap(({ requests }) => requests),
-      subscribers: received.map(({ lanes, deliveries, gaps }, index) => {
-        return { name: this.#subscribers[index]?.name ?? '', lanes, deliveries, gaps };
+      subscribers: received.map(({ subscriptions, deliveries, gaps }, index) => {
+        return { name: this.#subscribers[index]?.name ?? '', subscriptions, deliveries, gaps };
       }),
       handled: new Map(received.flatMap(({ handled }) => [...handled])),
     };
   }
 
-  /** Ends everything; what does not end by itself is put down in `misconduct`. */
+  /** Stops everything; what does not end by itself is recorded in `misconduct`. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -137,7 +137,7 @@ export class World {
     );
   }
 
-  #peerOptions(): Omit<PeerOptions, 'tell'> {
+  #peerOptions(): Omit<PeerOptions, 'log'> {
     const { raw, slotsRefreshInterval } = this.options;
     const through = (node: Address): Address => {
       const proxy = this.#proxies.get(node.port);
@@ -163,7 +163,7 @@ export class World {
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy.close()));
     await cluster?.stop();
     const left = servers.filter((pid) => pid !== undefined && isAlive(pid));
-    if (left.length > 0) this.misconduct.push({ who: 'servers', what: `still there: ${left.join(', ')}` });
+    if (left.length > 0) this.misconduct.push({ who: 'servers', what: `still running: ${left.join(', ')}` });
     if (cluster !== undefined && existsSync(cluster.folder)) {
       this.misconduct.push({ who: 'servers', what: `folder still there: ${cluster.folder}` });
     }

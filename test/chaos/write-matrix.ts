@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { type Matrix, matrixOf, type RecordedOutcome } from './matrix.js';
-import { home } from './peers/home.js';
+import { aimedNode } from './peers/aimed-node.js';
 import { type PeerName, peerNames } from './peers/index.js';
 
 const document = fileURLToPath(new URL('../../docs/resilience.md', import.meta.url));
@@ -82,7 +82,7 @@ async function playAll(folder: string): Promise<void> {
 /** Peers are played one after another, because two at once would disturb each other. */
 async function playWith(peer: PeerName, json: string): Promise<void> {
   const only = scenarios.map(({ name }) => name).filter((name) => !unaffected[peer]?.includes(name));
-  const options = ['--peer', peer, '--only', only.join(','), '--seed', seed, '--aim', String(home)];
+  const options = ['--peer', peer, '--only', only.join(','), '--seed', seed, '--aim', String(aimedNode)];
   const child = spawn(process.execPath, ['--import', 'tsx', run, ...options, '--json', json], {
     stdio: 'inherit',
   });

@@ -4,8 +4,8 @@ import { startProgram } from '../../support/programs.js';
 import type { Misconduct } from '../evidence.js';
 import type { FromMember, Order, OrderName, Orders, Setup } from './protocol.js';
 
-/** How long a member may take to end after it was closed, in ms. */
-const graceToEnd = 5_000;
+/** How long a member may take to end after it was closed. */
+const EXIT_TIMEOUT_MS = 5_000;
 
 type Result<Name extends OrderName> = ReturnType<Orders[Name]>;
 
@@ -46,7 +46,7 @@ export class Member {
     await this.order('setUp', setup);
   }
 
-  /** @throws Error when the member cannot do it, or ends meanwhile */
+  /** @throws Error when the member fails to do it, or ends meanwhile */
   async order<Name extends OrderName>(order: Name, argument?: Setup): Promise<Result<Name>> {
     const id = this.#orders++;
     const answered = new Promise<Extract<FromMember, { type: 'done' }>>((resolve) => {
@@ -60,18 +60,18 @@ export class Member {
     return result as Result<Name>;
   }
 
-  /** Closes its connections and waits for it to end by itself, which it must. */
+  /** Closes its connections and waits for it to end by itself; it is misconduct if it does not. */
   async close(): Promise<void> {
     this.#closing = true;
     const grace = new Promise<'grace is over'>((resolve) => {
-      setTimeout(resolve, graceToEnd, 'grace is over').unref();
+      setTimeout(resolve, EXIT_TIMEOUT_MS, 'grace is over').unref();
     });
     const closed = this.order('close').then(
       () => this.#exited,
       () => undefined,
     );
     if ((await Promise.race([closed, grace])) === 'grace is over') {
-      const what = `still there ${graceToEnd} ms after it was closed: something was left open`;
+      const what = `still there ${EXIT_TIMEOUT_MS} ms after it was closed: something was left open`;
       this.listener.misconduct({ who: this.name, what });
     }
     await this.kill();

@@ -1,4 +1,4 @@
-/** How often it looks what is due, in ms. */
+/** Interval of the checks for due calls, in ms. */
 const beat = 10;
 
 /** Calls `act` at a steady rate, in small batches; after a pause of the process it catches up at most a second. */

@@ -1,4 +1,4 @@
-// A publisher or a subscriber, in a process of its own. Does what its parent orders, and ends with it.
+// A publisher or a subscriber in a process of its own. Follows the orders of its parent, and ends with it.
 import { loadPeer } from '../peers/index.js';
 import { emptyReport, type FromMember, type Order, type Report, type Setup } from './protocol.js';
 import { Publisher } from './publisher.js';
@@ -25,7 +25,7 @@ const orders: Record<Order['order'], (argument?: Setup) => Promise<Report | unde
   report: async () => member?.report() ?? emptyReport,
   close: async () => {
     closing = true;
-    // The run may be broken off in the middle of the traffic.
+    // The run may be interrupted in the middle of the traffic.
     if (member instanceof Publisher) member.stop();
     await peer?.close();
     return undefined;
@@ -34,8 +34,8 @@ const orders: Record<Order['order'], (argument?: Setup) => Promise<Report | unde
 
 async function setUp({ name, peer: peerName, options, role }: Setup): Promise<void> {
   const definition = await loadPeer(peerName);
-  const tell = (text: string): void => say({ type: 'event', at: Date.now(), text });
-  peer = definition.create({ ...options, tell });
+  const log = (text: string): void => say({ type: 'event', at: Date.now(), text });
+  peer = definition.create({ ...options, log });
   await peer.start();
   if (role.kind === 'publisher') {
     member = new Publisher(name, peer, definition, role);
@@ -58,10 +58,10 @@ const misconduct = (what: string) => (error: unknown) =>
 process.on('unhandledRejection', misconduct('unhandled rejection'));
 process.on('uncaughtException', misconduct('uncaught exception'));
 process.on('warning', misconduct('warning'));
-// Ctrl-C reaches the whole group; the parent says when it is time.
+// Ctrl-C reaches the whole group; the parent orders the end.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => {
-  // Without a parent there is nobody to report to. After `close` the process must end by itself.
+  // Without a parent nobody reads the report. After `close` the process must end by itself.
   if (!closing) process.exit(1);
 });
 process.on('message', ({ id, order, argument }: Order) => {

@@ -1,12 +1,12 @@
 import type { Delivery, Publication, RequestRecord } from '../evidence.js';
-import type { GapReport, Lane, PeerOptions } from '../peer.js';
+import type { GapReport, Subscription, PeerOptions } from '../peer.js';
 import type { PeerName } from '../peers/index.js';
 
-/** How a member is set up, once the cluster is there. */
+/** The configuration of a member, sent once the cluster is there. */
 export interface Setup {
   readonly name: string;
   readonly peer: PeerName;
-  readonly options: Omit<PeerOptions, 'tell'>;
+  readonly options: Omit<PeerOptions, 'log'>;
   readonly role: PublisherRole | SubscriberRole;
 }
 
@@ -15,7 +15,7 @@ export interface PublisherRole {
   /** Messages and requests a second, over all channels and patterns. */
   readonly rate: number;
   readonly requestRate: number;
-  /** Of which servers (by their number) it asks the patterns. */
+  /** Numbers of the servers to which it sends requests. */
   readonly servers: readonly number[];
 }
 
@@ -24,23 +24,23 @@ export interface SubscriberRole {
   readonly server: number;
 }
 
-/** What a member has seen since the last report. */
+/** The record of a member since its last report. */
 export interface Report {
   readonly publications: readonly Publication[];
   readonly requests: readonly RequestRecord[];
-  readonly lanes: readonly Lane[];
+  readonly subscriptions: readonly Subscription[];
   readonly deliveries: readonly Delivery[];
   readonly gaps: readonly GapReport[];
   readonly handled: ReadonlyMap<string, number>;
 }
 
-/** What the parent may order, and what it gets back. */
+/** The orders of the parent, with what each returns. */
 export interface Orders {
   /** Connects; a subscriber subscribes and serves. */
   setUp(setup: Setup): void;
-  /** Lets the traffic begin. */
+  /** Starts the traffic. */
   publish(): void;
-  /** Ends the traffic; done when nothing is under way any more, or nothing more can be hoped for. */
+  /** Ends the traffic; done when nothing is in flight any more, or after a limit. */
   rest(): void;
   report(): Report;
   close(): void;
@@ -63,7 +63,7 @@ export type FromMember =
 export const emptyReport: Report = {
   publications: [],
   requests: [],
-  lanes: [],
+  subscriptions: [],
   deliveries: [],
   gaps: [],
   handled: new Map(),

@@ -1,12 +1,12 @@
 import type { Publication, RequestRecord } from '../evidence.js';
-import { lanesFor, requestPatternsOf } from '../lanes.js';
+import { trafficPlanFor, requestPatternsOf } from '../traffic-plan.js';
 import type { Channel, Peer, PeerDefinition } from '../peer.js';
 import { until } from './until.js';
 import { Metronome } from './metronome.js';
 import { emptyReport, type PublisherRole, type Report } from './protocol.js';
 
-/** How long after the last publish or request it must have settled, in ms. */
-const patience = 12_000;
+/** How long the last publish or request may take to settle. */
+const SETTLE_TIMEOUT_MS = 12_000;
 
 type Settled = Pick<Publication, 'ended' | 'outcome' | 'code' | 'count'>;
 
@@ -22,17 +22,17 @@ interface OpenRequest {
   outcome?: string;
 }
 
-/** Publishes numbered messages on every channel in turn, asks every server in turn, and keeps a record of both. */
+/** Publishes numbered messages on every channel in turn, sends requests to every server in turn, and records both. */
 export class Publisher {
   readonly #channels: readonly Channel[];
   readonly #patterns: readonly string[];
   readonly #next: number[];
-  readonly #messages: Metronome;
-  readonly #questions: Metronome;
+  readonly #messageClock: Metronome;
+  readonly #requestClock: Metronome;
   #publications: OpenMessage[] = [];
   #requests: OpenRequest[] = [];
   #turn = 0;
-  #asked = 0;
+  #requested = 0;
 
   constructor(
     private readonly name: string,
@@ -40,21 +40,21 @@ export class Publisher {
     definition: PeerDefinition,
     { rate, requestRate, servers }: PublisherRole,
   ) {
-    this.#channels = lanesFor(definition.kinds).channels;
+    this.#channels = trafficPlanFor(definition.kinds).channels;
     this.#next = this.#channels.map(() => 0);
     this.#patterns = definition.requests ? servers.flatMap(requestPatternsOf) : [];
-    this.#messages = new Metronome(rate, () => this.#publish());
-    this.#questions = new Metronome(this.#patterns.length > 0 ? requestRate : 0, () => this.#ask());
+    this.#messageClock = new Metronome(rate, () => this.#publish());
+    this.#requestClock = new Metronome(this.#patterns.length > 0 ? requestRate : 0, () => this.#request());
   }
 
   publish(): void {
-    this.#messages.start();
-    this.#questions.start();
+    this.#messageClock.start();
+    this.#requestClock.start();
   }
 
   stop(): void {
-    this.#messages.stop();
-    this.#questions.stop();
+    this.#messageClock.stop();
+    this.#requestClock.stop();
   }
 
   async rest(): Promise<void> {
@@ -63,11 +63,11 @@ export class Publisher {
       () =>
         this.#publications.every(({ settled }) => settled !== undefined) &&
         this.#requests.every(({ outcome }) => outcome !== undefined),
-      patience,
+      SETTLE_TIMEOUT_MS,
     );
   }
 
-  /** What it has published and asked since the last report; what has not settled by now is `pending`. */
+  /** Returns the messages and requests since the last report; what has not settled by now is `pending`. */
   report(): Report {
     const now = Date.now();
     const pending: Settled = { ended: now, outcome: 'pending' };
@@ -98,8 +98,8 @@ export class Publisher {
     });
   }
 
-  #ask(): void {
-    const n = this.#asked++;
+  #request(): void {
+    const n = this.#requested++;
     const id = `${this.name}:${n}`;
     const open: OpenRequest = { id, started: Date.now() };
     this.#requests.push(open);

@@ -1,16 +1,16 @@
 import type { Delivery } from '../evidence.js';
-import { lanesFor, requestPatternsOf } from '../lanes.js';
-import type { GapReport, Lane, Peer, PeerDefinition } from '../peer.js';
+import { trafficPlanFor, requestPatternsOf } from '../traffic-plan.js';
+import type { GapReport, Subscription, Peer, PeerDefinition } from '../peer.js';
 import { emptyReport, type Report, type SubscriberRole } from './protocol.js';
 import { until } from './until.js';
 
-/** How long nothing must have come before all has, in ms; and how long to wait for such a moment. */
+/** How long nothing must arrive until everything has, in ms; and how long to wait for such a moment. */
 const silence = 600;
 const patience = 10_000;
 
-/** Subscribes to every lane, answers requests on patterns of its own, and keeps a record of what it gets. */
+/** Subscribes to all channels and patterns, answers requests on patterns of its own, and records both. */
 export class Subscriber {
-  readonly #lanes: readonly Lane[];
+  readonly #subscriptions: readonly Subscription[];
   #deliveries: Delivery[] = [];
   #gaps: GapReport[] = [];
   #handled = new Map<string, number>();
@@ -21,13 +21,13 @@ export class Subscriber {
     private readonly definition: PeerDefinition,
     private readonly role: SubscriberRole,
   ) {
-    this.#lanes = lanesFor(definition.kinds).lanes;
+    this.#subscriptions = trafficPlanFor(definition.kinds).subscriptions;
   }
 
   async subscribe(): Promise<void> {
     await this.peer.subscribe(
-      this.#lanes,
-      (lane, channel, payload) => this.#deliver(lane, channel, payload),
+      this.#subscriptions,
+      (subscription, channel, payload) => this.#deliver(subscription, channel, payload),
       (gap) => this.#gaps.push(gap),
     );
     if (this.definition.requests) {
@@ -46,7 +46,7 @@ export class Subscriber {
   report(): Report {
     const report = {
       ...emptyReport,
-      lanes: this.#lanes,
+      subscriptions: this.#subscriptions,
       deliveries: this.#deliveries,
       gaps: this.#gaps,
       handled: this.#handled,
@@ -57,12 +57,12 @@ export class Subscriber {
     return report;
   }
 
-  #deliver(lane: Lane, channel: string, payload: string): void {
+  #deliver(subscription: Subscription, channel: string, payload: string): void {
     const at = Date.now();
     this.#lastAt = at;
     const colon = payload.indexOf(':');
     this.#deliveries.push({
-      lane,
+      subscription,
       channel,
       publisher: payload.slice(0, colon),
       n: Number(payload.slice(colon + 1)),

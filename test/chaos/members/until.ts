@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Resolves when `condition` holds, or when `patience` ms are over: to whether it does. */
-export async function until(condition: () => boolean, patience: number): Promise<boolean> {
-  const deadline = performance.now() + patience;
+/** Resolves with true when `condition` holds, or with false after `timeout` ms. */
+export async function until(condition: () => boolean, timeout: number): Promise<boolean> {
+  const deadline = performance.now() + timeout;
   while (!condition()) {
     if (performance.now() >= deadline) return false;
     await sleep(20);

@@ -1,6 +1,6 @@
 import type { PeerDefinition } from '../peer.js';
 
-/** Every system under test, loaded when it is asked for: one peer's libraries are none of another's business. */
+/** Every system under test, loaded on demand, so that no process loads the libraries of another peer. */
 const loaders = {
   ours: async (): Promise<PeerDefinition> => (await import('./ours.js')).ours,
   'ioredis-sharded': async (): Promise<PeerDefinition> => (await import('./ioredis.js')).ioredisSharded,
@@ -12,7 +12,7 @@ export type PeerName = keyof typeof loaders;
 
 export const peerNames = Object.keys(loaders) as PeerName[];
 
-/** The one that must lose nothing without a word. Of the others it is only counted. */
+/** The peer that must report every loss. The losses of the others are only counted. */
 export const judged: PeerName = 'ours';
 
 export function loadPeer(name: PeerName): Promise<PeerDefinition> {

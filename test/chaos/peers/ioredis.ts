@@ -1,9 +1,17 @@
 import { once } from 'node:events';
 import { Cluster, type ClusterOptions, Redis } from 'ioredis';
-import type { Channel, Lane, OnMessage, Peer, PeerDefinition, PeerOptions, PublishResult } from '../peer.js';
-import { home } from './home.js';
+import type {
+  Channel,
+  Subscription,
+  OnMessage,
+  Peer,
+  PeerDefinition,
+  PeerOptions,
+  PublishResult,
+} from '../peer.js';
+import { aimedNode } from './aimed-node.js';
 
-/** What ioredis tells an application of trouble. It has no event for a subscription that is not there. */
+/** The events by which ioredis reports trouble. It has none for a subscription that is missing. */
 const signs = [
   'error',
   'node error',
@@ -15,10 +23,10 @@ const signs = [
   'end',
 ] as const;
 
-/** How often to connect anew before the subscriber connection stands where it shall; ioredis chooses one node of six. */
+/** Attempts to get a subscriber connection to the aimed node; ioredis chooses one node of six at random. */
 const tries = 60;
 
-/** As its documentation has it: retries, offline queue and `autoResubscribe` are on by themselves. */
+/** As in its documentation: retries, offline queue and `autoResubscribe` are on by default. */
 abstract class IoredisPeer implements Peer {
   protected cluster: Cluster;
 
@@ -34,7 +42,7 @@ abstract class IoredisPeer implements Peer {
     this.#watch();
   }
 
-  abstract subscribe(lanes: readonly Lane[], onMessage: OnMessage): Promise<void>;
+  abstract subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage): Promise<void>;
   protected abstract send(channel: string, payload: string): Promise<number>;
 
   async publish({ name }: Channel, payload: string): Promise<PublishResult> {
@@ -59,12 +67,12 @@ abstract class IoredisPeer implements Peer {
   }
 
   /**
-   * Connects until `probe` says that the subscriber connection stands at the node that the faults strike: chance would
-   * spare most runs, and the table would say that there was no fault.
+   * Connects until `probe` is subscribed at the node that the faults hit: a random node would be spared in most runs, and
+   * the table would show no fault.
    */
-  protected async settleAtHome(probe: string): Promise<void> {
-    const { host, port } = this.options.nodes[home] ?? {};
-    if (host === undefined || port === undefined) throw new Error(`No node ${home}.`);
+  protected async connectToAimedNode(probe: string): Promise<void> {
+    const { host, port } = this.options.nodes[aimedNode] ?? {};
+    if (host === undefined || port === undefined) throw new Error(`No node ${aimedNode}.`);
     const node = new Redis({ host, port });
     try {
       for (let time = 0; time < tries; time++) {
@@ -77,7 +85,7 @@ abstract class IoredisPeer implements Peer {
         this.cluster = this.connect();
         await this.start();
       }
-      throw new Error(`Not at node ${home} after ${tries} tries.`);
+      throw new Error(`The subscriber connection is not at node ${aimedNode} after ${tries} attempts.`);
     } finally {
       node.disconnect();
     }
@@ -86,7 +94,7 @@ abstract class IoredisPeer implements Peer {
   #watch(): void {
     for (const sign of signs) {
       this.cluster.on(sign, (about: unknown) => {
-        this.options.tell(about instanceof Error ? `${sign}: ${about.message.slice(0, 120)}` : sign);
+        this.options.log(about instanceof Error ? `${sign}: ${about.message.slice(0, 120)}` : sign);
       });
     }
   }
@@ -97,14 +105,14 @@ class ShardedPeer extends IoredisPeer {
     super(options, { shardedSubscribers: true });
   }
 
-  async subscribe(lanes: readonly Lane[], onMessage: OnMessage): Promise<void> {
-    const laneOf = byName(lanes);
+  async subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage): Promise<void> {
+    const subscriptionOf = byName(subscriptions);
     this.cluster.on('smessage', (channel: string, payload: string) => {
-      const lane = laneOf.get(channel);
-      if (lane !== undefined) onMessage(lane, channel, payload);
+      const subscription = subscriptionOf.get(channel);
+      if (subscription !== undefined) onMessage(subscription, channel, payload);
     });
     // One by one: the channels of one call must share a slot.
-    await Promise.all(lanes.map(({ name }) => this.cluster.ssubscribe(name)));
+    await Promise.all(subscriptions.map(({ name }) => this.cluster.ssubscribe(name)));
   }
 
   protected async send(channel: string, payload: string): Promise<number> {
@@ -117,18 +125,19 @@ class ClassicPeer extends IoredisPeer {
     super(options, {});
   }
 
-  async subscribe(lanes: readonly Lane[], onMessage: OnMessage): Promise<void> {
-    await this.settleAtHome(`chaos.home.${process.pid}`);
-    const laneOf = byName(lanes);
+  async subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage): Promise<void> {
+    await this.connectToAimedNode(`chaos.probe.${process.pid}`);
+    const subscriptionOf = byName(subscriptions);
     this.cluster.on('message', (channel: string, payload: string) => {
-      const lane = laneOf.get(channel);
-      if (lane !== undefined) onMessage(lane, channel, payload);
+      const subscription = subscriptionOf.get(channel);
+      if (subscription !== undefined) onMessage(subscription, channel, payload);
     });
     this.cluster.on('pmessage', (pattern: string, channel: string, payload: string) => {
-      const lane = laneOf.get(pattern);
-      if (lane !== undefined) onMessage(lane, channel, payload);
+      const subscription = subscriptionOf.get(pattern);
+      if (subscription !== undefined) onMessage(subscription, channel, payload);
     });
-    const named = (kind: Lane['kind']) => lanes.filter((lane) => lane.kind === kind).map(({ name }) => name);
+    const named = (kind: Subscription['kind']) =>
+      subscriptions.filter((subscription) => subscription.kind === kind).map(({ name }) => name);
     await this.cluster.subscribe(...named('channel'));
     await this.cluster.psubscribe(...named('pattern'));
   }
@@ -142,8 +151,8 @@ async function ready(cluster: Cluster): Promise<void> {
   if (cluster.status !== 'ready') await once(cluster, 'ready');
 }
 
-function byName(lanes: readonly Lane[]): Map<string, Lane> {
-  return new Map(lanes.map((lane) => [lane.name, lane]));
+function byName(subscriptions: readonly Subscription[]): Map<string, Subscription> {
+  return new Map(subscriptions.map((subscription) => [subscription.name, subscription]));
 }
 
 /** ioredis with one subscriber connection for each master. */

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { lastValueFrom, timeout } from 'rxjs';
 import type {
   Channel,
-  Lane,
+  Subscription,
   OnMessage,
   Peer,
   PeerDefinition,
@@ -12,15 +12,15 @@ import type {
   PublishResult,
   RequestResult,
 } from '../peer.js';
-import { home } from './home.js';
+import { aimedNode } from './aimed-node.js';
 
-/** As for the others, in ms. Of itself the transport waits for an answer for ever. */
+/** The request timeout of the other peers, in ms. By default the transport waits for a reply forever. */
 const requestTimeout = 5_000;
 
-/** Of itself it does not connect again at all: here it does so soon, and for longer than any scenario lasts. */
+/** By default the transport does not reconnect at all: here it does, soon and for longer than any scenario lasts. */
 const retries = { retryAttempts: 1_000, retryDelay: 500 } as const;
 
-/** Nest's Redis transport knows no cluster: everybody is led to the same master. */
+/** Nest's Redis transport does not support a cluster: all processes connect to the same master. */
 class NestRedisPeer implements Peer {
   readonly #servers: ServerRedis[] = [];
   readonly #client: ClientRedis;
@@ -35,11 +35,11 @@ class NestRedisPeer implements Peer {
     await this.#client.connect();
   }
 
-  async subscribe(lanes: readonly Lane[], onMessage: OnMessage): Promise<void> {
+  async subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage): Promise<void> {
     await Promise.all([
-      this.#listen(lanes, 'channel', onMessage),
-      // With `wildcards` everything is a pattern to the server: so the plain channels have one without.
-      this.#listen(lanes, 'pattern', onMessage),
+      this.#listen(subscriptions, 'channel', onMessage),
+      // With `wildcards` the server takes everything for a pattern, so the plain channels have a server without.
+      this.#listen(subscriptions, 'pattern', onMessage),
     ]);
   }
 
@@ -76,8 +76,8 @@ class NestRedisPeer implements Peer {
   }
 
   get #redisOptions() {
-    const { host, port } = this.options.nodes[home] ?? {};
-    if (host === undefined || port === undefined) throw new Error(`No node ${home}.`);
+    const { host, port } = this.options.nodes[aimedNode] ?? {};
+    if (host === undefined || port === undefined) throw new Error(`No node ${aimedNode}.`);
     return { host, port, ...retries };
   }
 
@@ -88,30 +88,34 @@ class NestRedisPeer implements Peer {
     return server;
   }
 
-  async #listen(lanes: readonly Lane[], kind: Lane['kind'], onMessage: OnMessage): Promise<void> {
+  async #listen(
+    subscriptions: readonly Subscription[],
+    kind: Subscription['kind'],
+    onMessage: OnMessage,
+  ): Promise<void> {
     const server = this.#server({ wildcards: kind === 'pattern' });
-    for (const lane of lanes.filter((one) => one.kind === kind)) {
+    for (const subscription of subscriptions.filter((one) => one.kind === kind)) {
       const handler = (payload: string, context: RedisContext): Promise<void> => {
-        onMessage(lane, context.getChannel(), payload);
+        onMessage(subscription, context.getChannel(), payload);
         return Promise.resolve();
       };
-      server.addHandler(lane.name, handler, true);
+      server.addHandler(subscription.name, handler, true);
     }
     await listening(server);
   }
 
   #watch(who: string, source: ClientRedis | ServerRedis): void {
-    const { tell } = this.options;
+    const { log } = this.options;
     source.status.subscribe((status: string) => {
-      if (status !== 'connected') tell(`${who} is ${status}`);
+      if (status !== 'connected') log(`${who} is ${status}`);
     });
-    // With the event comes first which of its two connections it is about.
-    const heard = (...about: unknown[]): void => tell(`${who} error ${about.join(' ').slice(0, 120)}`);
-    source.on('error', heard);
+    // The first argument names the connection, one of two.
+    const onError = (...about: unknown[]): void => log(`${who} error ${about.join(' ').slice(0, 120)}`);
+    source.on('error', onError);
   }
 }
 
-/** Resolves when its subscriptions stand, for which `listen` does not wait: a connection is answered in order. */
+/** Resolves when its subscriptions are confirmed. `listen` does not wait for that, but replies arrive in order. */
 async function listening(server: ServerRedis): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     void server.listen((error?: unknown) => {

@@ -11,7 +11,7 @@ import {
 import type {
   Channel,
   GapReport,
-  Lane,
+  Subscription,
   OnGap,
   OnMessage,
   Peer,
@@ -21,10 +21,10 @@ import type {
   RequestResult,
 } from '../peer.js';
 
-/** How long a request may take, in ms: short, so that a run need not wait half a minute for its last one. */
+/** Short, so that a run does not wait half a minute for its last request, in ms. */
 const requestTimeout = 5_000;
 
-/** How many names of an event a line of the timeline shows. */
+/** Names of an event that a line of the timeline shows. */
 const shown = 2;
 
 type Listen = <Event extends keyof ClusterPubSubTransportEvents>(
@@ -38,9 +38,10 @@ class OurPeer implements Peer {
   #client: ClusterPubSubClient | undefined;
 
   constructor(private readonly options: PeerOptions) {
-    // `sequence` comes with the engine of issue 3; before it the option is ignored.
-    const engineOptions = { sequence: !options.raw, ignoreSubscribeMessages: true } as object;
-    this.#pubsub = new ClusterPubSub(this.#connection, engineOptions);
+    this.#pubsub = new ClusterPubSub(this.#connection, {
+      sequence: !options.raw,
+      ignoreSubscribeMessages: true,
+    });
     this.#watch('engine', this.#pubsub);
   }
 
@@ -49,15 +50,15 @@ class OurPeer implements Peer {
     await this.#pubsub.connect();
   }
 
-  async subscribe(lanes: readonly Lane[], onMessage: OnMessage, onGap: OnGap): Promise<void> {
+  async subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage, onGap: OnGap): Promise<void> {
     this.#pubsub.on('gap', (gap) => onGap(readGap(gap)));
-    const handlersOf = (kind: Lane['kind']) =>
+    const handlersOf = (kind: Subscription['kind']) =>
       Object.fromEntries(
-        lanes
-          .filter((lane) => lane.kind === kind)
-          .map((lane) => [
-            lane.name,
-            ({ channel, data }: { channel: string; data: string }) => onMessage(lane, channel, data),
+        subscriptions
+          .filter((subscription) => subscription.kind === kind)
+          .map((subscription) => [
+            subscription.name,
+            ({ channel, data }: { channel: string; data: string }) => onMessage(subscription, channel, data),
           ]),
       );
     await Promise.all([
@@ -75,7 +76,7 @@ class OurPeer implements Peer {
       return { outcome: 'taken', count };
     } catch (error) {
       const { code, outcome } = error as { code?: string; outcome?: 'not-delivered' | 'unknown' };
-      // Its message says so: "the new one was not sent".
+      // The new message is the one that was not sent.
       if (code === 'QUEUE_FULL') return { outcome: 'not-delivered', code };
       return { outcome: outcome ?? 'failed', code: code ?? String(error) };
     }
@@ -121,23 +122,23 @@ class OurPeer implements Peer {
   }
 
   #watch(who: string, source: ClusterPubSub | ClusterPubSubServer | ClusterPubSubClient): void {
-    const { tell } = this.options;
+    const { log } = this.options;
     // The three emit the same events; only their types of `on` differ.
     const on: Listen = (event, listener) => void (source as ClusterPubSub).on(event, listener as never);
-    on('status', (status) => tell(`${who} is ${status}`));
+    on('status', (status) => log(`${who} is ${status}`));
     on('interrupted', ({ kind, names, node, reason }) =>
-      tell(`${who} lost ${kind} ${list(names)} at ${node ?? '?'} (${reason})`),
+      log(`${who} lost ${kind} ${list(names)} at ${node ?? '?'} (${reason})`),
     );
     on('gap', (gap) => {
       const { kind, names, reason, missed } = gap;
       const took = gap.until.getTime() - gap.since.getTime();
       const counted = missed === undefined ? '' : `, ${missed} missed`;
-      tell(`${who} gap of ${took} ms in ${kind} ${list(names)} (${reason}${counted})`);
+      log(`${who} gap of ${took} ms in ${kind} ${list(names)} (${reason}${counted})`);
     });
     on('moved', ({ slots }) => {
-      if (slots > 0) tell(`${who} sees ${slots} slots moved`);
+      if (slots > 0) log(`${who} ${slots} slots moved`);
     });
-    on('error', ({ code, message }) => tell(`${who} error ${code}: ${message.slice(0, 120)}`));
+    on('error', ({ code, message }) => log(`${who} error ${code}: ${message.slice(0, 120)}`));
   }
 }
 

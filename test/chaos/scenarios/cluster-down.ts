@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.js';
 
-/** Everything is gone for a while, and comes back. */
+/** All nodes are down for a while, and start again. */
 export const clusterDown: Scenario = {
   name: 'cluster-down',
   run: async (stage) => {
@@ -10,6 +10,6 @@ export const clusterDown: Scenario = {
     await stage.traffic(3_000);
     stage.fault('every node starts again');
     await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
-    stage.note('the cluster is whole');
+    stage.note('the cluster is intact');
   },
 };

@@ -1,8 +1,8 @@
 import type { Scenario } from '../scenario.js';
 
 /**
- * A failover that no client is told of: a demoted node takes SPUBLISH and keeps its subscribers, and those who do not
- * look stay on it.
+ * A failover without a signal to clients: a demoted node accepts SPUBLISH and keeps its subscribers, so clients that do not
+ * refresh stay on it.
  */
 export const demotedNode: Scenario = {
   name: 'demoted-node',

@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.js';
 
-/** A network that swallows everything, between all clients and one master: the cluster itself sees nothing wrong. */
+/** A network between all clients and one master that loses everything; the cluster's own links are fine. */
 export const frozenConnection: Scenario = {
   name: 'frozen-connection',
   needs: { proxies: true },

@@ -4,7 +4,7 @@ import { clusterDown } from './cluster-down.js';
 import { demotedNode } from './demoted-node.js';
 import { frozenConnection } from './frozen-connection.js';
 import { killMaster } from './kill-master.js';
-import { killPatternHome } from './kill-pattern-home.js';
+import { killPatternOwner } from './kill-pattern-owner.js';
 import { killReplica } from './kill-replica.js';
 import { newMaster } from './new-master.js';
 import { pauseMaster } from './pause-master.js';
@@ -13,10 +13,10 @@ import { rollingRestart } from './rolling-restart.js';
 import { slotMigration } from './slot-migration.js';
 import { slowConnection } from './slow-connection.js';
 
-/** All of them, in the order in which issue 3 names them. */
+/** All scenarios, in the order of a run. */
 export const scenarios: readonly Scenario[] = [
   killMaster,
-  killPatternHome,
+  killPatternOwner,
   killReplica,
   pauseMaster,
   plannedFailover({ andBack: true }),

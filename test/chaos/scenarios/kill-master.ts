@@ -1,7 +1,7 @@
 import type { Scenario } from '../scenario.js';
 import { killAndBringBack } from './kill-node.js';
 
-/** A master that does not own slot 0: that one has a scenario of its own. */
+/** Kills a master that does not own slot 0: the one that does has a scenario of its own. */
 export const killMaster: Scenario = {
   name: 'kill-master',
   run: async (stage) => {

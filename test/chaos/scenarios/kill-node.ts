@@ -1,7 +1,7 @@
 import type { Address } from '../nodes.js';
 import type { Stage } from '../stage.js';
 
-/** `kill -9` of a master, its replica's promotion, and its return as a replica. */
+/** Kills a master, waits for the promotion of its replica, and starts the master again as a replica. */
 export async function killAndBringBack(stage: Stage, master: Address): Promise<void> {
   const { cluster } = stage;
   const replicas = await cluster.replicasOf(master);

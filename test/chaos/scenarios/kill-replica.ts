@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.js';
 
-/** Nothing stands on a replica, so nobody should notice. */
+/** Replicas carry no subscriptions, so clients must not notice. */
 export const killReplica: Scenario = {
   name: 'kill-replica',
   quiet: true,

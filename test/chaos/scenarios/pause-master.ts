@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.js';
 
-/** Half-open sockets: a frozen node takes what is sent to it, and says nothing. */
+/** Half-open sockets: a frozen node accepts what is sent to it, and does not answer. */
 export const pauseMaster: Scenario = {
   name: 'pause-master',
   run: async (stage) => {

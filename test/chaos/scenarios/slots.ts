@@ -1,13 +1,13 @@
 import calculateSlot from 'cluster-key-slot';
-import { lanesFor } from '../lanes.js';
+import { trafficPlanFor } from '../traffic-plan.js';
 import type { Stage } from '../stage.js';
 import type { Address } from '../nodes.js';
 import type { ClusterNodeView } from '../../../src/testing/index.js';
 
-/** `count` slots of one master, first of all those with channels of ours in them. */
+/** Picks `count` slots of one master, those with channels of ours first. */
 export function busiestSlots(master: ClusterNodeView, count: number): number[] {
-  const { channels, lanes } = lanesFor(['channel', 'pattern', 'shard']);
-  const busy = new Set([...channels, ...lanes].map(({ name }) => calculateSlot(name)));
+  const { channels, subscriptions } = trafficPlanFor(['channel', 'pattern', 'shard']);
+  const busy = new Set([...channels, ...subscriptions].map(({ name }) => calculateSlot(name)));
   const owned = master.slots.flatMap(([from, to]) =>
     Array.from({ length: to - from + 1 }, (_, index) => from + index),
   );

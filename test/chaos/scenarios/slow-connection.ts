@@ -2,7 +2,7 @@ import type { Scenario } from '../scenario.js';
 
 const delay = 300;
 
-/** A network that takes its time, between all clients and one master. */
+/** A slow network between all clients and one master. */
 export const slowConnection: Scenario = {
   name: 'slow-connection',
   needs: { proxies: true },
@@ -11,7 +11,7 @@ export const slowConnection: Scenario = {
     stage.fault(`${delay} ms more each way to and from ${master.port}`);
     stage.proxyOf(master).slow(delay);
     await stage.traffic(6_000);
-    stage.fault(`${master.port} is as near as ever`);
+    stage.fault(`${master.port} is reached without a delay again`);
     stage.proxyOf(master).slow(0);
   },
 };

@@ -4,8 +4,8 @@ import { Random } from '../../chaos/random.js';
 
 const nodes = [{ port: 1 }, { port: 2 }, { port: 3 }];
 
-describe('chance that is aimed', () => {
-  it('takes the node where it has the choice, and puts it first', () => {
+describe('aimed random numbers', () => {
+  it('pick the node where it is among the choices, and put it first', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const chance = new AimedRandom(new Random(seed), 3);
       expect(chance.pick(nodes)).toBe(nodes[2]);
@@ -13,7 +13,7 @@ describe('chance that is aimed', () => {
     }
   });
 
-  it('is the chance it was given everywhere else', () => {
+  it('are the given random numbers everywhere else', () => {
     const aimed = new AimedRandom(new Random(7), 9);
     const plain = new Random(7);
     expect([aimed.pick(nodes), aimed.shuffle(nodes), aimed.pick([4, 5, 6])]).toEqual([

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery, Evidence, Publication, SubscriberEvidence } from '../../chaos/evidence.js';
 import { judge } from '../../chaos/judge.js';
-import type { Channel, GapReport, Lane } from '../../chaos/peer.js';
+import type { Channel, GapReport, Subscription } from '../../chaos/peer.js';
 
-const news: Channel & Lane = { kind: 'channel', name: 'news' };
-const allNews: Lane = { kind: 'pattern', name: 'new*' };
+const news: Channel & Subscription = { kind: 'channel', name: 'news' };
+const allNews: Subscription = { kind: 'pattern', name: 'new*' };
 
 /** Message `n` was published at `n * 100` ms and taken 5 ms later, unless the test says otherwise. */
 function published(n: number, more: Partial<Publication> = {}): Publication {
@@ -13,7 +13,7 @@ function published(n: number, more: Partial<Publication> = {}): Publication {
 }
 
 function delivered(n: number, more: Partial<Delivery> = {}): Delivery {
-  return { lane: news, channel: 'news', publisher: 'pub', n, at: n * 100 + 3, ...more };
+  return { subscription: news, channel: 'news', publisher: 'pub', n, at: n * 100 + 3, ...more };
 }
 
 function gap(since: number, until: number, more: Partial<GapReport> = {}): GapReport {
@@ -25,7 +25,7 @@ function evidence(
   subscriber: Partial<SubscriberEvidence>,
   more: Partial<Evidence> = {},
 ): Evidence {
-  const one = { name: 'sub', lanes: [news], deliveries: [], gaps: [], ...subscriber };
+  const one = { name: 'sub', subscriptions: [news], deliveries: [], gaps: [], ...subscriber };
   return { publications, subscribers: [one], requests: [], handled: new Map(), ...more };
 }
 
@@ -37,18 +37,18 @@ describe('the judge of the fault suite', () => {
     expect(verdict).toMatchObject({ published: 3, delivered: 3, lost: 0, violations: [] });
   });
 
-  it('calls a message lost that was taken and never came', () => {
+  it('counts a message as lost that Redis accepted and that never arrived', () => {
     const verdict = judge(evidence(threePublished, { deliveries: [delivered(0), delivered(2)] }));
     expect(verdict.lost).toBe(1);
     expect(verdict.violations).toEqual([
-      expect.stringMatching(/^1 lost without a word: 1 to sub by channel news/),
+      expect.stringMatching(/^1 lost without a report: 1 to sub by channel news/),
     ]);
   });
 
-  it('counts a loss once for each subscription that should have had the message', () => {
-    const lanes = [news, allNews];
-    const deliveries = [delivered(0), delivered(0, { lane: allNews }), delivered(1)];
-    expect(judge(evidence([published(0), published(1)], { lanes, deliveries }))).toMatchObject({
+  it('counts a loss once for each subscription that should have received the message', () => {
+    const subscriptions = [news, allNews];
+    const deliveries = [delivered(0), delivered(0, { subscription: allNews }), delivered(1)];
+    expect(judge(evidence([published(0), published(1)], { subscriptions, deliveries }))).toMatchObject({
       delivered: 3,
       lost: 1,
     });
@@ -60,7 +60,7 @@ describe('the judge of the fault suite', () => {
     expect(verdict).toMatchObject({ lost: 0, refused: 1, violations: [] });
   });
 
-  it('takes a reported gap for an excuse, with 50 ms at either end', () => {
+  it('accepts a reported gap as an explanation, with 50 ms at either end', () => {
     const at = (since: number, until: number) =>
       judge(
         evidence(threePublished, { deliveries: [delivered(0), delivered(2)], gaps: [gap(since, until)] }),
@@ -72,7 +72,7 @@ describe('the judge of the fault suite', () => {
     expect(at(0, 49)).toMatchObject({ lost: 1, inGap: 0 });
   });
 
-  it('takes no gap of another lane for an excuse', () => {
+  it('does not accept the gap of another subscription as an explanation', () => {
     for (const other of [{ names: ['sport'] }, { kind: 'shard' as const }]) {
       const gaps = [gap(0, 300, other)];
       expect(judge(evidence(threePublished, { deliveries: [delivered(0), delivered(2)], gaps })).lost).toBe(
@@ -88,13 +88,13 @@ describe('the judge of the fault suite', () => {
     expect(verdict).toMatchObject({ lost: 1, inGap: 2 });
   });
 
-  it('takes from the count of a gap what its time explains already', () => {
+  it('subtracts from the count of a gap what its time explains', () => {
     const publications = [0, 1, 9].map((n) => published(n));
     const gaps = [gap(0, 100, { missed: 2, reason: 'sequence' })];
     expect(judge(evidence(publications, { gaps }))).toMatchObject({ lost: 1, inGap: 2 });
   });
 
-  it('finds a second copy, and does not call it out of order', () => {
+  it('finds a duplicate, and does not count it as out of order', () => {
     const deliveries = [0, 1, 0, 2].map((n) => delivered(n));
     expect(judge(evidence(threePublished, { deliveries }))).toMatchObject({
       delivered: 3,
@@ -104,18 +104,18 @@ describe('the judge of the fault suite', () => {
     });
   });
 
-  it('finds a message that came after a later one of the same publisher and channel', () => {
+  it('finds a message that arrived after a later one of the same publisher and channel', () => {
     const deliveries = [0, 2, 1].map((n) => delivered(n));
     expect(judge(evidence(threePublished, { deliveries }))).toMatchObject({ duplicated: 0, outOfOrder: 1 });
   });
 
-  it('asks for no order between publishers', () => {
+  it('does not require an order between publishers', () => {
     const publications = [published(0), published(0, { publisher: 'other' }), published(1)];
     const deliveries = [delivered(0), delivered(1), delivered(0, { publisher: 'other' })];
     expect(judge(evidence(publications, { deliveries })).violations).toEqual([]);
   });
 
-  it('holds a delivered message against "not-delivered", but not against "unknown"', () => {
+  it('reports a delivered message as a violation of "not-delivered", but not of "unknown"', () => {
     const told = (outcome: Publication['outcome']) =>
       judge(evidence([published(0, { outcome })], { deliveries: [delivered(0)] }));
     expect(told('not-delivered')).toMatchObject({ deniedButDelivered: 1 });
@@ -123,7 +123,7 @@ describe('the judge of the fault suite', () => {
     expect(told('unknown')).toMatchObject({ deniedButDelivered: 0, violations: [] });
   });
 
-  it('wants every publish and every request to settle', () => {
+  it('requires every publish and every request to settle', () => {
     const publications = [published(0, { outcome: 'pending' })];
     const requests = [{ id: 'pub:0', started: 0, ended: 0, outcome: 'pending' }];
     const verdict = judge(evidence(publications, {}, { requests }));
@@ -134,13 +134,13 @@ describe('the judge of the fault suite', () => {
     ]);
   });
 
-  it('finds a message that nobody published', () => {
+  it('finds a message that was never published', () => {
     expect(judge(evidence([published(0)], { deliveries: [delivered(0), delivered(7)] })).violations).toEqual([
-      expect.stringContaining('published by nobody: pub news #7 to sub'),
+      expect.stringContaining('never published: pub news #7 to sub'),
     ]);
   });
 
-  it('finds a wrong answer and a handler that ran twice, and counts failed requests by their code', () => {
+  it('finds a wrong reply and a handler that ran twice, and counts failed requests by their code', () => {
     const outcomes = ['answered', 'wrong', 'GAP', 'GAP', 'REQUEST_TIMEOUT'];
     const requests = outcomes.map((outcome, n) => ({ id: `pub:${n}`, started: 0, ended: 1, outcome }));
     const verdict = judge(evidence([], {}, { requests, handled: new Map([['pub:0', 2]]) }));
@@ -151,7 +151,7 @@ describe('the judge of the fault suite', () => {
     ]);
   });
 
-  it('bears no gap, no refused message and no failed request where all should be quiet', () => {
+  it('allows no gap, no refused message and no failed request in a quiet scenario', () => {
     const publications = [published(0), published(1, { outcome: 'unknown' })];
     const requests = [{ id: 'pub:0', started: 0, ended: 1, outcome: 'GAP' }];
     const facts = evidence(publications, { deliveries: [delivered(0)], gaps: [gap(0, 10)] }, { requests });
@@ -163,7 +163,7 @@ describe('the judge of the fault suite', () => {
     ]);
   });
 
-  it('tells the times of a loss from the start of the run', () => {
+  it('reports the times of a loss from the start of the run', () => {
     const { violations } = judge(evidence(threePublished, { deliveries: [delivered(1), delivered(2)] }), {
       start: -1_000,
     });

@@ -44,7 +44,7 @@ const signal = (one: RecordedOutcome): string | undefined => cells(one)[4];
 const event = (at: number) => ({ at, kind: 'event', who: 'sub0', text: '-node' }) as const;
 
 describe('the matrix of faults and peers', () => {
-  it('counts as lost what did not come, whether it was reported or not', () => {
+  it('counts as lost what did not arrive, whether it was reported or not', () => {
     expect(cells(outcome({ lost: 1_200, inGap: 34, duplicated: 2, outOfOrder: 3 })).slice(0, 4)).toEqual([
       '0 / 0 ms',
       '1,234',
@@ -53,7 +53,7 @@ describe('the matrix of faults and peers', () => {
     ]);
   });
 
-  it('shows the worst of several faults, and what JSON makes of a recovery that never came', () => {
+  it('shows the worst of several faults, and the null of JSON for a recovery that never came', () => {
     const short = { afterFault: 5, longestPause: 4 };
     const long = { afterFault: 7, longestPause: 1 };
     const never = { afterFault: null, longestPause: null };
@@ -61,25 +61,25 @@ describe('the matrix of faults and peers', () => {
     expect(cells(outcome({}, { recoveries: [short, never] }))[0]).toBe('not back');
   });
 
-  it('says that a loss was reported, how many of them where it is not all, and nothing where nothing was lost', () => {
+  it('reports that a loss was reported, how many if not all, and nothing if nothing was lost', () => {
     expect(signal(outcome({}))).toBe('–');
     expect(signal(outcome({ inGap: 5 }))).toBe('reported');
     expect(signal(outcome({ inGap: 5, lost: 1 }))).toBe('5 reported, silent');
   });
 
-  it('tells a silent loss from one of which an event between fault and end gave a sign', () => {
+  it('distinguishes a silent loss from one with an event between fault and end', () => {
     expect(signal(outcome({ lost: 1 }, { timeline: [event(50), fault, end, event(950)] }))).toBe('silent');
     expect(signal(outcome({ lost: 1 }, { timeline: [fault, event(500), end] }))).toBe('signs');
   });
 
-  it('counts refused messages, unsettled ones, and rejections that nobody handled', () => {
+  it('counts refused messages, unsettled ones, and unhandled rejections', () => {
     const misconduct = [{ who: 'pub0', what: 'unhandled rejection: Error: no' }];
     expect(signal(outcome({ refused: 2, pending: 1 }, { misconduct }))).toBe(
       '2 refused, 1 unsettled, 1 unhandled',
     );
   });
 
-  it('says where a fault does not apply, or could not be played', () => {
+  it('shows where a fault does not apply, or could not be played', () => {
     expect(cells()[0]).toBe('does not apply');
     expect(cells(outcome({}, { failure: 'no replica' }))[0]).toBe('not played');
   });

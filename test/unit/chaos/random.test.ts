@@ -8,7 +8,7 @@ it('gives the same numbers for the same seed, and others for another', () => {
   expect(take(new Random(5))).not.toEqual(take(new Random(6)));
 });
 
-it('stays between 0 and 1, and comes to every item', () => {
+it('stays between 0 and 1, and reaches every item', () => {
   const random = new Random(1);
   expect(take(random).every((number) => number >= 0 && number < 1)).toBe(true);
   const items = ['a', 'b', 'c', 'd'];

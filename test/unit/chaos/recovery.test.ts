@@ -18,30 +18,32 @@ function evidence(latencies: readonly (number | 'lost')[]): Evidence {
     };
   });
   const deliveries = numbered.flatMap(({ latency, n }) =>
-    latency === 'lost' ? [] : [{ lane: news, channel: 'news', publisher: 'pub', n, at: n * 100 + latency }],
+    latency === 'lost'
+      ? []
+      : [{ subscription: news, channel: 'news', publisher: 'pub', n, at: n * 100 + latency }],
   );
-  const subscribers = [{ name: 'sub', lanes: [news], deliveries, gaps: [] }];
+  const subscribers = [{ name: 'sub', subscriptions: [news], deliveries, gaps: [] }];
   return { publications, subscribers, requests: [], handled: new Map() };
 }
 
 describe('recovery', () => {
-  it('is 0 where nobody noticed the fault', () => {
+  it('is 0 where the fault had no effect', () => {
     expect(recoveriesOf(evidence([1, 2, 3]), [50], [])).toEqual([
       { afterFault: 0, longestPause: 0, disturbed: 0 },
     ]);
   });
 
-  it('lasts from the fault to the last message that did not come', () => {
+  it('lasts from the fault to the last message that did not arrive', () => {
     expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [])).toMatchObject([
       { afterFault: 150, longestPause: 100, disturbed: 1 },
     ]);
   });
 
-  it('lasts until the last message came that was held up', () => {
+  it('lasts until the last delayed message arrives', () => {
     expect(recoveriesOf(evidence([1, 900, 800, 1]), [50], [])[0]?.afterFault).toBe(950);
   });
 
-  it('never ends where no message comes any more', () => {
+  it('never ends where no message arrives any more', () => {
     expect(recoveriesOf(evidence([1, 1, 'lost', 'lost']), [150], [])[0]?.afterFault).toBe(Infinity);
   });
 
@@ -49,7 +51,7 @@ describe('recovery', () => {
     expect(recoveriesOf(evidence([1, 'lost', 'lost', 1]), [50], [120])[0]?.afterPromotion).toBe(80);
   });
 
-  it('tells the longest pause of one subscription, which may be shorter than the whole', () => {
+  it('reports the longest pause of one subscription, which may be shorter than the whole', () => {
     const [recovery] = recoveriesOf(evidence([1, 'lost', 1, 1, 900, 1]), [50], []);
     expect(recovery).toMatchObject({
       afterFault: 1_250,
@@ -58,7 +60,7 @@ describe('recovery', () => {
     });
   });
 
-  it('is told of each fault by itself', () => {
+  it('is reported for each fault separately', () => {
     const each = recoveriesOf(evidence([1, 'lost', 1, 1, 'lost', 1]), [50, 350], [360]);
     expect(each.map(({ afterFault }) => afterFault)).toEqual([50, 50]);
     expect(each.map(({ afterPromotion }) => afterPromotion)).toEqual([undefined, 40]);

@@ -43,7 +43,7 @@ it('forwards both ways', async () => {
   expect(await answerTo(await client(), 'hello')).toBe('hello');
 });
 
-it('takes its time when it is slow, each way', async () => {
+it('delays each way when it is slow', async () => {
   const socket = await client();
   proxy.slow(60);
   const started = performance.now();
@@ -63,7 +63,7 @@ it('lets nothing pass while it is frozen, loses nothing, and keeps the sockets o
   expect(await Promise.all(answers)).toEqual(['b', 'c']);
 });
 
-it('breaks the connections there are when it is cut, and takes new ones', async () => {
+it('ends its connections when it is cut, and accepts new ones', async () => {
   const socket = await client();
   expect(await answerTo(socket, 'a')).toBe('a');
   const closed = once(socket, 'close');

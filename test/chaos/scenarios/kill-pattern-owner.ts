@@ -1,8 +1,8 @@
 import type { Scenario } from '../scenario.js';
 import { killAndBringBack } from './kill-node.js';
 
-/** The owner of slot 0 is where pattern subscriptions stand. */
-export const killPatternHome: Scenario = {
-  name: 'kill-pattern-home',
+/** Pattern subscriptions are pinned to the owner of slot 0. */
+export const killPatternOwner: Scenario = {
+  name: 'kill-pattern-owner',
   run: async (stage) => killAndBringBack(stage, await stage.cluster.ownerOf(0)),
 };
