@@ -146,7 +146,7 @@ describe('the judge of the fault suite', () => {
     const verdict = judge(evidence([], {}, { requests, handled: new Map([['pub:0', 2]]) }));
     expect(verdict.requests).toEqual({ answered: 1, failed: { wrong: 1, GAP: 2, REQUEST_TIMEOUT: 1 } });
     expect(verdict.violations).toEqual([
-      expect.stringContaining('answer of another: pub:1'),
+      expect.stringContaining('reply to another: pub:1'),
       expect.stringContaining('handled more than once: pub:0 (2 times)'),
     ]);
   });
