@@ -205,7 +205,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     return result;
   }
 
-  protected publish(packet: ReadPacket, callback: Callback): () => void {
+  protected publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
     return this.sendRequest(packet, callback);
   }
 
