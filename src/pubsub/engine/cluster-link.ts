@@ -37,13 +37,6 @@ export interface LinkScope {
   publishFailed(command: PublishCommand, channel: ChannelName, error: unknown): void;
 }
 
-/** The parts of a link that work for its scope. */
-export interface LinkParts {
-  readonly reconciler: Reconciler;
-  readonly publisher: Publisher;
-  readonly probeRunner: ProbeRunner;
-}
-
 /**
  * Default time for one node to accept a connection, in ms, where `redisOptions.connectTimeout` is not set: a node that
  * hangs must not delay what could go to its successor.
@@ -66,7 +59,8 @@ export class ClusterLink {
   supportsSharded = true;
   readonly #onOverflow;
   readonly #factory: ConnectionFactory;
-  #parts: LinkParts | undefined;
+  #reconciler: Reconciler | undefined;
+  #publisher: Publisher | undefined;
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
   constructor(source: Cluster | ClusterConnectionOptions, bufferLimit: number | undefined) {
@@ -87,7 +81,8 @@ export class ClusterLink {
     this.query = new ClusterQuery(this.topology, this.connections, this.slotlessNodes);
   }
 
-  attach(scope: LinkScope): LinkParts {
+  /** Makes the subscriptions of the scope actual, and publishes for it. */
+  attach(scope: LinkScope): { reconciler: Reconciler; publisher: Publisher; probeRunner: ProbeRunner } {
     const { topology, limits } = this;
     const publisher = new Publisher(
       topology,
@@ -125,8 +120,9 @@ export class ClusterLink {
       probes,
       topology,
     );
-    this.#parts = { reconciler, publisher, probeRunner };
-    return this.#parts;
+    this.#reconciler = reconciler;
+    this.#publisher = publisher;
+    return { reconciler, publisher, probeRunner };
   }
 
   /** Finds the cluster and queries what it supports; rejects if `required` is not one of its nodes. */
@@ -146,8 +142,8 @@ export class ClusterLink {
   /** Resolves when all connections are closed. */
   async close(): Promise<void> {
     this.topology.close();
-    this.#parts?.reconciler.close();
-    this.#parts?.publisher.close();
+    this.#reconciler?.close();
+    this.#publisher?.close();
     this.#factory.close();
     await this.connections.close();
   }

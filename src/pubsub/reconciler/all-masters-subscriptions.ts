@@ -60,10 +60,6 @@ export class AllMastersSubscriptions {
     }
   }
 
-  has(subscription: Subscription): boolean {
-    return this.#subscriptions.has(subscription);
-  }
-
   async remove(subscription: Subscription): Promise<void> {
     this.#subscriptions.delete(subscription);
     await Promise.all([...(subscription.perNode?.values() ?? [])].map((one) => this.deps.remove(one)));

@@ -35,8 +35,8 @@ export interface NodeEventsDeps {
   readonly isInterrupted: () => boolean;
   /** A chosen node is not a node of the cluster now. */
   isMissing(node: NodeKey): boolean;
-  /** A subscription waits to be tried again at the node. */
-  isRetrying(node: NodeKey): boolean;
+  /** A subscription is to be added to the node in a moment. */
+  isAwaited(node: NodeKey): boolean;
 }
 
 const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
@@ -159,8 +159,7 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
   }
 
   idle(node: NodeKey): void {
-    // One that waits for a retry will ask for the connection in a moment.
-    if (!this.deps.isRetrying(node)) {
+    if (!this.deps.isAwaited(node)) {
       this.subscribers.endIfEmpty(node);
     }
   }

@@ -88,7 +88,7 @@ export class Reconciler {
         reconcile,
         isInterrupted: () => registry.all.some(({ state }) => state.interrupted),
         isMissing: (node) => this.#pinnedNodes.has(node),
-        isRetrying: (node) => registry.all.some(({ state }) => state.retrying && state.assigned === node),
+        isAwaited: (node) => registry.all.some(({ state }) => state.paused && state.assigned === node),
       },
       factory,
       limits.commandTimeout,

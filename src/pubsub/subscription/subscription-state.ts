@@ -46,7 +46,7 @@ export const SUBSCRIPTION_TRANSITIONS: readonly SubscriptionTransition[] = [
 const NEXT = new Map(SUBSCRIPTION_TRANSITIONS.map(({ from, on, to }) => [`${from}, ${on}`, to]));
 
 /**
- * Everything the engine knows about the standing of one subscription: facts, the state they add up to, and its timers.
+ * The actual state of one subscription: what is known of it, the named state that this adds up to, and its timers.
  *
  * An illegal move throws where `NODE_ENV` is `test`. Elsewhere it is ignored: the next refresh of the topology
  * reconciles every subscription, and an exception would end a connection or the process instead.
@@ -108,14 +108,9 @@ export class SubscriptionState {
     return this.#refusals;
   }
 
-  /** Refused, and to be tried again in a moment. */
-  get retrying(): boolean {
-    return this.#retryTimer !== undefined;
-  }
-
   /** Not to be added to the assigned node now: that has refused it, or is being asked where its slot went. */
   get paused(): boolean {
-    return this.retrying || this.#ownerQueries > 0;
+    return this.#retryTimer !== undefined || this.#ownerQueries > 0;
   }
 
   /** Its subscribers wait for the first confirmation, so that a refusal is theirs to handle. */

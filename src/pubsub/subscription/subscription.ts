@@ -64,8 +64,8 @@ export class Subscription {
 
   handleWith(handler: MessageHandler<PubSubEncoding> | undefined): void {
     this.handler = handler;
-    for (const part of this.perNode?.values() ?? []) {
-      part.handler = handler;
+    for (const perNode of this.perNode?.values() ?? []) {
+      perNode.handler = handler;
     }
   }
 

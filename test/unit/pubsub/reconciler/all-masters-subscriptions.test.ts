@@ -68,7 +68,6 @@ describe('a subscription at all masters', () => {
     );
     await expect(allMasters.add(whole, () => undefined)).rejects.toThrow('NOPERM');
     expect(removed()).toEqual([A, B]);
-    expect(allMasters.has(whole)).toBe(false);
   });
 
   it('that is added again in vain stays as before', async () => {
@@ -80,7 +79,6 @@ describe('a subscription at all masters', () => {
     refuse = true;
     refreshTo([A2, B]);
     await expect(allMasters.add(whole, () => undefined)).rejects.toThrow('NOPERM');
-    expect(allMasters.has(whole)).toBe(true);
     expect(removed()).toEqual([A]);
     expect(nodes()).toEqual([A2, B]);
   });

@@ -112,9 +112,9 @@ describe('the state of a subscription', () => {
     const state = new SubscriptionState();
     await new Promise<void>((resolve) => {
       state.retryIn(1, resolve);
-      expect(state.retrying).toBe(true);
+      expect(state.paused).toBe(true);
     });
-    expect([state.retrying, state.refusals]).toEqual([false, 1]);
+    expect([state.paused, state.refusals]).toEqual([false, 1]);
     EVENTS.confirmed(state);
     expect(state.refusals).toBe(0);
   });
