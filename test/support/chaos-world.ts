@@ -29,7 +29,7 @@ export function chaosWorld(): (scenario: Scenario) => Promise<void> {
   }, 20_000);
 
   return async (scenario) => {
-    if (world === undefined) throw new Error('There is no world.');
+    if (world === undefined) throw new Error('The world is not running.');
     const outcome = await play(scenario, world, random, newTimeline(), { before: 500, after: 1_500 });
     if (!passed(outcome)) {
       console.error(lines.join('\n'));

@@ -2,7 +2,7 @@ import { ClusterPubSub, type PubSubEncoding, type PubSubOptions } from '../../sr
 import { Closing } from './closing.js';
 import { sharedCluster } from './shared-cluster.js';
 
-/** Returns a function that opens engines, on the shared cluster unless told otherwise, and closes them afterwards. */
+/** Returns a function that opens engines, on the shared cluster by default, and closes them afterwards. */
 export function engines() {
   const opened = new Closing();
   return <E extends PubSubEncoding = 'utf8'>(

@@ -11,11 +11,11 @@ import {
 import { type Closable, Closing } from './closing.js';
 import { type ClusterSource, sharedCluster } from './shared-cluster.js';
 
-/** What a hybrid application is made of, besides `ClusterPubSubModule.forRoot`, which it always has. */
+/** The parts of a hybrid application besides `ClusterPubSubModule.forRoot`, which it always has. */
 export interface HybridParts extends ModuleMetadata {
-  /** How many servers are connected to it. Default 1. */
+  /** Number of connected servers. Default 1. */
   servers?: number;
-  /** Whether the application's global pipes, guards, … are the servers' too. Default false, as with Nest. */
+  /** Applies the application's global pipes, guards, … to the servers too. Default false, as in Nest. */
   inheritAppConfig?: boolean;
   /** Called before anything starts. */
   configure?(app: INestApplication, microservices: INestMicroservice[]): void;
@@ -48,7 +48,7 @@ export class NestApps {
     return Test.createTestingModule(metadata).setLogger(this.logger);
   }
 
-  /** A hybrid application with its servers connected, nothing started yet. */
+  /** A hybrid application with its servers connected, not started yet. */
   async create(parts: HybridParts, options: Partial<ClusterPubSubOptions> = {}): Promise<HybridApp> {
     const { servers: count = 1, inheritAppConfig = false, configure, ...metadata } = parts;
     const imports = [ClusterPubSubModule.forRoot(this.options(options)), ...(metadata.imports ?? [])];
@@ -56,7 +56,7 @@ export class NestApps {
     const app = this.add(module.createNestApplication({ logger: this.logger }));
     const servers = Array.from({ length: count }, () => new ClusterPubSubServer(this.options(options)));
     const microservices = servers.map((strategy) =>
-      // Deferred, as what is global must be known before the handlers are bound.
+      // Deferred: global pipes, guards, … must be set before the handlers are bound.
       app.connectMicroservice({ strategy }, { inheritAppConfig, deferInitialization: true }),
     );
     configure?.(app, microservices);
@@ -82,7 +82,7 @@ export class NestApps {
   }
 }
 
-/** The Nest applications of a file, on the shared cluster unless told otherwise; closed afterwards. */
+/** The Nest applications of a file, on the shared cluster by default; closed afterwards. */
 export function nestApps(cluster: ClusterSource = { nodes: sharedCluster() }): NestApps {
   return new NestApps(cluster);
 }

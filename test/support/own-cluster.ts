@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from '../../src/testing/index.js';
 
-/** How long a test file may wait for its cluster on a busy machine, in ms. */
+/** Allows for a busy machine: a cluster forms in about 2 s. */
 const START_TIMEOUT_MS = 60_000;
 
 /**
@@ -22,7 +22,7 @@ export function ownCluster(options?: LocalClusterOptions): LocalCluster {
     await Promise.all(started().nodes.map((node) => started().resume(node)));
   });
   afterAll(() => cluster?.stop());
-  // The tests of a file are read before its cluster runs: what they get looks for the real one at each use.
+  // A file is read before its cluster runs, so it gets a stand-in that looks up the real one at each use.
   return new Proxy({} as LocalCluster, {
     get(_, property: keyof LocalCluster): unknown {
       const value: unknown = started()[property];
@@ -31,7 +31,7 @@ export function ownCluster(options?: LocalClusterOptions): LocalCluster {
   });
 }
 
-/** The configuration of a cluster that has no sharded pub/sub, as Redis 6: that is how this package tells the two apart. */
+/** The configuration of a cluster without sharded pub/sub: the only difference between Redis 6 and 7 to this package. */
 export const withoutSharded = {
   'rename-command': ['SPUBLISH', 'SSUBSCRIBE', 'SUNSUBSCRIBE'].map((command) => `${command} ""`),
 };

@@ -44,7 +44,7 @@ export function tlsCluster() {
     rmSync(folder, { recursive: true, force: true });
   });
   return {
-    /** What to trust. */
+    /** The certificate to trust. */
     ca: readFileSync(certificate, 'utf8'),
     /** The encrypted addresses. */
     nodes,

@@ -1,13 +1,13 @@
-/** What became of one message of a {@link Traffic}; times in ms since the epoch. */
+/** The record of one message of a {@link Traffic}; times in ms since the epoch. */
 export interface Sent {
   readonly calledAt: number;
-  /** 0 while there is no answer. */
+  /** 0 until the publish settles. */
   answeredAt: number;
-  /** The count, or why there is none. */
+  /** The count, or the error. */
   outcome: number | Error | undefined;
 }
 
-/** Publishes 0, 1, 2, … at a steady rate, without waiting for answers, until it is stopped. */
+/** Publishes 0, 1, 2, … at a steady rate, without waiting for the counts, until it is stopped. */
 export class Traffic {
   readonly sent: Sent[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -31,12 +31,12 @@ export class Traffic {
     return String(this.sent.length - 1);
   }
 
-  /** Those that were not published, with why. */
+  /** The errors of the messages that were not published. */
   get failed(): Error[] {
     return this.sent.map(({ outcome }) => outcome).filter((outcome) => outcome instanceof Error);
   }
 
-  /** Resolves when that many more have been answered. */
+  /** Resolves when that many more publishes have settled. */
   async more(count: number): Promise<void> {
     const goal = this.#answered + count;
     await new Promise<void>((resolve) => {
@@ -47,7 +47,7 @@ export class Traffic {
     this.#check = undefined;
   }
 
-  /** Resolves when all that was sent has its answer. */
+  /** Resolves when all publishes have settled. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await Promise.all(this.#answers);

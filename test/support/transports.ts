@@ -17,7 +17,7 @@ type Handler = (data: never, context: ClusterPubSubContext) => unknown;
 /** Handlers by pattern; a key `event:x` is an event handler of `x`. */
 export type Handlers = Record<string, Handler>;
 
-/** What was logged since the file began, as Nest's logger is one for all; nothing of it is printed. */
+/** The log of the file so far, which is not printed. Nest's logger is global. */
 export const logged: string[] = [];
 
 const keep = (message: unknown): void => void logged.push(String(message));
@@ -67,7 +67,7 @@ export class Transports {
   }
 }
 
-/** Servers and clients of a file or a `describe`, on the shared cluster unless told otherwise. */
+/** Servers and clients of a file or a `describe`, on the shared cluster by default. */
 export function transports(cluster: ClusterSource = { nodes: sharedCluster() }): Transports {
   return new Transports(cluster);
 }

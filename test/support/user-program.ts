@@ -11,7 +11,7 @@ import { eventually } from './waiting.js';
  * It runs among the compiled programs of the run, whose folder has that name, so that nothing need be built.
  */
 export class UserProgram {
-  /** What the program has printed so far. */
+  /** The output so far. */
   stdout = '';
   stderr = '';
   readonly #folder = mkdtempSync(join(compiledPrograms(), 'user-'));
@@ -47,7 +47,6 @@ export class UserProgram {
     );
   }
 
-  /** Sends a signal that asks it to end. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

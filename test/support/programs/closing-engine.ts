@@ -1,4 +1,4 @@
-// A program that closes its engine in the middle of a fault that its parent makes, and then has nothing more to do.
+// A program that closes its engine during a fault that its parent causes, and then has nothing more to do.
 import { once } from 'node:events';
 import { ClusterPubSub, type ClusterConnectionOptions } from '../../../src/pubsub/index.js';
 import { eventually } from '../waiting.js';
@@ -8,7 +8,7 @@ const nodes = JSON.parse(given) as NonNullable<ClusterConnectionOptions['nodes']
 const outcomes: string[] = [];
 const pending: Promise<void>[] = [];
 
-/** Tells the parent that its fault may begin; resolves when it has. */
+/** Asks the parent for its fault; resolves when it has begun. */
 async function fault(): Promise<void> {
   process.send!('ready');
   await once(process, 'message');
@@ -18,7 +18,7 @@ function open(options: Partial<ClusterConnectionOptions> = {}, sequence = false)
   return new ClusterPubSub({ nodes, commandTimeout: 1_000, ...options }, { sequence });
 }
 
-/** Its end is watched from the start: a rejection that nobody handles would end the program. */
+/** Records the outcome of promises, from the start: an unhandled rejection would end the program. */
 function watch(...promises: readonly Promise<unknown>[]): void {
   for (const promise of promises) {
     const settled = promise.then(
@@ -69,8 +69,8 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
   'a hold': async () => {
     const pubsub = open({ slotMigrationTimeout: 30_000 }, true);
     await pubsub.connect();
-    // A subscriber of the parent's that will not follow.
-    await eventually(async () => (await pubsub.spublish(channel, '')) === 1, 'somebody hears');
+    // The parent has a subscriber that does not follow its slot.
+    await eventually(async () => (await pubsub.spublish(channel, '')) === 1, 'a subscriber is counted');
     await fault();
     await eventually(() => {
       publish(pubsub, 10);
@@ -84,7 +84,7 @@ const scenarios: Record<string, () => Promise<ClusterPubSub>> = {
     await pubsub.subscribe(channel);
     const from = pubsub.nodeOf(channel);
     await fault();
-    // For a moment it stands at both nodes.
+    // For a moment it is subscribed at both nodes.
     await eventually(async () => {
       const counts = await pubsub.pubsubNumsub(channel, { aggregate: false });
       return [...counts].some(([node, count]) => node !== from && count.get(channel) === 1);

@@ -1,6 +1,6 @@
 import type { Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 
-/** What a process of a trace says of one of its spans. */
+/** A span, as a process of a trace reports it. */
 export interface ReportedSpan {
   readonly process: string;
   readonly name: string;

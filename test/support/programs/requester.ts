@@ -1,11 +1,11 @@
-// A client in a process of its own. Asks `requests` times, then tells how many messages its sockets have read.
+// A client in a process of its own. Sends `requests` requests, then reports how many messages its sockets have read.
 import { Socket } from 'node:net';
 import { lastValueFrom } from 'rxjs';
 import { ClusterPubSubClient, type ClusterPubSubOptions } from '../../../src/transport/index.js';
 
 const [options, requests] = JSON.parse(process.argv[2] ?? '') as [ClusterPubSubOptions, number];
 
-/** What Redis calls a message that it pushes, in the bytes of RESP2 and RESP3 alike. */
+/** The start of a pushed message, in the bytes of RESP2 and RESP3 alike. */
 const MESSAGE = /\$\d\r\n[ps]?message\r\n/g;
 let read = '';
 const emit = Reflect.get(Socket.prototype, 'emit') as (...args: unknown[]) => unknown;
@@ -21,7 +21,7 @@ const ask = (n: number): Promise<number> =>
 const answers = await Promise.all(Array.from({ length: requests }, (_, n) => ask(n)));
 const right = answers.filter((answer, n) => answer === (process.pid * 1_000 + n) * 2).length;
 
-// The others may still be asking: what they are told must not come here either.
+// Other requesters may not be done: their replies must not arrive here either.
 process.send?.('done');
 process.once('message', () => {
   process.send?.({ right, messages: read.match(MESSAGE)?.length ?? 0 });

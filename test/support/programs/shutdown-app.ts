@@ -26,7 +26,7 @@ class SlowController {
   @MessagePattern('slow')
   async slow(): Promise<string> {
     console.log('handling');
-    // Still busy when the signal comes, and for a while after it.
+    // Still running when the signal arrives, and for a while after it.
     await once(process, 'SIGTERM');
     await sleep(200);
     return 'finished';
@@ -45,7 +45,7 @@ if (process.argv[3] === 'hooks') {
 }
 await app.startAllMicroservices();
 await app.listen(0, '127.0.0.1');
-// All connections there may be: of the server, of the client, and of the engine.
+// Opens the connections of the server, the client and the engine.
 await lastValueFrom(app.get(ClusterPubSubClient).send('ping', {}));
 await app.get(ClusterPubSub).subscribe(`${options.prefix ?? ''}news`);
 console.log('serving');

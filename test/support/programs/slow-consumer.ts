@@ -1,4 +1,4 @@
-// A subscriber that stops reading when it is told to, until a file appears; then it says what it was told.
+// A subscriber that stops reading at the message `block`, until a file appears, and then prints the gap event.
 import { existsSync } from 'node:fs';
 import { ClusterPubSub } from '../../../src/pubsub/index.js';
 

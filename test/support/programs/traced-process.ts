@@ -1,5 +1,5 @@
 // One process of a trace, under the OpenTelemetry SDK: a gateway that asks, or one of two Nest services. It reports the
-// spans of its own when it is told to end.
+// spans of its own before it ends.
 import 'reflect-metadata';
 import { Controller, type INestMicroservice, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
