@@ -4,25 +4,37 @@ import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from '
 /** Allows for a busy machine: a cluster forms in about 2 s. */
 const START_TIMEOUT_MS = 60_000;
 
+/** The starts of the clusters of the file that imports this module; Jest loads it anew for each file. */
+const starts: (() => Promise<LocalCluster>)[] = [];
+let running: LocalCluster[] = [];
+
+beforeAll(async () => {
+  running = await Promise.all(starts.map((start) => start()));
+}, START_TIMEOUT_MS);
+
+afterEach(async () => {
+  for (const cluster of running) {
+    await Promise.all(cluster.nodes.map((node) => cluster.resume(node)));
+  }
+});
+
+afterAll(async () => {
+  await Promise.all(running.map((cluster) => cluster.stop()));
+});
+
 /**
- * A cluster for one file, or one `describe`, that kills, pauses, fails over, reshards or configures: it starts before
- * the first test and stops after the last. Nodes that a test has paused are resumed after it.
+ * A cluster for a file that kills, pauses, fails over, reshards or configures. All clusters of a file start together
+ * before its first test and stop after its last. Nodes that a test has paused are resumed after it.
  */
 export function ownCluster(options?: LocalClusterOptions): LocalCluster {
-  let cluster: LocalCluster | undefined;
+  const index = starts.push(() => startLocalCluster(options)) - 1;
   const started = (): LocalCluster => {
+    const cluster = running[index];
     if (cluster === undefined)
       throw new Error('The cluster starts in beforeAll: use it in hooks and tests only.');
     return cluster;
   };
-  beforeAll(async () => {
-    cluster = await startLocalCluster(options);
-  }, START_TIMEOUT_MS);
-  afterEach(async () => {
-    await Promise.all(started().nodes.map((node) => started().resume(node)));
-  });
-  afterAll(() => cluster?.stop());
-  // A file is read before its cluster runs, so it gets a stand-in that looks up the real one at each use.
+  // A file is read before its clusters run, so it gets a stand-in that looks up the real one at each use.
   return new Proxy({} as LocalCluster, {
     get(_, property: keyof LocalCluster): unknown {
       const value: unknown = started()[property];
