@@ -14,7 +14,8 @@ const onRealClusters = {
 
 /** @type {import('jest').Config} */
 export default {
-  maxWorkers: 2,
+  // More than the two cores of a small machine: most tests wait most of the time, for failovers and timeouts.
+  maxWorkers: 4,
   testTimeout: 30_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts'],
