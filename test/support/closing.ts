@@ -4,6 +4,9 @@ export interface Closable {
   close(): unknown;
 }
 
+/** All of the file that imports this module; Jest loads it anew for each file. */
+const closings: Closing[] = [];
+
 /**
  * Closes what is registered: opened in a test, after that test; opened in `beforeAll` or while the file is read, after
  * the last test of the file or the `describe`.
@@ -14,6 +17,7 @@ export class Closing {
   #current = this.#ofFile;
 
   constructor() {
+    closings.push(this);
     beforeEach(() => {
       this.#current = this.#ofTest;
     });
@@ -33,6 +37,11 @@ export class Closing {
   async close(): Promise<void> {
     await Promise.all([this.#ofTest, this.#ofFile].map(closeAll));
   }
+}
+
+/** Closes everything that the file has open: before its clusters stop, as Jest runs the first `afterAll` first. */
+export async function closeEverything(): Promise<void> {
+  await Promise.all(closings.map((closing) => closing.close()));
 }
 
 async function closeAll(opened: Set<Closable>): Promise<void> {

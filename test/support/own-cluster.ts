@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import { type LocalCluster, type LocalClusterOptions, startLocalCluster } from '../../src/testing/index.js';
+import { closeEverything } from './closing.js';
 
 /** Allows for a busy machine: a cluster forms in about 2 s. */
 const START_TIMEOUT_MS = 60_000;
@@ -19,6 +20,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
+  await closeEverything();
   await Promise.all(running.map((cluster) => cluster.stop()));
 });
 

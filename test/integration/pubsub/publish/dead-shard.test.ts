@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import {
@@ -7,6 +7,7 @@ import {
   type Interruption,
   type PublishError,
 } from '../../../../src/pubsub/index.js';
+import { Closing } from '../../../support/closing.js';
 import { Inbox } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
@@ -81,6 +82,7 @@ class Run {
 }
 
 const cluster = ownCluster({ nodeTimeout: 2_000 });
+const opened = new Closing();
 const runs = new Map<boolean, Run>();
 let promoted: string;
 
@@ -90,7 +92,7 @@ beforeAll(async () => {
   const [replica] = await cluster.replicasOf(master);
   promoted = `127.0.0.1:${String(replica!.port)}`;
   for (const sequence of [true, false]) {
-    const run = new Run(cluster.nodes, sequence);
+    const run = opened.add(new Run(cluster.nodes, sequence));
     runs.set(sequence, run);
     await run.start([`${String(sequence)}:{${tag}}`, ...uniques(11)], `127.0.0.1:${String(master.port)}`);
   }
@@ -101,8 +103,6 @@ beforeAll(async () => {
   await Promise.all(both.map((run) => run.more(50)));
   await Promise.all(both.map((run) => run.end()));
 });
-
-afterAll(() => Promise.all([...runs.values()].map((run) => run.close())));
 
 describe.each([true, false])('while a master is dead (sequence: %s)', (sequence) => {
   let { dead, living, gaps, losses, subscriber } = {} as Run;
