@@ -59,16 +59,16 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
 
   /**
    * @param source the connection options, or an ioredis `Cluster` of yours (read, never closed)
-   * @param wiring set by the transport only
+   * @param internals set by the transport only
    * @throws {@link InvalidArgumentError} when an option cannot work
    */
   constructor(
     source: Cluster | ClusterConnectionOptions,
     options: PubSubOptions<E> = {},
-    wiring: EngineInternals = {},
+    internals: EngineInternals = {},
   ) {
     super();
-    this.#engine = new Engine(this, source, options, wiring);
+    this.#engine = new Engine(this, source, options, internals);
   }
 
   /**
