@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import type { ClusterPubSubOptions } from '../../src/transport/index.js';
 import { engines } from '../support/engines.js';
-import { Inbox } from '../support/messages.js';
+import { ReceivedMessages } from '../support/messages.js';
 import { unique, uniques } from '../support/names.js';
 import { tlsCluster } from '../support/tls-cluster.js';
 import { transports } from '../support/transports.js';
@@ -28,12 +28,12 @@ describe('TLS', () => {
       const redisOptions = { tls: { ca }, username, password, protocol };
       const pubsub = open({}, { nodes: nodes.slice(0, 1), clusterOptions: { natMap, redisOptions } });
       const channels = uniques(20);
-      const inbox = new Inbox();
-      await pubsub.subscribe(Object.fromEntries(channels.map((name) => [name, inbox.handler])));
+      const received = new ReceivedMessages();
+      await pubsub.subscribe(Object.fromEntries(channels.map((name) => [name, received.handler])));
       expect(await Promise.all(channels.map((name) => pubsub.publish(name, name)))).toEqual(
         channels.map(() => 1),
       );
-      await inbox.has(channels.length);
+      await received.has(channels.length);
       const ports = new Set(channels.map((name) => Number(pubsub.nodeOf(name)?.split(':')[1])));
       expect([...ports].sort()).toEqual(nodes.map(({ port }) => port).sort());
     },
@@ -42,13 +42,13 @@ describe('TLS', () => {
   it('carries payloads of 5 MiB', async () => {
     const redisOptions = { tls: { ca }, username, password };
     const pubsub = open({ encoding: 'buffer' }, { nodes, clusterOptions: { natMap, redisOptions } });
-    const inbox = new Inbox<'buffer'>();
+    const received = new ReceivedMessages<'buffer'>();
     const large = unique('large');
     const payload = Buffer.alloc(5 * 1024 * 1024, 'payload');
-    await pubsub.subscribe({ [large]: inbox.handler });
+    await pubsub.subscribe({ [large]: received.handler });
     expect(await pubsub.publish(large, payload)).toBe(1);
-    await inbox.has(1);
-    expect(inbox.messages[0]!.data.equals(payload)).toBe(true);
+    await received.has(1);
+    expect(received.messages[0]!.data.equals(payload)).toBe(true);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import type { ClusterPubSub, DataMessage, PubSubEncoding } from '../../src/pubsu
 import { unique } from './names.js';
 
 /** Collects messages; its `handler` is what to subscribe with. */
-export class Inbox<E extends PubSubEncoding = 'utf8'> {
+export class ReceivedMessages<E extends PubSubEncoding = 'utf8'> {
   readonly messages: DataMessage<E>[] = [];
   #check: (() => void) | undefined;
 
@@ -34,13 +34,13 @@ export class Inbox<E extends PubSubEncoding = 'utf8'> {
   }
 }
 
-/** Resolves when all that was published to `channel` before has been delivered to `inbox` as well. */
+/** Resolves when all that was published to `channel` before has been delivered to `received` as well. */
 export async function settledBy(
   publisher: ClusterPubSub,
   channel: string,
-  inbox: Inbox | Inbox<'buffer'>,
+  received: ReceivedMessages | ReceivedMessages<'buffer'>,
 ): Promise<void> {
   const last = unique('last');
   await publisher.publish(channel, last);
-  await inbox.has(({ data }: { data: string | Buffer }) => data.toString() === last);
+  await received.has(({ data }: { data: string | Buffer }) => data.toString() === last);
 }

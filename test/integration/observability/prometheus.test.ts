@@ -6,7 +6,7 @@ import { ClusterPubSubPrometheus, type MetricsSource } from '../../../src/promet
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import { PREFIX_CODEC } from '../../../src/pubsub/ordering/sequence-stamp.js';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique } from '../../support/names.js';
 import { ownCluster } from '../../support/own-cluster.js';
 import { plainConnections } from '../../support/plain-connections.js';
@@ -179,17 +179,17 @@ describe('faults on the page', () => {
   it('are the messages that were no UTF-8, and the time that a handler took', async () => {
     const pubsub = open({ encodingErrors: 'strict' }, { nodes: cluster.nodes });
     const value = watched(pubsub);
-    const [channel, inbox] = [unique(), new Inbox()];
+    const [channel, received] = [unique(), new ReceivedMessages()];
     await pubsub.subscribe({
       [channel]: (message) => {
         const until = performance.now() + 30;
         while (performance.now() < until);
-        inbox.handler(message);
+        received.handler(message);
       },
     });
     await pubsub.publish(channel, Buffer.from([0xff]));
     await pubsub.publish(channel, 'text');
-    await inbox.has(1);
+    await received.has(1);
     await eventually(async () => (await value('max_dispatch_time_seconds'))! > 0, 'it is timed');
     expect(await value('undecodable_total')).toBe(1);
     expect(await value('received_total')).toBe(2);
@@ -200,26 +200,26 @@ describe('faults on the page', () => {
   it('are the second copies, and the messages that are missing', async () => {
     const pubsub = open({ ignoreSubscribeMessages: true }, { nodes: cluster.nodes });
     const value = watched(pubsub);
-    const [channel, inbox] = [unique(), new Inbox()];
-    await pubsub.ssubscribe({ [channel]: inbox.handler });
+    const [channel, received] = [unique(), new ReceivedMessages()];
+    await pubsub.ssubscribe({ [channel]: received.handler });
     const redis = plain(pubsub.nodeOf(channel));
     for (const number of [0, 0, 1, 4, 4, 9]) {
       const sealed = PREFIX_CODEC.encode('', `somebody.0.${String(number)}`);
       await redis.spublish(channel, sealed as string);
     }
     await redis.spublish(channel, 'last');
-    await inbox.has(({ data }) => data === 'last');
+    await received.has(({ data }) => data === 'last');
     await eventually(async () => (await value('missed_total'))! > 0, 'what is missing is missed');
     expect(await value('duplicates_total')).toBe(2);
     expect(await value('missed_total')).toBe(6);
   });
 
   it('are the messages that waited for a slot, and were sent again', async () => {
-    const [channel, inbox] = [unique(), new Inbox()];
+    const [channel, received] = [unique(), new ReceivedMessages()];
     const subscriber = open({}, { nodes: cluster.nodes });
     const publisher = open({ sequence: true }, { nodes: cluster.nodes });
     const value = watched(publisher);
-    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await subscriber.ssubscribe({ [channel]: received.handler });
     await publisher.spublish(channel, '');
     const traffic = setInterval(() => void publisher.spublish(channel, ''), 2);
     const owner = await cluster.ownerOf(slotOf(channel));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique } from '../../support/names.js';
 import { plainConnections } from '../../support/plain-connections.js';
 import { next } from '../../support/waiting.js';
@@ -12,25 +12,25 @@ describe('encodingErrors', () => {
 
   it('replace, the default, hands a message out with U+FFFD for what is not UTF-8', async () => {
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const pubsub = open();
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     await pubsub.publish(channel, INVALID_UTF8);
-    await inbox.has(1);
-    expect(inbox.data).toEqual(['a\ufffdb']);
+    await received.has(1);
+    expect(received.data).toEqual(['a\ufffdb']);
     expect(pubsub.metrics().undecodable).toBe(0);
   });
 
   it('strict drops such a message, counts it and says so; the next one comes', async () => {
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const pubsub = open({ encodingErrors: 'strict' });
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     const error = next(pubsub, 'error');
     expect(await pubsub.publish(channel, INVALID_UTF8)).toBe(1);
     await pubsub.publish(channel, 'žluť');
-    await inbox.has(1);
-    expect(inbox.data).toEqual(['žluť']);
+    await received.has(1);
+    expect(received.data).toEqual(['žluť']);
     const reported = await error;
     expect(reported).toMatchObject({ code: 'INVALID_UTF8' });
     expect(reported.message).toContain(channel);
@@ -60,12 +60,12 @@ describe('encodingErrors', () => {
 
   it('strict changes nothing for those who asked for bytes', async () => {
     const channel = unique();
-    const inbox = new Inbox<'buffer'>();
+    const received = new ReceivedMessages<'buffer'>();
     const pubsub = open({ encoding: 'buffer', encodingErrors: 'strict' });
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     await pubsub.publish(channel, INVALID_UTF8);
-    await inbox.has(1);
-    expect(inbox.data).toEqual([INVALID_UTF8]);
+    await received.has(1);
+    expect(received.data).toEqual([INVALID_UTF8]);
   });
 
   it.each([{ encodingErrors: 'ignore' }, { encoding: 'latin1' }])('%j is refused', (options) => {

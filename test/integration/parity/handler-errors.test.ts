@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterPubSubError, DataMessage } from '../../../src/pubsub/index.js';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique } from '../../support/names.js';
 import { next } from '../../support/waiting.js';
 
@@ -18,19 +18,19 @@ describe('onHandlerError', () => {
     const channel = unique();
     const told: [error: unknown, message: DataMessage][] = [];
     const errors: ClusterPubSubError[] = [];
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const pubsub = open({
       onHandlerError: (error, message) => {
         told.push([error, message]);
-        inbox.handler(message);
+        received.handler(message);
       },
     });
     pubsub.on('error', (error) => errors.push(error));
     await pubsub.subscribe({ [channel]: fail });
     await pubsub.publish(channel, 'one');
-    await inbox.has(1);
+    await received.has(1);
     await pubsub.publish(channel, 'two');
-    await inbox.has(2);
+    await received.has(2);
     expect(told).toEqual([
       [new Error('boom'), { type: 'message', pattern: null, channel, data: 'one' }],
       [new Error('boom'), { type: 'message', pattern: null, channel, data: 'two' }],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique, uniques } from '../../support/names.js';
 import { ownCluster } from '../../support/own-cluster.js';
 import { plainConnections, portOf } from '../../support/plain-connections.js';
@@ -18,18 +18,18 @@ describe('a pinned node', () => {
   it('carries the channels and patterns of its object, be it a master or a replica', async () => {
     for (const { host, port } of cluster.nodes) {
       const channels = uniques(5);
-      const inbox = new Inbox();
+      const received = new ReceivedMessages();
       const pubsub = open({ node: { host, port } }, source());
       const publisher = open({}, source());
-      await pubsub.subscribe(Object.fromEntries(channels.map((channel) => [channel, inbox.handler])));
+      await pubsub.subscribe(Object.fromEntries(channels.map((channel) => [channel, received.handler])));
       await pubsub.psubscribe(`${channels[0]!}*`);
       expect(pubsub.node).toBe(`${host}:${port}`);
       for (const channel of channels) {
         expect(await numsub(port, channel)).toBe(1);
         await publisher.publish(channel, channel);
       }
-      await inbox.has(channels.length);
-      expect(inbox.data.sort()).toEqual([...channels].sort());
+      await received.has(channels.length);
+      expect(received.data.sort()).toEqual([...channels].sort());
       expect(await plain(port).pubsub('NUMPAT')).toBe(1);
     }
   });
@@ -40,27 +40,27 @@ describe('a pinned node', () => {
     await pubsub.subscribe(home);
     const owner = pubsub.nodeOf(pinned);
     const other = cluster.nodes.find(({ port }) => port !== portOf(owner))!;
-    const inbox = new Inbox();
-    await pubsub.subscribe({ [pinned]: inbox.handler }, { nodes: `${other.host}:${other.port}` });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ [pinned]: received.handler }, { nodes: `${other.host}:${other.port}` });
     expect(await numsub(other.port, pinned)).toBe(1);
     expect(await numsub(portOf(owner), pinned)).toBe(0);
     expect(await numsub(portOf(pubsub.nodeOf(home)), home)).toBe(1);
     expect(pubsub.node).toBeUndefined();
     // The bus brings it, but the count is the owner's.
     expect(await pubsub.publish(pinned, 'by the bus')).toBe(0);
-    await inbox.has(1);
+    await received.has(1);
     await pubsub.unsubscribe();
     expect(await numsub(other.port, pinned)).toBe(0);
   });
 
   it('does not apply to shard channels, which are active where their slots are', async () => {
     const channels = uniques(10);
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const { host, port } = cluster.nodes[0]!;
     const pubsub = open({ node: { host, port } }, source());
-    await pubsub.ssubscribe(Object.fromEntries(channels.map((channel) => [channel, inbox.handler])));
+    await pubsub.ssubscribe(Object.fromEntries(channels.map((channel) => [channel, received.handler])));
     for (const channel of channels) expect(await pubsub.spublish(channel, '')).toBe(1);
-    await inbox.has(channels.length);
+    await received.has(channels.length);
     await expect(pubsub.ssubscribe(unique(), { nodes: `${host}:${port}` } as never)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
@@ -106,13 +106,13 @@ describe('a pinned node', () => {
   it('keeps what it carries through a failover, and gets it back after its death', async () => {
     const [replica] = await cluster.replicas();
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const { host, port } = replica!;
     const [pubsub, publisher] = [open({ node: { host, port } }, source()), open({}, source())];
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     await cluster.failover(replica!);
     await publisher.publish(channel, 'to the new master');
-    await inbox.has(1);
+    await received.has(1);
 
     const gap = next(pubsub, 'gap');
     await cluster.kill(replica!);
@@ -120,8 +120,8 @@ describe('a pinned node', () => {
     await cluster.restart(replica!);
     expect(await gap).toMatchObject({ names: [channel], node: `${host}:${port}`, reason: 'connection-lost' });
     await publisher.publish(channel, 'after the restart');
-    await inbox.has(2);
-    expect(inbox.data).toEqual(['to the new master', 'after the restart']);
+    await received.has(2);
+    expect(received.data).toEqual(['to the new master', 'after the restart']);
   });
 
   it('that leaves the cluster alive is reported as interrupted, and as a gap when it is back', async () => {
@@ -129,11 +129,11 @@ describe('a pinned node', () => {
     const { host, port } = replica!;
     const node = `${host}:${port}`;
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const clusterOptions = { slotsRefreshInterval: 200 };
     const pubsub = open({ node }, { ...source(), clusterOptions });
     const publisher = open({}, source());
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     const losses: unknown[] = [];
     pubsub.on('interrupted', (loss) => losses.push(loss));
     const told = [next(pubsub, 'interrupted'), next(pubsub, 'error')] as const;
@@ -169,8 +169,8 @@ describe('a pinned node', () => {
     expect(pubsub.metrics()).toMatchObject({ desired: 1, confirmed: 1 });
     await cluster.settled();
     await publisher.publish(channel, 'after');
-    await inbox.has(1);
-    expect(inbox.data).toEqual(['after']);
+    await received.has(1);
+    expect(received.data).toEqual(['after']);
     expect(losses).toHaveLength(1);
   });
 });

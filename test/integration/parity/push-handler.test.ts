@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PubSubMessage } from '../../../src/pubsub/index.js';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique } from '../../support/names.js';
 import { sharedCluster } from '../../support/shared-cluster.js';
 import { next } from '../../support/waiting.js';
@@ -39,14 +39,14 @@ describe('pushHandler', () => {
 
   it("leaves the messages of a subscription's own handler to that", async () => {
     const [own, other] = [unique('own'), unique('other')];
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const seen: unknown[] = [];
     const pubsub = open({ ignoreSubscribeMessages: true, pushHandler: ({ data }) => seen.push(data) });
-    await pubsub.subscribe({ [own]: inbox.handler }, other);
+    await pubsub.subscribe({ [own]: received.handler }, other);
     await pubsub.publish(own, 'to its own');
     await pubsub.publish(other, 'to the other');
     await pubsub.unsubscribe();
-    expect(inbox.data).toEqual(['to its own']);
+    expect(received.data).toEqual(['to its own']);
     expect(seen).toEqual(['to the other']);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { slotOf } from '../../../src/pubsub/common/channel-name.js';
 import type { ClusterPubSub, PubSubMessage } from '../../../src/pubsub/index.js';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique } from '../../support/names.js';
 import { ownCluster } from '../../support/own-cluster.js';
 import { plainConnections } from '../../support/plain-connections.js';
@@ -32,7 +32,7 @@ describe('after its connections were killed, an object', () => {
       open({ encoding: 'buffer' }, { nodes: cluster.nodes }),
       open({}, { nodes: cluster.nodes }),
     ];
-    const [classic, matched, sharded] = [0, 1, 2].map(() => new Inbox<'buffer'>());
+    const [classic, matched, sharded] = [0, 1, 2].map(() => new ReceivedMessages<'buffer'>());
     for (const name of names) {
       await pubsub.subscribe(new Map([[name, classic!.handler]]));
       await pubsub.psubscribe(new Map([[Buffer.concat([name, Buffer.from('*')]), matched!.handler]]));
@@ -44,9 +44,9 @@ describe('after its connections were killed, an object', () => {
       expect(await publisher.publish(name, 'classic')).toBeGreaterThanOrEqual(1);
       expect(await publisher.spublish(name, 'sharded')).toBe(1);
     }
-    for (const inbox of [classic!, matched!, sharded!]) {
-      await inbox.has(names.length);
-      expect(inbox.messages.map(({ channel }) => channel.toString('hex')).sort()).toEqual(
+    for (const received of [classic!, matched!, sharded!]) {
+      await received.has(names.length);
+      expect(received.messages.map(({ channel }) => channel.toString('hex')).sort()).toEqual(
         names.map((name) => name.toString('hex')).sort(),
       );
     }

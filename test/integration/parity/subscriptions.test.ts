@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PubSubMessage } from '../../../src/pubsub/index.js';
 import { engines } from '../../support/engines.js';
-import { Inbox } from '../../support/messages.js';
+import { ReceivedMessages } from '../../support/messages.js';
 import { unique, uniques } from '../../support/names.js';
 
 const KINDS = [
@@ -74,36 +74,36 @@ describe.each(KINDS)('$subscribe', ({ subscribe, unsubscribe, publish, names }) 
   it('again of the same name brings each message once', async () => {
     const pubsub = open({ ignoreSubscribeMessages: true });
     const name = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     await pubsub[subscribe](name, [name]);
-    await pubsub[subscribe]({ [name]: inbox.handler });
+    await pubsub[subscribe]({ [name]: received.handler });
     const sent = Array.from({ length: 10 }, (_, index) => String(index));
     for (const data of sent) await pubsub[publish](name, data);
-    await inbox.has(10);
-    expect(inbox.data).toEqual(sent);
+    await received.has(10);
+    expect(received.data).toEqual(sent);
     expect(await pubsub.getMessage()).toBeNull();
   });
 
   it('may be called by a handler', async () => {
     const pubsub = open();
     const [first, second] = uniques(2) as [string, string];
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const subscribed = new Promise((resolve) => {
       void pubsub[subscribe]({
-        [first]: () => resolve(pubsub[subscribe]({ [second]: inbox.handler })),
+        [first]: () => resolve(pubsub[subscribe]({ [second]: received.handler })),
       }).then(() => pubsub[publish](first, 'go'));
     });
     await subscribed;
     await pubsub[publish](second, 'hi');
-    await inbox.has(1);
+    await received.has(1);
   });
 
   it('of several objects brings all messages to each of them', async () => {
     const channels = uniques(2).map((name) => `${name}{same}`);
     const publisher = open();
-    const inboxes = [new Inbox(), new Inbox()];
-    for (const inbox of inboxes) {
-      await open()[subscribe](Object.fromEntries(channels.map((channel) => [channel, inbox.handler])));
+    const allReceived = [new ReceivedMessages(), new ReceivedMessages()];
+    for (const received of allReceived) {
+      await open()[subscribe](Object.fromEntries(channels.map((channel) => [channel, received.handler])));
     }
     for (let index = 0; index < 20; index += 1) {
       for (const channel of channels) {
@@ -111,10 +111,12 @@ describe.each(KINDS)('$subscribe', ({ subscribe, unsubscribe, publish, names }) 
         if (subscribe !== 'psubscribe') expect(count).toBe(2);
       }
     }
-    for (const inbox of inboxes) {
-      await inbox.has(40);
+    for (const received of allReceived) {
+      await received.has(40);
       for (const channel of channels) {
-        const mine = inbox.messages.filter((message) => message.channel === channel).map(({ data }) => data);
+        const mine = received.messages
+          .filter((message) => message.channel === channel)
+          .map(({ data }) => data);
         expect(mine).toEqual(Array.from({ length: 20 }, (_, index) => String(index)));
       }
     }
@@ -123,7 +125,7 @@ describe.each(KINDS)('$subscribe', ({ subscribe, unsubscribe, publish, names }) 
   it('that was ended brings no message any more, while others go on', async () => {
     const pubsub = open();
     const [kept, removed] = uniques(2) as [string, string];
-    const [keeping, removing] = [new Inbox(), new Inbox()];
+    const [keeping, removing] = [new ReceivedMessages(), new ReceivedMessages()];
     await pubsub[subscribe]({ [kept]: keeping.handler, [removed]: removing.handler });
     await pubsub[unsubscribe](removed);
     for (let index = 0; index < 10; index += 1) {

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import type { ClusterPubSubError } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox, settledBy } from '../../../support/messages.js';
+import { ReceivedMessages, settledBy } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 
 describe('a handler', () => {
@@ -30,14 +30,14 @@ describe('a handler', () => {
   it('gets the same shape of message for all three kinds of subscription', async () => {
     const name = unique();
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.psubscribe({ [`${name}*`]: inbox.handler });
-    await pubsub.ssubscribe({ [name]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.psubscribe({ [`${name}*`]: received.handler });
+    await pubsub.ssubscribe({ [name]: received.handler });
     await pubsub.spublish(name, 'sharded');
-    await inbox.has(1);
+    await received.has(1);
     await pubsub.publish(name, 'classic');
-    await inbox.has(2);
-    expect(inbox.messages).toEqual([
+    await received.has(2);
+    expect(received.messages).toEqual([
       { type: 'smessage', pattern: null, channel: name, data: 'sharded' },
       { type: 'pmessage', pattern: `${name}*`, channel: name, data: 'classic' },
     ]);
@@ -46,7 +46,7 @@ describe('a handler', () => {
   it('is replaced by the next one, and by none', async () => {
     const channel = unique();
     const pubsub = open({ ignoreSubscribeMessages: true });
-    const [first, second] = [new Inbox(), new Inbox()];
+    const [first, second] = [new ReceivedMessages(), new ReceivedMessages()];
     await pubsub.subscribe({ [channel]: first.handler });
     await pubsub.subscribe({ [channel]: second.handler });
     await pubsub.publish(channel, 'to the second');
@@ -69,8 +69,8 @@ describe('a handler', () => {
   ])('that %s is reported, and everything else goes on', async (_what, fail) => {
     const [failing, good] = [unique('failing'), unique('good')];
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.subscribe({ [failing]: fail, [good]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ [failing]: fail, [good]: received.handler });
 
     const error = once(pubsub, 'error');
     await pubsub.publish(failing, 'secret payload');
@@ -80,50 +80,50 @@ describe('a handler', () => {
     expect(reported.message).not.toContain('secret payload');
 
     await pubsub.publish(good, 'still here');
-    await inbox.has(1);
+    await received.has(1);
     expect(await pubsub.publish(failing, 'again')).toBe(1);
   });
 
   it('that fails ends nothing when nobody listens for errors', async () => {
     const channel = unique();
     const pubsub = open();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     await pubsub.subscribe({
       [channel]: async (message) => {
-        inbox.handler(message);
+        received.handler(message);
         if (message.data === 'bad') throw new Error('boom');
       },
     });
     await pubsub.publish(channel, 'bad');
     await pubsub.publish(channel, 'good');
-    await inbox.has(2);
-    expect(inbox.data).toEqual(['bad', 'good']);
+    await received.has(2);
+    expect(received.data).toEqual(['bad', 'good']);
   });
 
   it('may subscribe, unsubscribe and publish itself', async () => {
     const [first, second] = [unique('first'), unique('second')];
     const pubsub = open();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     await pubsub.subscribe({
       [first]: async () => {
         await pubsub.unsubscribe(first);
-        await pubsub.subscribe({ [second]: inbox.handler });
+        await pubsub.subscribe({ [second]: received.handler });
         await pubsub.publish(second, 'from within');
       },
     });
     await pubsub.publish(first, 'go');
-    await inbox.has(1);
+    await received.has(1);
     expect(pubsub.channels).toEqual(new Set([second]));
   });
 
   it('is called no more once its subscription has ended', async () => {
     const channel = unique();
     const [pubsub, other] = [open(), open()];
-    const [inbox, witness] = [new Inbox(), new Inbox()];
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    const [received, witness] = [new ReceivedMessages(), new ReceivedMessages()];
+    await pubsub.subscribe({ [channel]: received.handler });
     await other.subscribe({ [channel]: witness.handler });
     await pubsub.unsubscribe(channel);
     await settledBy(other, channel, witness);
-    expect(inbox.messages).toEqual([]);
+    expect(received.messages).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Gap, PubSubMetrics } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
@@ -50,19 +50,19 @@ describe('a consumer that does not keep up', () => {
   it('shows in the metrics for how long a handler kept the event loop', async () => {
     const channel = unique();
     const pubsub = open({}, { nodes: cluster.nodes });
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     await pubsub.ssubscribe({
       [channel]: (message) => {
         const until = performance.now() + Number(message.data);
         while (performance.now() < until);
-        inbox.handler(message);
+        received.handler(message);
       },
     });
     await pubsub.spublish(channel, '0');
-    await inbox.has(1);
+    await received.has(1);
     const before = pubsub.metrics().maxDispatchTime;
     await pubsub.spublish(channel, String(before + 100));
-    await inbox.has(2);
+    await received.has(2);
     // Told when the read is done that brought the message.
     await eventually(() => pubsub.metrics().maxDispatchTime >= before + 100, 'it shows');
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { startProgram } from '../../../support/programs.js';
@@ -83,15 +83,15 @@ describe('close', () => {
 
   it('takes what is in flight to its end', async () => {
     const channel = unique();
-    const inbox = new Inbox();
-    await open().subscribe({ [channel]: inbox.handler });
+    const received = new ReceivedMessages();
+    await open().subscribe({ [channel]: received.handler });
     const pubsub = open();
     await pubsub.connect();
     await pubsub.publish(channel, 'first');
     const publishing = pubsub.publish(channel, 'last words');
     await Promise.all([publishing, pubsub.close()]);
     expect(await publishing).toBe(1);
-    await inbox.has(2);
+    await received.has(2);
   });
 
   it('ends its connections', async () => {

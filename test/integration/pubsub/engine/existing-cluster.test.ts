@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cluster, type ClusterOptions } from 'ioredis';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
 
@@ -26,12 +26,12 @@ describe("an ioredis Cluster of the caller's", () => {
     await given.set(unique('key'), 'x');
     const channels = uniques(10);
     const pubsub = open({}, source(given));
-    const inbox = new Inbox();
-    await pubsub.subscribe(Object.fromEntries(channels.map((name) => [name, inbox.handler])));
+    const received = new ReceivedMessages();
+    await pubsub.subscribe(Object.fromEntries(channels.map((name) => [name, received.handler])));
     expect(await Promise.all(channels.map((name) => pubsub.publish(name, '')))).toEqual(
       channels.map(() => 1),
     );
-    await inbox.has(10);
+    await received.has(10);
     await pubsub.close();
     expect(given.status).toBe('ready');
     expect(await given.set(unique('key'), 'x')).toBe('OK');

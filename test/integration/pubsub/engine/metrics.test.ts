@@ -5,7 +5,7 @@ import type { Moved, PubSubMetrics } from '../../../../src/pubsub/index.js';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { PREFIX_CODEC } from '../../../../src/pubsub/ordering/sequence-stamp.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
@@ -57,13 +57,13 @@ describe('metrics()', () => {
 
   it('counts what is published and what arrives, once for each subscription', async () => {
     const [subscriber, publisher] = [0, 1].map(() => open({}, { nodes: cluster.nodes }));
-    const [channel, inbox] = [unique(), new Inbox()];
-    await subscriber!.subscribe({ [channel]: inbox.handler });
-    await subscriber!.psubscribe({ [`${channel}*`]: inbox.handler });
-    await subscriber!.ssubscribe({ [channel]: inbox.handler });
+    const [channel, received] = [unique(), new ReceivedMessages()];
+    await subscriber!.subscribe({ [channel]: received.handler });
+    await subscriber!.psubscribe({ [`${channel}*`]: received.handler });
+    await subscriber!.ssubscribe({ [channel]: received.handler });
     for (let i = 0; i < 5; i += 1) await publisher!.publish(channel, '');
     for (let i = 0; i < 3; i += 1) await publisher!.spublish(channel, '');
-    await inbox.has(13);
+    await received.has(13);
     expect(publisher!.metrics()).toEqual({ ...NOTHING, published: 8 });
     expect(subscriber!.metrics()).toMatchObject({ received: 13, published: 0, duplicates: 0, gaps: 0 });
   });
@@ -83,16 +83,16 @@ describe('metrics()', () => {
   });
 
   it('counts second copies and what is missing', async () => {
-    const [channel, inbox] = [unique(), new Inbox()];
+    const [channel, received] = [unique(), new ReceivedMessages()];
     const pubsub = open({}, { nodes: cluster.nodes });
-    await pubsub.ssubscribe({ [channel]: inbox.handler });
+    await pubsub.ssubscribe({ [channel]: received.handler });
     const redis = plain(pubsub.nodeOf(channel));
     for (const number of [0, 0, 1, 4, 4, 9]) {
       await redis.spublish(channel, PREFIX_CODEC.encode('', `somebody.0.${String(number)}`) as string);
     }
     await redis.spublish(channel, 'last');
     const gap = next(pubsub, 'gap');
-    await inbox.has(({ data }) => data === 'last');
+    await received.has(({ data }) => data === 'last');
     await gap;
     expect(pubsub.metrics()).toMatchObject({ received: 5, duplicates: 2, missed: 6, gaps: 1 });
   });
@@ -161,11 +161,11 @@ describe('metrics()', () => {
   });
 
   it('counts what waited for a move, and what was sent again, at the publisher', async () => {
-    const [channel, inbox] = [unique(), new Inbox()];
+    const [channel, received] = [unique(), new ReceivedMessages()];
     const slot = slotOf(channel);
     const subscriber = open({}, { nodes: cluster.nodes });
     const publisher = open({ sequence: true }, { nodes: cluster.nodes });
-    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await subscriber.ssubscribe({ [channel]: received.handler });
     await publisher.spublish(channel, '0');
     const moved = Promise.all([next(publisher, 'moved'), next(subscriber, 'moved')]);
     let number = 1;
@@ -179,7 +179,7 @@ describe('metrics()', () => {
     await eventually(() => publisher.metrics().migrationPauses > 0, 'messages have waited');
     clearInterval(traffic);
     await publisher.spublish(channel, 'last');
-    await inbox.has(({ data }) => data === 'last');
+    await received.has(({ data }) => data === 'last');
     expect(publisher.metrics()).toMatchObject({ published: number + 1, publishErrors: 0, waiting: 0 });
     expect(publisher.metrics().retransmitted).toBeGreaterThan(0); // MOVED
     expect(subscriber.metrics()).toMatchObject({ received: number + 1, missed: 0, gaps: 0 });

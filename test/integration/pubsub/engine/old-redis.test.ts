@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster, withoutSharded } from '../../../support/own-cluster.js';
 
@@ -18,12 +18,12 @@ describe('a cluster without sharded pub/sub (Redis 6)', () => {
   it('refuses what is sharded with an error that says so, and serves the rest', async () => {
     const pubsub = open({}, { nodes: cluster.nodes });
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     await expect(pubsub.ssubscribe(channel)).rejects.toMatchObject({ code: 'SHARDED_UNSUPPORTED' });
     await expect(pubsub.spublish(channel, '')).rejects.toMatchObject({ code: 'SHARDED_UNSUPPORTED' });
     expect(pubsub.subscribed).toBe(false);
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     expect(await pubsub.publish(channel, 'x')).toBe(1);
-    await inbox.has(1);
+    await received.has(1);
   });
 });

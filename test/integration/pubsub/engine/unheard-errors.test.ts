@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 
 describe('an error in the background that nobody listens for', () => {
@@ -8,11 +8,11 @@ describe('an error in the background that nobody listens for', () => {
 
   it('is a warning of the process, the first of its code, and messages go on', async () => {
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const pubsub = open();
     await pubsub.subscribe({
       [channel]: (message) => {
-        inbox.handler(message);
+        received.handler(message);
         throw new Error('boom');
       },
     });
@@ -20,7 +20,7 @@ describe('an error in the background that nobody listens for', () => {
     try {
       await pubsub.publish(channel, 'one');
       await pubsub.publish(channel, 'two');
-      await inbox.has(2);
+      await received.has(2);
       expect(warn.mock.calls).toEqual([
         [
           expect.stringContaining(channel),

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { ClusterPubSub, Interruption } from '../../../../src/pubsub/index.js';
 import { TcpProxy } from '../../../chaos/tcp-proxy.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections, portOf } from '../../../support/plain-connections.js';
@@ -48,13 +48,13 @@ describe('probes', () => {
   it('find a frozen connection, which without them nobody notices while messages pass by', async () => {
     const channel = unique();
     const [blind, watching, publisher] = [proxied({ probeInterval: 0 }), proxied(), direct()];
-    const inboxes = { blind: new Inbox(), watching: new Inbox() };
+    const allReceived = { blind: new ReceivedMessages(), watching: new ReceivedMessages() };
     const told: string[] = [];
     for (const event of ['interrupted', 'gap', 'error'] as const) blind.on(event, () => told.push(event));
-    await blind.ssubscribe({ [channel]: inboxes.blind.handler });
-    await watching.ssubscribe({ [channel]: inboxes.watching.handler });
+    await blind.ssubscribe({ [channel]: allReceived.blind.handler });
+    await watching.ssubscribe({ [channel]: allReceived.watching.handler });
     await publisher.spublish(channel, 'before');
-    await Promise.all([inboxes.blind.has(1), inboxes.watching.has(1)]);
+    await Promise.all([allReceived.blind.has(1), allReceived.watching.has(1)]);
     const heardAt = Date.now();
     const frozen = proxies.get(publisher.nodeOf(channel)!)!;
     frozen.freeze();
@@ -72,7 +72,7 @@ describe('probes', () => {
     expect(Math.abs(loss.since.getTime() - heardAt)).toBeLessThan(150);
     expect(watching.metrics().probesLost).toBe(1);
     expect(told).toEqual([]);
-    expect(inboxes.blind.data).toEqual(['before']);
+    expect(allReceived.blind.data).toEqual(['before']);
     expect(blind.metrics().probes).toBe(0);
 
     frozen.thaw();
@@ -81,7 +81,7 @@ describe('probes', () => {
     expect(gap.since).toEqual(loss.since);
     expect(gap.until.getTime() - gap.since.getTime()).toBeGreaterThanOrEqual(Math.floor(took) - 150);
     await publisher.spublish(channel, 'after');
-    await inboxes.watching.has(({ data }) => data === 'after');
+    await allReceived.watching.has(({ data }) => data === 'after');
   });
 
   it('find a node that is paused', async () => {
@@ -146,11 +146,11 @@ describe('probes', () => {
       const told: unknown[] = [];
       pubsub.on('error', (error) => told.push(error));
       pubsub.on('interrupted', (loss) => told.push(loss));
-      const inbox = new Inbox();
-      await pubsub.ssubscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await pubsub.ssubscribe({ [channel]: received.handler });
       await eventually(() => pubsub.metrics().probes >= 5, 'five probes');
       expect(await pubsub.spublish(channel, 'here')).toBe(1);
-      await inbox.has(1);
+      await received.has(1);
       expect(told).toEqual([]);
       expect(pubsub.metrics().probesLost).toBe(0);
     });

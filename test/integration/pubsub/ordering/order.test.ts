@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 
 const TOTAL = 10_000;
@@ -10,9 +10,9 @@ describe('order on a channel', () => {
 
   it.each(['classic', 'sharded'])('(%s) holds for 10,000 messages, each received once', async (mode) => {
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const [publisher, subscriber] = [open(), open()];
-    const handlers = { [channel]: inbox.handler };
+    const handlers = { [channel]: received.handler };
     await (mode === 'classic' ? subscriber.subscribe(handlers) : subscriber.ssubscribe(handlers));
 
     const sent = Array.from({ length: TOTAL }, (_, index) => String(index));
@@ -23,16 +23,16 @@ describe('order on a channel', () => {
     );
 
     expect(counts.every((count) => count === 1)).toBe(true);
-    await inbox.has(TOTAL);
-    expect(inbox.data).toEqual(sent);
+    await received.has(TOTAL);
+    expect(received.data).toEqual(sent);
   });
 
   it('holds on each of 20 channels when messages to them alternate, text and bytes mixed', async () => {
     const channels = uniques(20);
-    const inbox = new Inbox<'buffer'>();
+    const received = new ReceivedMessages<'buffer'>();
     const publisher = open();
     await open({ encoding: 'buffer' }).subscribe(
-      Object.fromEntries(channels.map((name) => [name, inbox.handler])),
+      Object.fromEntries(channels.map((name) => [name, received.handler])),
     );
 
     await Promise.all(
@@ -45,25 +45,25 @@ describe('order on a channel', () => {
       }),
     );
 
-    await inbox.has(TOTAL);
+    await received.has(TOTAL);
     const expected = Array.from({ length: TOTAL / channels.length }, (_, index) => String(index));
     for (const name of channels) {
-      const got = inbox.messages.filter(({ channel }) => channel.toString() === name);
+      const got = received.messages.filter(({ channel }) => channel.toString() === name);
       expect(got.map(({ data }) => data.toString())).toEqual(expected);
     }
   });
 
   it('holds for what was published while the first connection was being made, and right after', async () => {
     const channel = unique();
-    const inbox = new Inbox();
-    await open().subscribe({ [channel]: inbox.handler });
+    const received = new ReceivedMessages();
+    await open().subscribe({ [channel]: received.handler });
     const publisher = open();
     const connected = publisher.connect();
     const second = connected.then(() => publisher.publish(channel, '2'));
     const first = publisher.publish(channel, '1');
     await Promise.all([first, second]);
-    await inbox.has(2);
-    expect(inbox.data).toEqual(['1', '2']);
+    await received.has(2);
+    expect(received.data).toEqual(['1', '2']);
   });
 
   it('gives messages to the reader in the order they came', async () => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { ClusterPubSub, Gap, PubSubEncoding } from '../../../../src/pubsub/index.js';
 import { PREFIX_CODEC } from '../../../../src/pubsub/ordering/sequence-stamp.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections, portOf } from '../../../support/plain-connections.js';
@@ -27,23 +27,23 @@ describe('numbered messages', () => {
 
   const heard = async (channel: string) => {
     const pubsub = open();
-    const [inbox, gaps]: [Inbox, Gap[]] = [new Inbox(), []];
+    const [received, gaps]: [ReceivedMessages, Gap[]] = [new ReceivedMessages(), []];
     pubsub.on('gap', (gap) => gaps.push(gap));
-    await pubsub.ssubscribe({ [channel]: inbox.handler });
-    return { pubsub, inbox, gaps };
+    await pubsub.ssubscribe({ [channel]: received.handler });
+    return { pubsub, received, gaps };
   };
 
   describe('of which one is missing', () => {
     it('show that it is, and how many, though no connection broke', async () => {
       const channel = unique();
-      const { pubsub, inbox, gaps } = await heard(channel);
+      const { pubsub, received, gaps } = await heard(channel);
       const publish = await foreign(pubsub, channel);
       const told = next(pubsub, 'gap');
       for (const number of [0, 1, 5, 6]) await publish(`message ${String(number)}`, number);
-      await inbox.has(4);
+      await received.has(4);
       await told;
 
-      expect(inbox.data).toEqual(['message 0', 'message 1', 'message 5', 'message 6']);
+      expect(received.data).toEqual(['message 0', 'message 1', 'message 5', 'message 6']);
       expect(gaps).toEqual([
         {
           kind: 'shard',
@@ -61,47 +61,47 @@ describe('numbered messages', () => {
 
     it('would not show it without their numbers', async () => {
       const channel = unique();
-      const { pubsub, inbox, gaps } = await heard(channel);
+      const { pubsub, received, gaps } = await heard(channel);
       const publish = await foreign(pubsub, channel);
       for (const number of [0, 1, 5, 6]) await publish(`message ${String(number)}`);
-      await inbox.has(4);
+      await received.has(4);
 
-      expect(inbox.data).toEqual(['message 0', 'message 1', 'message 5', 'message 6']);
+      expect(received.data).toEqual(['message 0', 'message 1', 'message 5', 'message 6']);
       expect(gaps).toEqual([]);
       expect(pubsub.metrics()).toMatchObject({ received: 4, missed: 0, gaps: 0 });
     });
 
     it('are not confused by another publisher, nor by one that began long ago', async () => {
       const channel = unique();
-      const { pubsub, inbox, gaps } = await heard(channel);
+      const { pubsub, received, gaps } = await heard(channel);
       const [one, other] = [await foreign(pubsub, channel), await foreign(pubsub, channel)];
       for (const number of [0, 1, 2, 3]) {
         await one(`one ${String(number)}`, number);
         await other(`other ${String(number)}`, 1_000 + number);
       }
-      await inbox.has(8);
+      await received.has(8);
       expect(gaps).toEqual([]);
     });
   });
 
   it('that come again are handed out once', async () => {
     const channel = unique();
-    const { pubsub, inbox, gaps } = await heard(channel);
+    const { pubsub, received, gaps } = await heard(channel);
     const publish = await foreign(pubsub, channel);
     for (const number of [0, 1, 1, 0, 2, 2, 3]) await publish(String(number), number);
-    await inbox.has(({ data }) => data === '3');
-    expect(inbox.data).toEqual(['0', '1', '2', '3']);
+    await received.has(({ data }) => data === '3');
+    expect(received.data).toEqual(['0', '1', '2', '3']);
     expect(pubsub.metrics()).toMatchObject({ duplicates: 3, missed: 0 });
     expect(gaps).toEqual([]);
   });
 
   it('that are equal are all handed out, without their numbers as well as with them', async () => {
     const channel = unique();
-    const { pubsub, inbox } = await heard(channel);
+    const { pubsub, received } = await heard(channel);
     const publish = await foreign(pubsub, channel);
     for (const number of [0, 1, undefined, undefined]) await publish('same', number);
-    await inbox.has(4);
-    expect(inbox.data).toEqual(['same', 'same', 'same', 'same']);
+    await received.has(4);
+    expect(received.data).toEqual(['same', 'same', 'same', 'same']);
     expect(pubsub.metrics().duplicates).toBe(0);
   });
 
@@ -116,11 +116,11 @@ describe('numbered messages', () => {
       ['a lone surrogate', 'x\ud800y'],
     ])('bring %s as it is', async (_what, text) => {
       const channel = unique();
-      const inbox = new Inbox();
-      await open().ssubscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await open().ssubscribe({ [channel]: received.handler });
       expect(await open({ sequence: true }).spublish(channel, text)).toBe(1);
-      await inbox.has(1);
-      expect(inbox.data).toEqual([Buffer.from(text).toString()]);
+      await received.has(1);
+      expect(received.data).toEqual([Buffer.from(text).toString()]);
     });
 
     it.each([
@@ -129,11 +129,11 @@ describe('numbered messages', () => {
       ['a megabyte', randomBytes(1_048_576)],
     ])('bring %s as it is', async (_what, bytes) => {
       const channel = unique();
-      const inbox = new Inbox<'buffer'>();
-      await open({ encoding: 'buffer' }).subscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages<'buffer'>();
+      await open({ encoding: 'buffer' }).subscribe({ [channel]: received.handler });
       expect(await open({ sequence: true }).publish(channel, bytes)).toBe(1);
-      await inbox.has(1);
-      expect(inbox.data[0]!.equals(bytes)).toBe(true);
+      await received.has(1);
+      expect(received.data[0]!.equals(bytes)).toBe(true);
     });
 
     it('are handed to `listen()` without their stamp', async () => {
@@ -146,7 +146,7 @@ describe('numbered messages', () => {
 
     it('can be mixed with others, message by message', async () => {
       const channel = unique();
-      const { inbox, gaps } = await heard(channel);
+      const { received, gaps } = await heard(channel);
       const publisher = open({ sequence: true });
       await publisher.connect();
       const raw = await foreign(publisher, channel);
@@ -154,7 +154,7 @@ describe('numbered messages', () => {
         await publisher.spublish(channel, `numbered ${String(number)}`);
         await raw(`raw ${String(number)}`);
       }
-      await inbox.has(20);
+      await received.has(20);
       expect(gaps).toEqual([]);
     });
   });
@@ -214,35 +214,35 @@ describe('messages in flight when the connection of their publisher is killed', 
     const [subscriber, publisher] = [true, false].map(() =>
       open({ sequence }, { nodes: cluster.nodes, maxQueuedMessages: 50_000 }),
     ) as [ClusterPubSub, ClusterPubSub];
-    const [inbox, gaps]: [Inbox, Gap[]] = [new Inbox(), []];
+    const [received, gaps]: [ReceivedMessages, Gap[]] = [new ReceivedMessages(), []];
     subscriber.on('gap', (gap) => gaps.push(gap));
-    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await subscriber.ssubscribe({ [channel]: received.handler });
     await publisher.spublish(channel, 'first');
-    await inbox.has(1);
-    inbox.messages.length = 0;
-    return { channel, publisher, subscriber, inbox, gaps };
+    await received.has(1);
+    received.messages.length = 0;
+    return { channel, publisher, subscriber, received, gaps };
   };
 
   it('all arrive, once and in order, if they are numbered', async () => {
-    const { channel, publisher, subscriber, inbox, gaps } = await prepare(true);
+    const { channel, publisher, subscriber, received, gaps } = await prepare(true);
     const outcomes = await publishUnderFire(publisher, channel);
-    await inbox.has(outcomes.length);
+    await received.has(outcomes.length);
 
     expect(outcomes.filter((outcome) => outcome !== 1)).toEqual([]);
     expect(publisher.metrics().retransmitted).toBeGreaterThan(0);
-    expect(firstOutOfPlace(inbox.data)).toBeUndefined();
-    expect(inbox.data).toHaveLength(outcomes.length);
+    expect(firstOutOfPlace(received.data)).toBeUndefined();
+    expect(received.data).toHaveLength(outcomes.length);
     expect(subscriber.metrics().missed).toBe(0);
     expect(gaps).toEqual([]);
   });
 
   it('each arrive or fail as unknown, if they are not', async () => {
-    const { channel, publisher, inbox } = await prepare(false);
+    const { channel, publisher, received } = await prepare(false);
     const outcomes = await publishUnderFire(publisher, channel);
     await publisher.spublish(channel, 'last');
-    await inbox.has(({ data }) => data === 'last');
+    await received.has(({ data }) => data === 'last');
 
-    const arrived = new Set(inbox.data);
+    const arrived = new Set(received.data);
     const unexplained = outcomes.filter((outcome, number) =>
       outcome instanceof Error
         ? (outcome as { outcome?: string }).outcome !== 'unknown'
@@ -250,7 +250,7 @@ describe('messages in flight when the connection of their publisher is killed', 
     );
     expect(unexplained).toEqual([]);
     expect(outcomes.some((outcome) => outcome instanceof Error)).toBe(true);
-    expect(inbox.data).toHaveLength(arrived.size); // nothing twice
+    expect(received.data).toHaveLength(arrived.size); // nothing twice
     expect(publisher.metrics().retransmitted).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
 
@@ -12,10 +12,10 @@ describe('an application that keeps the event loop busy longer than the command 
   it('does not take live nodes for dead', async () => {
     const pubsub = open({}, { nodes: sharedCluster(), commandTimeout });
     const channel = unique();
-    const inbox = new Inbox();
+    const received = new ReceivedMessages();
     const losses: unknown[] = [];
     pubsub.on('interrupted', (loss) => losses.push(loss));
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    await pubsub.subscribe({ [channel]: received.handler });
     await pubsub.publish(channel, 'to have a connection');
     for (let round = 0; round < 3; round += 1) {
       const publishing = pubsub.publish(channel, 'x');
@@ -27,7 +27,7 @@ describe('an application that keeps the event loop busy longer than the command 
       expect(await publishing).toBe(1);
       await subscribing;
     }
-    await inbox.has(4);
+    await received.has(4);
     expect(losses).toEqual([]);
   });
 });

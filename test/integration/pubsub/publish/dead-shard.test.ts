@@ -8,7 +8,7 @@ import {
   type PublishError,
 } from '../../../../src/pubsub/index.js';
 import { Closing } from '../../../support/closing.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { Traffic } from '../../../support/traffic.js';
@@ -19,7 +19,7 @@ const COMMAND_TIMEOUT = 1_000;
 /** One channel of a living shard, or of the dead one. */
 interface Stream {
   readonly channel: string;
-  readonly inbox: Inbox;
+  readonly received: ReceivedMessages;
   readonly traffic: Traffic;
 }
 
@@ -46,11 +46,11 @@ class Run {
 
   async start(channels: readonly string[], victim: string): Promise<void> {
     for (const channel of channels) {
-      const inbox = new Inbox();
-      await this.subscriber.ssubscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await this.subscriber.ssubscribe({ [channel]: received.handler });
       const traffic = new Traffic((data) => this.publisher.spublish(channel, data), 50);
       const streams = this.subscriber.nodeOf(channel) === victim ? this.dead : this.living;
-      streams.push({ channel, inbox, traffic });
+      streams.push({ channel, received, traffic });
     }
     await this.more(10);
   }
@@ -71,7 +71,7 @@ class Run {
   async end(): Promise<void> {
     await Promise.all(this.streams.map(({ traffic }) => traffic.stop()));
     await Promise.all(
-      this.streams.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)),
+      this.streams.map(({ received, traffic }) => received.has(({ data }) => data === traffic.last)),
     );
   }
 
@@ -111,9 +111,9 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   });
 
   it('messages for other shards all arrive, in order, each within half a second', () => {
-    for (const { inbox, traffic } of living) {
+    for (const { received, traffic } of living) {
       expect(traffic.failed).toEqual([]);
-      expect(inbox.data).toEqual(traffic.sent.map((_, number) => String(number)));
+      expect(received.data).toEqual(traffic.sent.map((_, number) => String(number)));
     }
     const slowest = Math.max(
       ...living.flatMap(({ traffic }) =>
@@ -142,8 +142,8 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   });
 
   it('none that is said not to be delivered arrives, none arrives twice, all are in order', () => {
-    for (const { inbox, traffic } of dead) {
-      const numbers = inbox.data.map(Number);
+    for (const { received, traffic } of dead) {
+      const numbers = received.data.map(Number);
       expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
       const refused = traffic.sent.flatMap(({ outcome }, number) =>
         outcome instanceof Error && (outcome as PublishError).outcome === 'not-delivered' ? [number] : [],
@@ -153,8 +153,8 @@ describe.each([true, false])('while a master is dead (sequence: %s)', (sequence)
   });
 
   it('what Redis took and did not bring lies inside the gap', () => {
-    for (const { channel, inbox, traffic } of dead) {
-      const came = new Set(inbox.data);
+    for (const { channel, received, traffic } of dead) {
+      const came = new Set(received.data);
       const holes = gaps.filter(({ names }) => names.includes(channel));
       const unexplained = traffic.sent
         .map((message, number) => ({ ...message, number }))

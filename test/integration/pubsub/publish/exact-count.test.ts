@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
@@ -15,10 +15,10 @@ describe('the count of a publish', () => {
       const nodes = sharedCluster();
       const channels = uniques(200);
       const subscribers = nodes.slice(0, 5).map((node) => open({}, { nodes: [node] }));
-      const inboxes = subscribers.map(() => new Inbox());
+      const allReceived = subscribers.map(() => new ReceivedMessages());
       await Promise.all(
         subscribers.map((subscriber, index) => {
-          const handlers = Object.fromEntries(channels.map((name) => [name, inboxes[index]!.handler]));
+          const handlers = Object.fromEntries(channels.map((name) => [name, allReceived[index]!.handler]));
           return publish === 'publish' ? subscriber.subscribe(handlers) : subscriber.ssubscribe(handlers);
         }),
       );
@@ -28,10 +28,10 @@ describe('the count of a publish', () => {
 
       expect(new Set(channels.map((name) => publisher.nodeOf(name))).size).toBe(3);
       expect(counts).toEqual(channels.map(() => 5));
-      for (const inbox of inboxes) {
-        await inbox.has(channels.length);
-        expect(inbox.messages.map(({ channel }) => channel).sort()).toEqual([...channels].sort());
-        expect(inbox.messages.every(({ channel, data }) => data === `to ${channel}`)).toBe(true);
+      for (const received of allReceived) {
+        await received.has(channels.length);
+        expect(received.messages.map(({ channel }) => channel).sort()).toEqual([...channels].sort());
+        expect(received.messages.every(({ channel, data }) => data === `to ${channel}`)).toBe(true);
       }
     },
   );

@@ -3,7 +3,7 @@ import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub, type Gap, type OverflowPolicy } from '../../../../src/pubsub/index.js';
 import { TcpProxy } from '../../../chaos/tcp-proxy.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
@@ -33,9 +33,9 @@ describe('messages for a shard that cannot be reached', () => {
 
   /** A publisher whose way to the shard of `channel` is gone, and a subscriber whose way is not. */
   async function cutOff(onOverflow?: OverflowPolicy) {
-    const [channel, inbox] = [unique(), new Inbox()];
+    const [channel, received] = [unique(), new ReceivedMessages()];
     const subscriber = open({}, { nodes: cluster.nodes });
-    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await subscriber.ssubscribe({ [channel]: received.handler });
     const natMap = Object.fromEntries(
       [...proxies].map(([node, { port }]) => [node, { host: '127.0.0.1', port }]),
     );
@@ -51,8 +51,8 @@ describe('messages for a shard that cannot be reached', () => {
       },
     );
     await publisher.spublish(channel, 'before');
-    await inbox.has(1);
-    inbox.messages.length = 0;
+    await received.has(1);
+    received.messages.length = 0;
     const proxy = proxies.get(subscriber.nodeOf(channel)!)!;
     proxy.freeze();
     proxy.cut();
@@ -71,7 +71,7 @@ describe('messages for a shard that cannot be reached', () => {
     const outcomes = Promise.all(
       results.map((result) => result.catch((error: unknown) => (error as { code: string }).code)),
     );
-    return { channel, publisher, subscriber, inbox, proxy, outcomes };
+    return { channel, publisher, subscriber, received, proxy, outcomes };
   }
 
   it.each([
@@ -83,7 +83,7 @@ describe('messages for a shard that cannot be reached', () => {
       [LIMIT / 2, LIMIT * 1.5],
     ],
   ] as const)('%s; the rest arrive in order when it can be', async (_what, onOverflow, [first, end]) => {
-    const { publisher, inbox, proxy, outcomes } = await cutOff(onOverflow);
+    const { publisher, received, proxy, outcomes } = await cutOff(onOverflow);
     expect(publisher.metrics().waiting).toBe(LIMIT);
     proxy.thaw();
 
@@ -92,8 +92,8 @@ describe('messages for a shard that cannot be reached', () => {
         Number(number) >= first && Number(number) < end ? 1 : 'QUEUE_FULL',
       ),
     );
-    await inbox.has(LIMIT);
-    expect(inbox.data).toEqual(numbers(first, end - 1));
+    await received.has(LIMIT);
+    expect(received.data).toEqual(numbers(first, end - 1));
     expect(publisher.metrics().waiting).toBe(0);
   });
 
@@ -135,10 +135,10 @@ describe('messages that wait for subscribers to follow a slot', () => {
 
   /** Publishes far more than may wait, to a slot that has just moved, while one of two subscribers does not follow. */
   async function overfill(onOverflow: OverflowPolicy) {
-    const [channel, inbox, gaps] = [unique(), new Inbox(), [] as Gap[]];
+    const [channel, received, gaps] = [unique(), new ReceivedMessages(), [] as Gap[]];
     const subscriber = open({}, { nodes: cluster.nodes });
     subscriber.on('gap', (gap) => gaps.push(gap));
-    await subscriber.ssubscribe({ [channel]: inbox.handler });
+    await subscriber.ssubscribe({ [channel]: received.handler });
     await plain(subscriber.nodeOf(channel)).ssubscribe(channel);
     const publisher = open(
       { sequence: true },
@@ -172,8 +172,8 @@ describe('messages that wait for subscribers to follow a slot', () => {
     ];
     const settled = await Promise.all(outcomes);
     await publisher.spublish(channel, 'after');
-    await inbox.has(({ data }) => data === 'after');
-    return { publisher, subscriber, settled, gaps, data: inbox.data.slice(1, -1) };
+    await received.has(({ data }) => data === 'after');
+    return { publisher, subscriber, settled, gaps, data: received.data.slice(1, -1) };
   }
 
   describe.each([

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { eventually, next } from '../../../support/waiting.js';
@@ -14,10 +14,10 @@ it.each(['subscribe', 'ssubscribe'] as const)(
   async (subscribe) => {
     const channel = unique();
     const slot = slotOf(channel);
-    const [inbox, told] = [new Inbox(), [] as unknown[]];
+    const [received, told] = [new ReceivedMessages(), [] as unknown[]];
     const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 50 } });
     for (const event of ['interrupted', 'gap'] as const) pubsub.on(event, (hole: unknown) => told.push(hole));
-    await pubsub[subscribe]({ [channel]: inbox.handler });
+    await pubsub[subscribe]({ [channel]: received.handler });
     const owner = await cluster.ownerOf(slot);
     const target = (await cluster.masters()).find(({ port }) => port !== owner.port)!;
     const countAt = async ({ port }: { port: number }): Promise<number> => {
@@ -39,7 +39,7 @@ it.each(['subscribe', 'ssubscribe'] as const)(
     await eventually(async () => (await countAt(target)) === 0, 'it stands there no more');
     expect(await countAt(owner)).toBe(1);
     expect(await publish.call(pubsub, channel, 'after')).toBe(1);
-    await inbox.has(({ data }) => data === 'after', 5_000);
+    await received.has(({ data }) => data === 'after', 5_000);
     expect(told).toEqual([]);
   },
 );

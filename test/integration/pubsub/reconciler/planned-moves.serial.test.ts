@@ -3,7 +3,7 @@ import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClusterPubSub, type Gap, type Interruption } from '../../../../src/pubsub/index.js';
 import { PATTERN_SLOT } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { LocalCluster } from '../../../../src/testing/index.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { Traffic } from '../../../support/traffic.js';
@@ -22,7 +22,7 @@ const RATE = 300;
 /** One publisher, one subscriber and the numbered messages between them. */
 interface Stream {
   readonly traffic: Traffic;
-  readonly inbox: Inbox;
+  readonly received: ReceivedMessages;
   readonly name: string;
 }
 
@@ -74,7 +74,7 @@ describe.each([
     await make(cluster, between);
     await between();
     await Promise.all(all.map(({ traffic }) => traffic.stop()));
-    await Promise.all(all.map(({ inbox, traffic }) => inbox.has(({ data }) => data === traffic.last)));
+    await Promise.all(all.map(({ received, traffic }) => received.has(({ data }) => data === traffic.last)));
   });
 
   afterAll(async () => {
@@ -91,7 +91,7 @@ describe.each([
 
     it('brings every message, once and in order', () => {
       expect(stream().traffic.failed).toEqual([]);
-      const numbers = stream().inbox.data.map(Number);
+      const numbers = stream().received.data.map(Number);
       expect(unlike(numbers)).toEqual([]);
       expect(numbers).toHaveLength(stream().traffic.sent.length);
     });
@@ -108,14 +108,14 @@ describe.each([
       const stream = (): Stream => streams.get('shard false')!;
 
       it('brings no message twice, and all in order', () => {
-        const numbers = stream().inbox.data.map(Number);
+        const numbers = stream().received.data.map(Number);
         expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
       });
 
       // The demoted master counts nobody for what it has kept back during the failover, and nobody is told of it.
       it('tells of a gap in which everything lies that did not come', () => {
-        const { traffic, inbox, name } = stream();
-        const came = new Set(inbox.data);
+        const { traffic, received, name } = stream();
+        const came = new Set(received.data);
         const holes = gaps.filter(({ names }) => names.includes(name));
         const spans = holes.map(({ since, until }) => [since.getTime(), until.getTime()] as const);
         const unexplained = traffic.sent
@@ -133,18 +133,18 @@ describe.each([
 });
 
 async function startStream(way: Way, publisher: ClusterPubSub, subscriber: ClusterPubSub): Promise<Stream> {
-  const inbox = new Inbox();
+  const received = new ReceivedMessages();
   const base = unique(way.replaceAll(' ', '-'));
   const channel = `${base}:{${way.endsWith('elsewhere') ? ELSEWHERE : TAG}}`;
   const name = way.startsWith('pattern') ? `${base}:*` : channel;
-  const handlers = { [name]: inbox.handler };
+  const handlers = { [name]: received.handler };
   if (way === 'shard') await subscriber.ssubscribe(handlers);
   else if (way === 'channel') await subscriber.subscribe(handlers);
   else await subscriber.psubscribe(handlers);
   await publisher.connect();
   const publish = (data: string) =>
     way === 'shard' ? publisher.spublish(channel, data) : publisher.publish(channel, data);
-  return { inbox, name, traffic: new Traffic(publish, RATE) };
+  return { received, name, traffic: new Traffic(publish, RATE) };
 }
 
 /** Where the numbers are not 0, 1, 2, …: the first few, with what came there. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { ClusterPubSub, Gap, Interruption, Moved } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections, portOf } from '../../../support/plain-connections.js';
@@ -21,8 +21,8 @@ describe('after a fault', () => {
     it('is made anew, and the gap names what it carried', async () => {
       const [channels, patterns, shards] = [uniques(30), uniques(5), uniques(10)];
       const [publisher, subscriber] = [engine(), engine()];
-      const inbox = new Inbox();
-      const handlers = (names: string[]) => Object.fromEntries(names.map((name) => [name, inbox.handler]));
+      const received = new ReceivedMessages();
+      const handlers = (names: string[]) => Object.fromEntries(names.map((name) => [name, received.handler]));
       await subscriber.subscribe(handlers(channels));
       await subscriber.psubscribe(handlers(patterns));
       await subscriber.ssubscribe(handlers(shards));
@@ -55,14 +55,14 @@ describe('after a fault', () => {
         shards.map(() => 1),
       );
       await publisher.publish(patterns[0]!, 'matched');
-      await inbox.has(channels.length + shards.length + 1);
+      await received.has(channels.length + shards.length + 1);
     });
 
     it('of a publisher is made anew for the next publish', async () => {
       const [publisher, subscriber] = [engine(), engine()];
       const channel = unique();
-      const inbox = new Inbox();
-      await subscriber.subscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await subscriber.subscribe({ [channel]: received.handler });
       await publisher.publish(channel, 'before');
       await plain(publisher.nodeOf(channel)).call('CLIENT', 'KILL', 'TYPE', 'NORMAL', 'SKIPME', 'YES');
       await eventually(
@@ -76,7 +76,7 @@ describe('after a fault', () => {
           ),
         'a publish is counted again',
       );
-      await inbox.has(({ data }) => data === 'after');
+      await received.has(({ data }) => data === 'after');
     });
   });
 
@@ -84,8 +84,8 @@ describe('after a fault', () => {
     it('takes its shard channel with it: nothing comes twice or in the wrong order, and counts are exact', async () => {
       const channel = unique();
       const [publisher, subscriber] = [engine(), engine()];
-      const inbox = new Inbox();
-      await subscriber.ssubscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await subscriber.ssubscribe({ [channel]: received.handler });
       const story = recordOf(subscriber);
       const { slot, source, target } = await placeOf(publisher, channel);
       const stream = streamTo((data) => publisher.spublish(channel, data));
@@ -97,8 +97,8 @@ describe('after a fault', () => {
       await stream.stop();
 
       expect(publisher.nodeOf(channel)).toBe(`127.0.0.1:${target.port}`);
-      await inbox.has(({ data }) => data === stream.last);
-      const numbers = inbox.data.filter((data) => data !== 'probe').map(Number);
+      await received.has(({ data }) => data === stream.last);
+      const numbers = received.data.filter((data) => data !== 'probe').map(Number);
       expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
       expect(stream.failed).toEqual([]);
       expect(await publisher.spublish(channel, '')).toBe(1);
@@ -111,8 +111,8 @@ describe('after a fault', () => {
     it('takes its classic channel with it: what was counted has come, and counts are exact again', async () => {
       const channel = unique();
       const [publisher, subscriber] = [engine(), engine()];
-      const inbox = new Inbox();
-      await subscriber.subscribe({ [channel]: inbox.handler });
+      const received = new ReceivedMessages();
+      await subscriber.subscribe({ [channel]: received.handler });
       const story = recordOf(subscriber);
       const { slot, source, target } = await placeOf(publisher, channel);
       const stream = streamTo((data) => publisher.publish(channel, data));
@@ -128,11 +128,11 @@ describe('after a fault', () => {
       expect([publisher, subscriber].map((one) => one.nodeOf(channel))).toEqual(
         [target, target].map(({ port }) => `127.0.0.1:${port}`),
       );
-      await inbox.has(({ data }) => data === stream.last);
+      await received.has(({ data }) => data === stream.last);
       // While publisher and subscriber are at different masters the count is 0 and the cluster bus carries the message;
       // the subscriber may leave the old master before the bus has brought the last of them there.
-      const received = new Set(inbox.data);
-      expect(stream.counted(1).filter((data) => !received.has(data))).toEqual([]);
+      const data = new Set(received.data);
+      expect(stream.counted(1).filter((text) => !data.has(text))).toEqual([]);
       expect(stream.failed).toEqual([]);
       expect(story.losses).toEqual([]);
       await cluster.moveSlot(slot, source);
@@ -158,8 +158,8 @@ describe('after a fault', () => {
       async (publish) => {
         const channel = unique();
         const [publisher, subscriber] = [engine(), engine()];
-        const inbox = new Inbox();
-        const handlers = { [channel]: inbox.handler };
+        const received = new ReceivedMessages();
+        const handlers = { [channel]: received.handler };
         await (publish === 'publish' ? subscriber.subscribe(handlers) : subscriber.ssubscribe(handlers));
         await publisher.connect();
         const master = portOf(publisher.nodeOf(channel));
@@ -174,7 +174,7 @@ describe('after a fault', () => {
           return count === 1 && portOf(publisher.nodeOf(channel)) === replica!.port;
         }, 'the count is 1 at the new master');
         await publisher[publish](channel, 'after');
-        await inbox.has(({ data }) => data === 'after');
+        await received.has(({ data }) => data === 'after');
       },
     );
   });
@@ -182,12 +182,12 @@ describe('after a fault', () => {
   describe('a demoted master', () => {
     it('is not believed when it counts nobody, if the caller wants to be sure', async () => {
       const channel = unique();
-      const inbox = new Inbox();
+      const received = new ReceivedMessages();
       const [subscriber, unaware] = [
         engine(),
         open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 600_000 } }),
       ];
-      await subscriber.ssubscribe({ [channel]: inbox.handler });
+      await subscriber.ssubscribe({ [channel]: received.handler });
       expect(await unaware.spublish(channel, 'before')).toBe(1);
       const master = portOf(unaware.nodeOf(channel));
       const [replica] = await cluster.replicasOf({ port: master });
@@ -200,7 +200,7 @@ describe('after a fault', () => {
       );
       expect(await unaware.spublish(channel, 'after', { verifyZero: true })).toBe(1);
       expect(portOf(unaware.nodeOf(channel))).toBe(replica!.port);
-      await inbox.has(({ data }) => data === 'after');
+      await received.has(({ data }) => data === 'after');
     });
   });
 
@@ -208,8 +208,8 @@ describe('after a fault', () => {
     it('brings its subscriptions back when its replica has taken over; other channels never notice', async () => {
       const channels = uniques(30);
       const [publisher, subscriber] = [engine(), engine()];
-      const inbox = new Inbox();
-      await subscriber.subscribe(Object.fromEntries(channels.map((name) => [name, inbox.handler])));
+      const received = new ReceivedMessages();
+      await subscriber.subscribe(Object.fromEntries(channels.map((name) => [name, received.handler])));
       await subscriber.ssubscribe(channels);
       await subscriber.psubscribe('recovery:*');
       await Promise.all(channels.map((name) => publisher.publish(name, '')));

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
@@ -20,20 +20,20 @@ const KINDS = [
 it.each(KINDS)(
   'a subscription (%s) whose confirmation was forgotten is active again after the next refresh',
   async (subscribe, publish) => {
-    const { pubsub, channel, inbox, subscription } = await subscribed(subscribe);
+    const { pubsub, channel, received, subscription } = await subscribed(subscribe);
     (subscription.state.activeNodes as Set<NodeKey>).clear();
     expect(pubsub.metrics().confirmed).toBe(0);
     await eventually(() => pubsub.metrics().confirmed === 1, 'it is confirmed again');
     expect(subscription.state.name).toBe('active');
     expect(await pubsub[publish](channel, 'after')).toBe(1);
-    await inbox.has(1);
+    await received.has(1);
   },
 );
 
 it.each(KINDS)(
   'a subscription (%s) that the node and the books of its connection have lost comes back with a gap',
   async (subscribe, publish) => {
-    const { pubsub, channel, inbox, subscription, subscriber } = await subscribed(subscribe);
+    const { pubsub, channel, received, subscription, subscriber } = await subscribed(subscribe);
     const node = plain(subscriber.node);
     const count = async (): Promise<unknown> =>
       (subscribe === 'subscribe'
@@ -46,8 +46,8 @@ it.each(KINDS)(
     expect(await count()).toBe(1);
     expect(pubsub.status).toBe('connected');
     expect(await pubsub[publish](channel, 'after')).toBe(1);
-    await inbox.has(1);
-    expect(inbox.data).toEqual(['after']);
+    await received.has(1);
+    expect(received.data).toEqual(['after']);
   },
 );
 
@@ -63,7 +63,7 @@ it('a subscription that is active stays untouched by refreshes', async () => {
 
 async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
   const channel = unique();
-  const inbox = new Inbox();
+  const received = new ReceivedMessages();
   const pubsub: ClusterPubSub = open(
     {},
     {
@@ -71,10 +71,10 @@ async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
       clusterOptions: { slotsRefreshInterval: 50 },
     },
   );
-  await pubsub[subscribe]({ [channel]: inbox.handler });
+  await pubsub[subscribe]({ [channel]: received.handler });
   const { subscriptions, nodeSubscribers } = pubsub.snapshot() as EngineSnapshot;
   const subscription = subscriptions[0]!;
   const subscriber = nodeSubscribers.get(subscription.state.assigned!)!;
   await eventually(() => subscriber.state === 'idle', 'its node has nothing more to do');
-  return { pubsub, channel, inbox, subscription, subscriber };
+  return { pubsub, channel, received, subscription, subscriber };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { next } from '../../../support/waiting.js';
@@ -31,30 +31,30 @@ it('a move brings each message once and in order to a reader that is busy, whoev
   const slot = slotOf(channel);
   const owner = await cluster.ownerOf(slot);
   const [target, elsewhere] = (await cluster.masters()).filter(({ port }) => port !== owner.port);
-  const inbox = new Inbox();
+  const received = new ReceivedMessages();
   const pubsub = open({}, { nodes: cluster.nodes });
   await pubsub.subscribe({
     [channel]: (message) => {
       // By the time it is read, what the old node has sent is with the new one, too.
       const until = performance.now() + 4;
       while (performance.now() < until);
-      inbox.handler(message);
+      received.handler(message);
     },
   });
   const node = { host: elsewhere!.host, port: elsewhere!.port };
   const worker = new Worker(PUBLISHER, { eval: true, workerData: { node, channel } });
   try {
     for (const to of [target!, owner, target!, owner]) {
-      await inbox.has(inbox.messages.length + 30);
+      await received.has(received.messages.length + 30);
       const moved = next(pubsub, 'moved');
       await cluster.moveSlot(slot, to);
       await moved;
     }
-    await inbox.has(inbox.messages.length + 30);
+    await received.has(received.messages.length + 30);
     worker.postMessage('stop');
     const [count] = (await once(worker, 'message')) as [number];
-    await inbox.has(({ data }) => data === 'last');
-    const numbers = inbox.data.slice(0, -1).map(Number);
+    await received.has(({ data }) => data === 'last');
+    const numbers = received.data.slice(0, -1).map(Number);
     const first = numbers[0]!;
     expect(numbers).toEqual(Array.from({ length: count - first }, (_, index) => first + index));
   } finally {

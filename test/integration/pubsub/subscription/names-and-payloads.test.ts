@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 
 const MiB = 1024 * 1024;
@@ -21,7 +21,7 @@ describe('names', () => {
   ])('may be %j', async (text) => {
     const name = `${text}${unique()}`;
     const [publisher, subscriber] = [open(), open()];
-    const [classic, sharded] = [new Inbox(), new Inbox()];
+    const [classic, sharded] = [new ReceivedMessages(), new ReceivedMessages()];
     await subscriber.subscribe({ [name]: classic.handler });
     await subscriber.ssubscribe({ [name]: sharded.handler });
     expect(await publisher.publish(name, text)).toBe(1);
@@ -39,7 +39,7 @@ describe('names', () => {
       Buffer,
     ];
     const [publisher, subscriber] = [open(), open({ encoding: 'buffer' })];
-    const [first, second] = [new Inbox<'buffer'>(), new Inbox<'buffer'>()];
+    const [first, second] = [new ReceivedMessages<'buffer'>(), new ReceivedMessages<'buffer'>()];
     await subscriber.subscribe(
       new Map([
         [one, first.handler],
@@ -58,21 +58,21 @@ describe('names', () => {
 
   it('may be empty', async () => {
     const [publisher, subscriber] = [open(), open()];
-    const inbox = new Inbox();
-    await subscriber.ssubscribe({ '': inbox.handler });
+    const received = new ReceivedMessages();
+    await subscriber.ssubscribe({ '': received.handler });
     await publisher.spublish('', 'to nobody by name');
-    await inbox.has(({ data }) => data === 'to nobody by name');
+    await received.has(({ data }) => data === 'to nobody by name');
     await subscriber.sunsubscribe('');
   });
 
   it('of 64 KiB go through', async () => {
     const name = unique() + 'n'.repeat(64 * 1024);
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.subscribe({ [name]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ [name]: received.handler });
     expect(await pubsub.publish(name, '')).toBe(1);
-    await inbox.has(1);
-    expect(inbox.messages[0]?.channel).toBe(name);
+    await received.has(1);
+    expect(received.messages[0]?.channel).toBe(name);
   });
 });
 
@@ -88,7 +88,7 @@ describe('payloads', () => {
   ])('arrive byte for byte: %s', async (_what, payload) => {
     const channel = unique();
     const pubsub = open({ encoding: 'buffer' });
-    const [classic, sharded] = [new Inbox<'buffer'>(), new Inbox<'buffer'>()];
+    const [classic, sharded] = [new ReceivedMessages<'buffer'>(), new ReceivedMessages<'buffer'>()];
     await pubsub.subscribe({ [channel]: classic.handler });
     await pubsub.ssubscribe({ [channel]: sharded.handler });
     // One after the other: 40 MiB at once are beyond Redis's default client-output-buffer-limit of a subscriber.
@@ -96,21 +96,21 @@ describe('payloads', () => {
     await classic.has(1);
     expect(await pubsub.spublish(channel, new Uint8Array(payload))).toBe(1);
     await sharded.has(1);
-    for (const inbox of [classic, sharded]) {
+    for (const received of [classic, sharded]) {
       // toEqual on 20 MiB takes seconds.
-      expect(inbox.messages[0]!.data.equals(payload)).toBe(true);
+      expect(received.messages[0]!.data.equals(payload)).toBe(true);
     }
   });
 
   it('of text arrive as the same text', async () => {
     const channel = unique();
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.subscribe({ [channel]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ [channel]: received.handler });
     const texts = ['', 'žluťoučký 🐎', '\ufeffwith a BOM', '5', 'true', 'x'.repeat(100_000)];
     for (const text of texts) await pubsub.publish(channel, text);
-    await inbox.has(texts.length);
-    expect(inbox.data).toEqual(texts);
+    await received.has(texts.length);
+    expect(received.data).toEqual(texts);
   });
 
   it.each([5, null, undefined, { a: 1 }, ['a']])('of %p are refused', async (data) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ClusterNode } from 'ioredis';
 import { engines } from '../../../support/engines.js';
-import { Inbox, settledBy } from '../../../support/messages.js';
+import { ReceivedMessages, settledBy } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
@@ -14,24 +14,24 @@ describe('a pattern', () => {
     const base = unique();
     const channels = Array.from({ length: 60 }, (_, index) => `${base}.${index}`);
     const [publisher, subscriber] = [open(), open()];
-    const inbox = new Inbox();
-    await subscriber.psubscribe({ [`${base}.*`]: inbox.handler });
+    const received = new ReceivedMessages();
+    await subscriber.psubscribe({ [`${base}.*`]: received.handler });
     await Promise.all(channels.map((channel) => publisher.publish(channel, channel)));
-    await inbox.has(channels.length);
-    await settledBy(publisher, `${base}.last`, inbox);
+    await received.has(channels.length);
+    await settledBy(publisher, `${base}.last`, received);
     expect(new Set(channels.map((channel) => publisher.nodeOf(channel))).size).toBe(3);
-    expect(inbox.data.slice(0, -1).sort()).toEqual([...channels].sort());
-    expect(inbox.messages[0]).toMatchObject({ type: 'pmessage', pattern: `${base}.*` });
+    expect(received.data.slice(0, -1).sort()).toEqual([...channels].sort());
+    expect(received.messages[0]).toMatchObject({ type: 'pmessage', pattern: `${base}.*` });
   });
 
   it('hears no shard channels', async () => {
     const base = unique();
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.psubscribe({ [`${base}*`]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.psubscribe({ [`${base}*`]: received.handler });
     expect(await pubsub.spublish(`${base}.a`, 'sharded')).toBe(0);
-    await settledBy(pubsub, `${base}.b`, inbox);
-    expect(inbox.messages).toHaveLength(1);
+    await settledBy(pubsub, `${base}.b`, received);
+    expect(received.messages).toHaveLength(1);
   });
 
   it.each([
@@ -42,23 +42,23 @@ describe('a pattern', () => {
   ])('%s matches %s and not %s', async (glob, yes, no) => {
     const base = unique();
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.psubscribe({ [`${base}.${glob}`]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.psubscribe({ [`${base}.${glob}`]: received.handler });
     await pubsub.publish(`${base}.${no}`, 'no');
     await pubsub.publish(`${base}.${yes}`, 'yes');
-    await inbox.has(1);
-    expect(inbox.data).toEqual(['yes']);
+    await received.has(1);
+    expect(received.data).toEqual(['yes']);
   });
 
   it('and a name that both match get a message each', async () => {
     const channel = unique();
     const pubsub = open();
-    const inbox = new Inbox();
-    await pubsub.subscribe({ [channel]: inbox.handler });
-    await pubsub.psubscribe({ [`${channel}*`]: inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ [channel]: received.handler });
+    await pubsub.psubscribe({ [`${channel}*`]: received.handler });
     await pubsub.publish(channel, 'x');
-    await inbox.has(2);
-    expect(inbox.messages.map(({ type }) => type).sort()).toEqual(['message', 'pmessage']);
+    await received.has(2);
+    expect(received.messages.map(({ type }) => type).sort()).toEqual(['message', 'pmessage']);
   });
 
   it('may hold bytes that are no text', async () => {
@@ -79,15 +79,15 @@ describe('a pattern', () => {
   it('and a name hear what a foreign program publishes at any node, once each', async () => {
     const channel = unique();
     const pubsub = open();
-    const [exact, matched] = [new Inbox(), new Inbox()];
+    const [exact, matched] = [new ReceivedMessages(), new ReceivedMessages()];
     await pubsub.subscribe({ [channel]: exact.handler });
     await pubsub.psubscribe({ [`${channel}*`]: matched.handler });
     const ports = sharedCluster().map((node: ClusterNode) => (node as { port: number }).port);
     for (const port of ports) await plain(port).publish(channel, `from ${port}`);
-    for (const inbox of [exact, matched]) {
-      await inbox.has(ports.length);
-      await settledBy(pubsub, channel, inbox);
-      expect(inbox.data.filter((data) => data.startsWith('from')).sort()).toEqual(
+    for (const received of [exact, matched]) {
+      await received.has(ports.length);
+      await settledBy(pubsub, channel, received);
+      expect(received.data.filter((data) => data.startsWith('from')).sort()).toEqual(
         ports.map((port) => `from ${port}`).sort(),
       );
     }

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import type { ClusterPubSubError } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 
@@ -107,13 +107,13 @@ describe('what an ACL refuses', () => {
       ...['+subscribe', '+psubscribe', '+ssubscribe', '+unsubscribe', '+punsubscribe', '+sunsubscribe'],
     );
     const pubsub = alice();
-    const inbox = new Inbox();
-    await pubsub.subscribe({ 'allowed:1': inbox.handler });
-    await pubsub.ssubscribe({ 'allowed:1': inbox.handler });
-    await pubsub.psubscribe({ 'allowed:*': inbox.handler });
+    const received = new ReceivedMessages();
+    await pubsub.subscribe({ 'allowed:1': received.handler });
+    await pubsub.ssubscribe({ 'allowed:1': received.handler });
+    await pubsub.psubscribe({ 'allowed:*': received.handler });
     expect(await pubsub.publish('allowed:1', 'x')).toBeGreaterThan(0);
     expect(await pubsub.spublish('allowed:1', 'x')).toBe(1);
-    await inbox.has(3);
+    await received.has(3);
     await pubsub.reset();
   });
 

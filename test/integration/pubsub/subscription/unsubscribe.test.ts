@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { unique, uniques } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 
@@ -81,7 +81,7 @@ describe('unsubscribe', () => {
     async (subscribe) => {
       const name = unique();
       const pubsub = open();
-      const inbox = new Inbox();
+      const received = new ReceivedMessages();
       const unsubscribe = {
         subscribe: 'unsubscribe',
         psubscribe: 'punsubscribe',
@@ -91,12 +91,12 @@ describe('unsubscribe', () => {
       await pubsub[subscribe](name);
       for (let round = 1; round <= 20; round += 1) {
         const leaving = pubsub[unsubscribe[subscribe]](name);
-        const coming = pubsub[subscribe]({ [name]: inbox.handler });
+        const coming = pubsub[subscribe]({ [name]: received.handler });
         await Promise.all([leaving, coming]);
         await pubsub[publish](name, String(round));
-        await inbox.has(round);
+        await received.has(round);
       }
-      expect(inbox.data).toEqual(Array.from({ length: 20 }, (_, index) => String(index + 1)));
+      expect(received.data).toEqual(Array.from({ length: 20 }, (_, index) => String(index + 1)));
     },
   );
 

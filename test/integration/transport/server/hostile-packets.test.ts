@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import type { ClusterPubSubServer } from '../../../../src/transport/index.js';
 import { engines } from '../../../support/engines.js';
-import { Inbox } from '../../../support/messages.js';
+import { ReceivedMessages } from '../../../support/messages.js';
 import { type Handlers, transports } from '../../../support/transports.js';
 
 const harness = transports();
@@ -26,10 +26,10 @@ describe('a request with a reply channel that is not an inbox', () => {
   ])('to %s, makes the server publish nothing there', async (_what, pattern, c) => {
     const handled: unknown[] = [];
     const server = await serverWith({ [`event:${paid}`]: (data) => void handled.push(data) });
-    const [attacker, witness, inbox] = [stranger(), stranger(), new Inbox()];
+    const [attacker, witness, received] = [stranger(), stranger(), new ReceivedMessages()];
     const target = `${harness.prefix}${paid}`;
-    await witness.subscribe({ [target]: inbox.handler });
-    await witness.ssubscribe({ [target]: inbox.handler });
+    await witness.subscribe({ [target]: received.handler });
+    await witness.ssubscribe({ [target]: received.handler });
 
     const forged = { pattern, data: { orderId: 7 }, id: '1', _cps: { r: target, ...(c && { c }) } };
     expect(await attacker.spublish(`${harness.prefix}${pattern}`, JSON.stringify(forged))).toBeGreaterThan(0);
@@ -37,9 +37,9 @@ describe('a request with a reply channel that is not an inbox', () => {
     await attacker.publish(target, 'end');
     await attacker.spublish(target, 'end');
 
-    await inbox.has(({ type, data }) => type === 'message' && data === 'end');
-    await inbox.has(({ type, data }) => type === 'smessage' && data === 'end');
-    expect(inbox.data.filter((data) => data !== 'end' && data !== JSON.stringify(forged))).toEqual([]);
+    await received.has(({ type, data }) => type === 'message' && data === 'end');
+    await received.has(({ type, data }) => type === 'smessage' && data === 'end');
+    expect(received.data.filter((data) => data !== 'end' && data !== JSON.stringify(forged))).toEqual([]);
     expect(handled).not.toContainEqual({ orderId: 7 });
     expect(server.malformed).toBe(1);
   });
