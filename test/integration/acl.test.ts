@@ -162,7 +162,7 @@ describe('the user of docs/acl.md', () => {
   });
 });
 
-it('credentials are not printed with what diagnostics channels tell, nor with servers, clients and engines', async () => {
+it('credentials are printed neither with the messages of diagnostics channels nor with servers, clients and engines', async () => {
   const user = await newUser(rules);
   const told: unknown[] = [];
   const note = (message: unknown): void => void told.push(message);

@@ -19,7 +19,7 @@ beforeAll(() =>
 );
 
 describe('a server whose SUBSCRIBE is refused', () => {
-  it('says that it listens, then dies of an unhandled rejection, with Transport.REDIS', async () => {
+  it('reports that it listens, then ends with an unhandled rejection, with Transport.REDIS', async () => {
     const options = JSON.stringify({ ...node, ...credentials });
     const run = promisify(execFile)(process.execPath, [stockServer, options, pattern]);
     await expect(run).rejects.toMatchObject({

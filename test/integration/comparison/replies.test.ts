@@ -61,13 +61,13 @@ describe('a reply', () => {
     expect(await repliesAtOneOfTwo((options) => sides.stockClient(options))).toBe(2);
   });
 
-  it('goes to the asker alone with ours', async () => {
+  it('goes to the requester alone with ours', async () => {
     await sides.ourServer(EchoController);
     expect(await repliesAtOneOfTwo((options) => sides.ourClient(options))).toBe(1);
   });
 });
 
-describe('a request that nobody serves', () => {
+describe('a request without a handler', () => {
   const pattern = unique('nobody');
 
   it('waits for ever with Transport.REDIS', async () => {

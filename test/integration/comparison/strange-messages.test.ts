@@ -84,7 +84,7 @@ describe('a foreign message on the channel of a message handler', () => {
     }
   }
 
-  it('runs the handler, whose answer nobody gets, with Transport.REDIS', async () => {
+  it('runs the handler, whose reply is lost, with Transport.REDIS', async () => {
     await sides.stockServer(PriceController);
     reached = new Signal();
     await sides.redis().publish(pattern, 'no packet');

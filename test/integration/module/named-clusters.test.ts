@@ -85,7 +85,7 @@ describe('two clusters in one application', () => {
     });
   });
 
-  it('may both have names: then the class stands for none of them', async () => {
+  it('may both have names: then the class is a token of neither', async () => {
     const module = apps.add(
       await apps
         .module({

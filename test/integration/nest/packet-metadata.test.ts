@@ -68,7 +68,7 @@ describe('what a dispatch hook attaches to a packet', () => {
     });
   });
 
-  it('is nothing where there is no hook', async () => {
+  it('is empty without a hook', async () => {
     const other = apps.add(new ClusterPubSubClient(apps.options()));
     expect(await lastValueFrom(other.send('metadata.echo', 'plain'))).toEqual({
       data: 'plain',

@@ -34,7 +34,7 @@ describe('the diagnostics channels of an engine', () => {
   const plain = plainConnections();
   const engine = () => open({}, { nodes: cluster.nodes });
 
-  it('tell of status, of what was lost, and of the gap, with what the events tell', async () => {
+  it('report status, interruptions and gaps, with the data of the events', async () => {
     const [statuses, losses, gaps] = [
       told('nestjs-cluster-pubsub:status'),
       told('nestjs-cluster-pubsub:interrupted'),
@@ -59,7 +59,7 @@ describe('the diagnostics channels of an engine', () => {
     expect(gaps[0]!.pubsub).toBe(pubsub);
   });
 
-  it('tell where slots have gone', async () => {
+  it('report where slots have moved', async () => {
     const moves = told('nestjs-cluster-pubsub:moved');
     const pubsub = engine();
     const channel = unique();
@@ -78,7 +78,7 @@ describe('the diagnostics channels of an engine', () => {
     ]);
   });
 
-  it('tell of a publish that failed, whether its node refused it or there is no cluster at all', async () => {
+  it('report a failed publish, whether its node refused it or there is no cluster at all', async () => {
     const failures = told('nestjs-cluster-pubsub:publish-failed');
     const channel = unique();
     const full = open({}, { nodes: cluster.nodes, maxQueuedMessages: 1 });
@@ -94,7 +94,7 @@ describe('the diagnostics channels of an engine', () => {
     expect(nowhere.metrics()).toMatchObject({ published: 1, publishErrors: 1 });
   });
 
-  it('tell of errors although nobody listens to the event', async () => {
+  it('report errors although the event has no listener', async () => {
     const errors = told('nestjs-cluster-pubsub:error');
     const pubsub = engine();
     const channel = unique();
@@ -113,7 +113,7 @@ describe('the diagnostics channels of an engine', () => {
 });
 
 describe('the diagnostics channels of the transport', () => {
-  it('tell how each request ended, how long it took, and with what packet', async () => {
+  it('report how each request ended, how long it took, and its packet', async () => {
     await harness.server({
       ask: () => 1,
       fail: () => {
@@ -142,7 +142,7 @@ describe('the diagnostics channels of the transport', () => {
     for (const { duration } of requests) expect(duration).toBeGreaterThan(0);
   });
 
-  it('bring each reply to its asker in the async context of the asker, while requests are watched', async () => {
+  it('deliver each reply in the async context of its requester, while requests are watched', async () => {
     await harness.server({ ask: () => 1 });
     const client = harness.client();
     const storage = new AsyncLocalStorage<string>();
@@ -155,7 +155,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(seen).toEqual(['the one that connects', 'another']);
   });
 
-  it('tell when Redis has taken an event, or that it has not', async () => {
+  it('report when Redis has accepted an event, or that it has not', async () => {
     const client = harness.client({ maxPayload: 500 });
     const emitted = told('nestjs-cluster-pubsub:emit');
     await outcome(client.emit('told', 1));
@@ -167,7 +167,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(emitted[1]!.error).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   });
 
-  it('tell of requests and events that fail because there is no cluster', async () => {
+  it('report requests and events that fail because there is no cluster', async () => {
     const [requests, emitted] = [told('nestjs-cluster-pubsub:request'), told('nestjs-cluster-pubsub:emit')];
     const client = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
     const seen: unknown[] = [];
@@ -190,7 +190,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(hooked).toEqual(['event told', 'request ask']);
   });
 
-  it('tell how each handler ended, with its context, before the processing end hook runs', async () => {
+  it('report how each handler ended, with its context, before the processing end hook runs', async () => {
     const order: string[] = [];
     const server = harness.newServer();
     addHandlers(server, {
@@ -237,7 +237,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(server.metrics().handlerTime).toMatchObject({ count: 4 });
   });
 
-  it('tell of what could not be read, by its channel and size', async () => {
+  it('report malformed messages, with channel and size', async () => {
     const server = await harness.server({ ask: () => 1 });
     const malformed = told('nestjs-cluster-pubsub:malformed');
     const channel = `${harness.prefix}ask`;
@@ -247,7 +247,7 @@ describe('the diagnostics channels of the transport', () => {
     expect(malformed[0]!.source).toBe(server);
   });
 
-  it('cost nothing while nobody subscribes: handlers are not timed', async () => {
+  it('cost nothing without a subscriber: handlers are not timed', async () => {
     const server = await harness.server({ ask: () => 1 });
     const client = harness.client();
     await lastValueFrom(client.send('ask', 1));
@@ -255,7 +255,7 @@ describe('the diagnostics channels of the transport', () => {
   });
 });
 
-it('an engine by itself is not told of by name only, but as the object that it is', async () => {
+it('an engine used alone is reported as the object itself, not only by its name', async () => {
   const statuses = told('nestjs-cluster-pubsub:status');
   const pubsub = new ClusterPubSub({ nodes: cluster.nodes });
   await pubsub.connect();

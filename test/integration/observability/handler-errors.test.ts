@@ -111,7 +111,7 @@ describe('an RpcException of a Nest application', () => {
     expect(about('payment.late')).toEqual([expect.stringContaining('too late')]);
   });
 
-  it('that JSON cannot hold is an error to the asker all the same', async () => {
+  it('that JSON cannot hold is an error to the requester all the same', async () => {
     const { error } = await outcome(harness.client().send('payment.ask', 1));
     expect(error).toEqual({ status: 'error', message: 'Internal server error' });
   });

@@ -252,7 +252,7 @@ describe('faults on the page', () => {
     expect(await value('probes_lost_total')).toBe(1);
   });
 
-  it('are the requests that nobody could answer: declined by a server, or cut off from their inbox', async () => {
+  it('are the requests without a reply: without a handler, or cut off from their reply inbox', async () => {
     const hanging = new Signal();
     const server = await harness.server({
       'event:told': () => undefined,

@@ -87,7 +87,7 @@ it('each handler that is cut is reported as cancelled, once, and its end hook is
   expect(server.metrics()).toMatchObject({ running: 0, failed: 0 });
 });
 
-it('a handler that ends after it was cut is told once all the same', async () => {
+it('a handler that ends after it was cancelled is reported once all the same', async () => {
   const answer = new Signal<number>();
   const server = await harness.server(
     { late: () => answer.promise, 'event:tardy': () => answer.promise },

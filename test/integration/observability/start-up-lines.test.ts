@@ -55,7 +55,7 @@ it('a server writes a line for each handler once it listens: pattern, kind, slot
   expect(contexts).toEqual(new Set(['ClusterPubSubServer']));
 });
 
-it('a handler of what each master tells its own clients is said to be at all masters', async () => {
+it('a handler of messages that each master sends to its own clients is logged as subscribed at all masters', async () => {
   const server = harness.newServer();
   const extras = { nodes: 'all-masters' };
   server.addHandler('__keyevent@0__:expired', async () => 1, true, extras);

@@ -95,7 +95,7 @@ describe('a trace across three processes', () => {
     expect(spans).toHaveLength(11);
   });
 
-  it('tells requests from events, and askers from handlers, by the kinds of its spans', () => {
+  it('distinguishes requests from events, and requesters from handlers, by the kinds of its spans', () => {
     expect(span('send a.checkout').kind).toBe(SpanKind.CLIENT);
     expect(span('process a.checkout').kind).toBe(SpanKind.SERVER);
     expect(span('publish b.audit').kind).toBe(SpanKind.PRODUCER);

@@ -148,7 +148,7 @@ describe('with a tracer provider', () => {
     expect(spans().filter(({ name }) => name === 'process metadata')).toHaveLength(2);
   });
 
-  it('what is sent although there is no cluster has a span that failed', async () => {
+  it('a request without a cluster has a failed span', async () => {
     const lost = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
     stops.push(instrumentClient(lost));
     await outcome(lost.send('ask', 1));

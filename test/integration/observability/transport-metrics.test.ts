@@ -79,7 +79,7 @@ describe('metrics() of a server and of a client', () => {
     expect(client.metrics()).toMatchObject({ requests: 1, errors: 1, noSubscribers: 0 });
   });
 
-  it('count what fails because there is no cluster, or because the pattern cannot be one', async () => {
+  it('count what fails because there is no cluster, or because the pattern is invalid', async () => {
     const client = harness.client({ nodes: [{ host: '127.0.0.1', port: 1 }], connectTimeout: 100 });
     expect((await outcome(client.send('ask', 1))).error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
     expect((await outcome(client.emit('told', 1))).error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });

@@ -72,7 +72,7 @@ describe('onHandlerError', () => {
     expect(pubsub.subscribed).toBe(false);
   });
 
-  it('that is no function is refused', () => {
+  it('that is not a function is refused', () => {
     expect(() => open({ onHandlerError: 'log' as never })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );

@@ -89,7 +89,7 @@ describe('a pinned node', () => {
     },
   );
 
-  it('does not take a name that stands elsewhere already', async () => {
+  it('does not take a name that is subscribed elsewhere already', async () => {
     const channel = unique();
     const { host, port } = cluster.nodes[0]!;
     const pubsub = open({}, source());

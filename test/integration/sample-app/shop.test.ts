@@ -112,7 +112,7 @@ describe('the sample shop, each service a process of its own', () => {
     expect(page).not.toMatch(/https?:|src=|href=/);
   });
 
-  it('tells that the cluster is healthy', async () => {
+  it('reports that the cluster is healthy', async () => {
     const { status, body } = await get(`${shop.url}/health`);
     expect(status).toBe(200);
     expect(body).toMatchObject({ status: 'ok', details: { cluster: { status: 'up' } } });
@@ -124,7 +124,7 @@ describe('the sample shop, each service a process of its own', () => {
     expect(await get(`${shop.url}/health/live`)).toMatchObject({ status: 200, body: { status: 'ok' } });
   });
 
-  it('answers 503 with our code at once when nobody serves a pattern', async () => {
+  it('answers 503 with our code at once when a pattern has no handler', async () => {
     const { status, body, ms } = await get(`${shop.url}/orders/any/invoice`);
     expect({ status, code: body.code }).toEqual({ status: 503, code: 'NO_SUBSCRIBERS' });
     expect(ms).toBeLessThan(requestTimeout);

@@ -110,7 +110,7 @@ describe('the health of the cluster', () => {
     });
   });
 
-  it('counts the subscribers of the patterns that it is told, without the prefix', async () => {
+  it('counts the subscribers of the given patterns, without the prefix', async () => {
     const hybrid = await apps.start({ ...parts, servers: 2 });
     const channels = ['order.create', 'invoice.get'];
     expect(await ask(hybrid, { channels })).toMatchObject({
@@ -182,7 +182,7 @@ describe('the health of the cluster', () => {
     expect(masters.nodes.map(({ heartbeat }) => heartbeat)).toEqual([1, 2, 3].map(() => expect.any(Number)));
   });
 
-  it('tells what its servers and its client know, each of which has an engine of its own', async () => {
+  it('reports for its servers and its client, each of which has an engine of its own', async () => {
     const hybrid = await apps.start({ ...parts, servers: 1 });
     expect(await ask(hybrid)).toMatchObject({ subscriptions: { desired: 6, confirmed: 6 } });
     await firstValueFrom(hybrid.client.send('order.create', {}));
@@ -197,7 +197,7 @@ describe('the health of the cluster', () => {
     });
   });
 
-  it('is not told by the servers of another application in the same process', async () => {
+  it('does not report the servers of another application in the same process', async () => {
     const hybrid = await apps.start({ ...parts, servers: 0 });
     const stranger = apps.add(new ClusterPubSubServer(apps.options({ prefix: 'stranger:' })));
     stranger.addHandler('order.create', async () => undefined);

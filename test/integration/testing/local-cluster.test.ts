@@ -48,7 +48,7 @@ describe('a local cluster', () => {
     }
   });
 
-  it('tells clients of the replicas through every node', async () => {
+  it('names the replicas to clients through every node', async () => {
     for (const node of cluster.nodes) {
       const slots = await ask(node.port, (redis) => redis.cluster('SLOTS'));
       expect(slots.map((range) => range.length)).toEqual([4, 4, 4]);

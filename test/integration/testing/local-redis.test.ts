@@ -5,7 +5,7 @@ import { startLocalRedis } from '../../../src/testing/index.js';
 import { isAlive } from '../../support/processes.js';
 
 describe('a local standalone Redis', () => {
-  it('serves, and is no cluster', async () => {
+  it('serves, and is not a cluster', async () => {
     await using server = await startLocalRedis();
     const redis = new Redis(server.port, server.host);
     expect(await redis.set('key', 'value')).toBe('OK');

@@ -44,7 +44,7 @@ describe('when the process that started a cluster', () => {
     await eventually(() => !existsSync(started.folder), 'the folder goes');
   });
 
-  it('has nothing more to do, it ends although nobody called stop(), and takes the cluster with it', async () => {
+  it('has nothing more to do, it ends without a stop(), and the cluster with it', async () => {
     const { owner, started } = await owners.get('leave')!;
     if (owner.exitCode === null) await once(owner, 'exit');
     expect(owner.exitCode).toBe(0);

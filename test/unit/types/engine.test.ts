@@ -61,7 +61,7 @@ describe('ClusterPubSub, by type', () => {
     expectTypeOf<InstanceType<typeof ClusterPubSub<'buffer'>>>().toEqualTypeOf<Binary>();
   });
 
-  it('tells a message from a confirmation by its type', () => {
+  it('distinguishes a message from a confirmation by its type', () => {
     expectTypeOf<Extract<PubSubMessage, { type: 'pmessage' | 'smessage' }>>().toBeNever();
     expectTypeOf<PubSubMessage['type']>().toEqualTypeOf<
       | 'message'

@@ -18,7 +18,7 @@ describe('health, by type', () => {
     expectTypeOf<PubSubHealth['engine']>().toEqualTypeOf<PubSubStatus>();
   });
 
-  it('counts the subscribers of each watched channel, and tells of every master', () => {
+  it('counts the subscribers of each watched channel, and reports every master', () => {
     expectTypeOf<PubSubHealth['numsub' | 'shardNumsub']>().toEqualTypeOf<Readonly<Record<string, number>>>();
     expectTypeOf<PubSubHealth['patterns']>().toEqualTypeOf<number>();
     expectTypeOf<PubSubHealth['activeChannels' | 'shardChannels']>().toExtend<{

@@ -58,7 +58,7 @@ describe('the transport, by type', () => {
     expectTypeOf<ClusterPubSubClient>().toExtend<ClientProxy>();
   });
 
-  it('sends and emits what it is told, and answers as it is told', () => {
+  it('sends and emits what the test says, and replies as the test says', () => {
     const client = null as unknown as ClusterPubSubClient;
     const check = (): void => {
       expectTypeOf(client.send<Order>('order.get', 1)).toEqualTypeOf<Observable<Order>>();
@@ -69,7 +69,7 @@ describe('the transport, by type', () => {
     expectTypeOf(check).returns.toBeVoid();
   });
 
-  it('tells how it is doing, and hands out its engine', () => {
+  it('reports its status and metrics, and hands out its engine', () => {
     type Side = ClusterPubSubServer | ClusterPubSubClient;
     expectTypeOf<Side['status']>().toEqualTypeOf<Observable<ClusterPubSubStatus>>();
     expectTypeOf<ClusterPubSubStatus>().toEqualTypeOf<'connected' | 'reconnecting' | 'disconnected'>();

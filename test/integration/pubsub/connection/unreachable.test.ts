@@ -46,7 +46,7 @@ describe('what cannot be reached', () => {
     await expectWithin(connectTimeout, open({}, { nodes: [{ port }], connectTimeout }).connect());
   });
 
-  it('for more than one reason is told with each of them', async () => {
+  it('for more than one reason is reported with each of them', async () => {
     const noRedis = await listen((socket) => socket.write('220 mail.example ESMTP\r\n'));
     const pubsub = open({}, { nodes: [{ port: 1 }, { port: noRedis }], connectTimeout });
     const error = await pubsub.connect().catch((reason: unknown) => reason);

@@ -84,7 +84,7 @@ describe('a handler', () => {
     expect(await pubsub.publish(failing, 'again')).toBe(1);
   });
 
-  it('that fails ends nothing when nobody listens for errors', async () => {
+  it('that fails ends nothing without an error listener', async () => {
     const channel = unique();
     const pubsub = open();
     const received = new ReceivedMessages();

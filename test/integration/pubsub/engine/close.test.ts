@@ -151,7 +151,7 @@ describe('a program', () => {
     }
   });
 
-  it('whose listener throws hears of it as an uncaught exception, and its subscriptions go on', async () => {
+  it('whose listener throws gets an uncaught exception, and its subscriptions go on', async () => {
     const { code, output } = await run('throwing-listener');
     expect(output.trim().split('\n').sort()).toEqual([
       'done',

@@ -68,7 +68,7 @@ describe('metrics()', () => {
     expect(subscriber!.metrics()).toMatchObject({ received: 13, published: 0, duplicates: 0, gaps: 0 });
   });
 
-  it('tells what is wanted from what stands', async () => {
+  it('distinguishes desired subscriptions from confirmed ones', async () => {
     const pubsub = open({}, { nodes: cluster.nodes });
     const channels = uniques(10);
     await pubsub.connect();
@@ -97,7 +97,7 @@ describe('metrics()', () => {
     expect(pubsub.metrics()).toMatchObject({ received: 5, duplicates: 2, missed: 6, gaps: 1 });
   });
 
-  it('counts what nobody read in time', async () => {
+  it('counts what was not read in time', async () => {
     const channel = unique();
     const pubsub = open({ bufferLimit: 3, ignoreSubscribeMessages: true }, { nodes: cluster.nodes });
     const told = next(pubsub, 'gap');
@@ -134,7 +134,7 @@ describe('metrics()', () => {
     });
   });
 
-  it('counts no recovery where what was lost is no longer wanted', async () => {
+  it('counts no recovery of subscriptions that were removed in the meantime', async () => {
     const channel = unique();
     const pubsub = open({}, { nodes: cluster.nodes, probeInterval: 100, probeTimeout: 100 });
     await pubsub.ssubscribe(channel);

@@ -3,7 +3,7 @@ import { engines } from '../../../support/engines.js';
 import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 
-describe('an error in the background that nobody listens for', () => {
+describe('a background error without a listener', () => {
   const open = engines();
 
   it('is a warning of the process, the first of its code, and messages go on', async () => {

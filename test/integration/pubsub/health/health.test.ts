@@ -45,7 +45,7 @@ describe('health()', () => {
   const everywhere = (...args: [string, ...string[]]) =>
     Promise.all(cluster.nodes.map(({ port }) => plain(port).call(...args)));
 
-  it('tells of a healthy cluster all there is to tell', async () => {
+  it('reports every field of a healthy cluster', async () => {
     const pubsub = engine();
     const [channel, shard, pattern] = [unique(), unique('shard'), unique('pattern')];
     await Promise.all([
@@ -106,7 +106,7 @@ describe('health()', () => {
     });
   });
 
-  it('watches what the engine is subscribed to, where it is not told what to watch', async () => {
+  it('watches the subscriptions of the engine by default', async () => {
     const pubsub = engine();
     const [channel, shard] = [unique(), unique('shard')];
     await Promise.all([pubsub.subscribe(channel), pubsub.ssubscribe(shard), pubsub.psubscribe('*')]);
@@ -125,7 +125,7 @@ describe('health()', () => {
     expect(Object.keys(numsub)).toHaveLength(10);
   });
 
-  it('names the master that hangs, in time, and tells what the others say', async () => {
+  it('names the master that hangs, in time, and reports the answers of the others', async () => {
     const pubsub = engine();
     const channels = uniques(30);
     await pubsub.subscribe(channels);
@@ -210,7 +210,7 @@ describe('health()', () => {
     );
   });
 
-  it('is degraded where the ACL refuses CLUSTER INFO: whether the cluster works cannot be told', async () => {
+  it('is degraded where the ACL refuses CLUSTER INFO: the state of the cluster is unknown', async () => {
     await everywhere('ACL', 'SETUSER', 'no-info', 'on', '>secret', '+@all', '-cluster|info', '~*', '&*');
     const pubsub = engine({ clusterOptions: { redisOptions: { username: 'no-info', password: 'secret' } } });
     const { status, complete, reasons } = await uncached(pubsub);
@@ -361,7 +361,7 @@ describe('health()', () => {
     });
   });
 
-  it('tells how many messages wait for a node that is away', async () => {
+  it('reports how many messages wait for a node that is down', async () => {
     const pubsub = engine({ commandTimeout: 60_000, connectTimeout: 60_000 });
     pubsub.on('error', () => undefined);
     const channel = unique();
@@ -443,7 +443,7 @@ describe('health()', () => {
       for (const reason of reasons) expect(reason).toMatch(/^127\.0\.0\.1:\d+ refused the probe: .*NOPERM/);
     });
 
-    it('tells of the last heartbeat where none is asked for', async () => {
+    it('reports the last heartbeat where none is requested', async () => {
       const pubsub = engine({ probeInterval: 50 });
       const channel = unique();
       await pubsub.subscribe(channel);

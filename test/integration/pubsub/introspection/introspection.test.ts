@@ -85,7 +85,7 @@ describe('questions to all nodes', () => {
     expect(await pubsub.pubsubChannels(name)).toEqual([name]);
   });
 
-  it('tell channels apart byte for byte, and name them as the caller did', async () => {
+  it('distinguish channels byte for byte, and name them as the caller did', async () => {
     const base = unique();
     const [one, other] = [0xfe, 0xff].map((byte) => Buffer.concat([Buffer.from(base), Buffer.of(byte)]));
     await pubsub.subscribe(one!, other!);

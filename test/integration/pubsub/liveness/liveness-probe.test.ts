@@ -45,7 +45,7 @@ describe('probes', () => {
     return open({}, { nodes, clusterOptions: { natMap }, ...options });
   };
 
-  it('find a frozen connection, which without them nobody notices while messages pass by', async () => {
+  it('find a frozen connection, which would go unnoticed without them', async () => {
     const channel = unique();
     const [blind, watching, publisher] = [proxied({ probeInterval: 0 }), proxied(), direct()];
     const allReceived = { blind: new ReceivedMessages(), watching: new ReceivedMessages() };
@@ -140,7 +140,7 @@ describe('probes', () => {
       return open({}, { nodes: cluster.nodes, clusterOptions: { redisOptions }, probeInterval: 100 });
     };
 
-    it('are a PING instead: the connection stays up, and no error is told', async () => {
+    it('are a PING instead: the connection stays up, and no error is reported', async () => {
       const channel = unique('app:channel');
       const pubsub = await limited();
       const told: unknown[] = [];

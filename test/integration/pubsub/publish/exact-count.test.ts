@@ -36,7 +36,7 @@ describe('the count of a publish', () => {
     },
   );
 
-  it('is 0 where nobody subscribes, and follows subscribers as they come and go', async () => {
+  it('is 0 without subscribers, and follows subscribers as they come and go', async () => {
     const channel = unique();
     const [publisher, ...subscribers] = [open(), open(), open()];
     expect(await publisher.publish(channel, '')).toBe(0);

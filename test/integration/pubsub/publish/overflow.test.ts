@@ -199,7 +199,7 @@ describe('messages that wait for subscribers to follow a slot', () => {
       expect(story.publisher.metrics().publishErrors).toBe(LIMIT / 2);
     });
 
-    it('leave no hole that receivers would be told of, for their publisher knows', () => {
+    it('leave no gap for receivers, because their publisher got an error', () => {
       expect(story.gaps).toEqual([]);
     });
   });

@@ -53,7 +53,7 @@ describe('a subscription whose slot moves while its node hangs', () => {
     for (const node of [source, target]) await cluster.resume(node);
   });
 
-  it('is not taken for standing when the old node confirms it late, but when the new one does', async () => {
+  it('is not active when the old node confirms it late, but when the new one does', async () => {
     const [stays, moves] = [wanted('stays'), wanted('moves')];
     await reconciler.add(stays, () => undefined);
     await stateOfSource('idle');
@@ -78,7 +78,7 @@ describe('a subscription whose slot moves while its node hangs', () => {
     expect(await count(source, 'stays')).toBe(1);
   });
 
-  it('is not asked for there any more when that node dies with the SUBSCRIBE unanswered', async () => {
+  it('is not requested there any more when that node fails with the SUBSCRIBE unanswered', async () => {
     const [first, second] = [wanted('first'), wanted('second')];
     await reconciler.add(first, () => undefined);
     await stateOfSource('idle');

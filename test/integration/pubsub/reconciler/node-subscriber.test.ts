@@ -109,7 +109,7 @@ describe('a subscriber session', () => {
     expect(await counts('a', 'b')).toEqual([0, 1]);
   });
 
-  it('keeps what is added again before it was dropped, and says that it stands', async () => {
+  it('keeps a subscription that is added again before it was dropped, and confirms it', async () => {
     const a = channel('a');
     session.add(a);
     await once(told, 'idle');

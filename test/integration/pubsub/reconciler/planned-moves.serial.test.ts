@@ -113,7 +113,7 @@ describe.each([
       });
 
       // The demoted master counts nobody for what it has kept back during the failover, and nobody is told of it.
-      it('tells of a gap in which everything lies that did not come', () => {
+      it('reports a gap that contains every message that did not arrive', () => {
         const { traffic, received, name } = stream();
         const came = new Set(received.data);
         const holes = gaps.filter(({ names }) => names.includes(name));

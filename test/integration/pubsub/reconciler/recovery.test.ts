@@ -138,7 +138,7 @@ describe('after a fault', () => {
       await cluster.moveSlot(slot, source);
     });
 
-    it('is told, with how many slots moved and the masters', async () => {
+    it('is reported, with the number of slots and the masters', async () => {
       const channel = unique();
       const pubsub = engine();
       await pubsub.ssubscribe(channel);
@@ -180,7 +180,7 @@ describe('after a fault', () => {
   });
 
   describe('a demoted master', () => {
-    it('is not believed when it counts nobody, if the caller wants to be sure', async () => {
+    it('is not trusted when it counts 0 subscribers, if the caller asks for certainty', async () => {
       const channel = unique();
       const received = new ReceivedMessages();
       const [subscriber, unaware] = [

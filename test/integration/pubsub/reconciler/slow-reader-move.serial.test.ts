@@ -26,7 +26,7 @@ const PUBLISHER = `
 const open = engines();
 const cluster = ownCluster({ masters: 3, replicas: 0 });
 
-it('a move brings each message once and in order to a reader that is busy, whoever publishes', async () => {
+it('a move delivers each message once and in order to a busy reader, from any publisher', async () => {
   const channel = unique();
   const slot = slotOf(channel);
   const owner = await cluster.ownerOf(slot);

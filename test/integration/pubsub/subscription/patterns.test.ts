@@ -24,7 +24,7 @@ describe('a pattern', () => {
     expect(received.messages[0]).toMatchObject({ type: 'pmessage', pattern: `${base}.*` });
   });
 
-  it('hears no shard channels', async () => {
+  it('receives no shard channels', async () => {
     const base = unique();
     const pubsub = open();
     const received = new ReceivedMessages();
@@ -76,7 +76,7 @@ describe('a pattern', () => {
     });
   });
 
-  it('and a name hear what a foreign program publishes at any node, once each', async () => {
+  it('and a name receive what a foreign program publishes at any node, once each', async () => {
     const channel = unique();
     const pubsub = open();
     const [exact, matched] = [new ReceivedMessages(), new ReceivedMessages()];
@@ -93,7 +93,7 @@ describe('a pattern', () => {
     }
   });
 
-  it('and names in great number stand and fall together', async () => {
+  it('and names in great number are confirmed and removed together', async () => {
     const names = uniques(1_200);
     const pubsub = open({ ignoreSubscribeMessages: true });
     await pubsub.psubscribe(names);

@@ -59,7 +59,7 @@ describe('what an ACL refuses', () => {
     expect(await pubsub.publish('later', '')).toBe(1);
   });
 
-  it('is told when it is the end of a subscription: Redis goes on counting us', async () => {
+  it('is reported when it is the end of a subscription: Redis goes on counting us', async () => {
     const pubsub = alice();
     const told = new Promise((resolve) => pubsub.once('error', resolve));
     await pubsub.subscribe('allowed:1');

@@ -26,7 +26,7 @@ describe('a topology', () => {
   const open = engines();
   const cluster = ownCluster({ masters: 3, replicas: 1, nodeTimeout: 1_000 });
 
-  it('is told of a move that nothing shows, and says which slot went from where to where, and when', async () => {
+  it('notices a move without a signal, and reports which slot moved from where to where, and when', async () => {
     const { topology, moves, moved } = await view(cluster);
     const slot = 100;
     const [source, target] = await sourceAndTarget(cluster, slot);
@@ -53,7 +53,7 @@ describe('a topology', () => {
     await cluster.moveSlot(slot, { port: portOf(source) });
   });
 
-  it('tells of a failover as one change of all its slots', async () => {
+  it('reports a failover as one change of all its slots', async () => {
     const { topology, moves, moved } = await view(cluster);
     const old = topology.ownerOf(16_383)!;
     const [replica] = await cluster.replicasOf({ port: portOf(old) });
@@ -67,7 +67,7 @@ describe('a topology', () => {
     expect(changes[0]!.ranges.at(-1)![1]).toBe(16_383);
   });
 
-  it('believes MOVED at once, and asks the new owner before others that may not know yet', async () => {
+  it('trusts MOVED at once, and queries the new owner before others that may not know yet', async () => {
     const pubsub = open({}, { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 0 } });
     await pubsub.connect();
     const moves: Moved[] = [];

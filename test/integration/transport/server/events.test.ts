@@ -230,7 +230,7 @@ describe('an emit that cannot be published', () => {
     expect(error).toMatchObject({ code: 'CLUSTER_UNREACHABLE' });
   });
 
-  it('is logged when nobody watches, and not when somebody does', async () => {
+  it('is logged without a subscriber, and not with one', async () => {
     const client = harness.client(unreachable);
     const before = logged.length;
     await outcome(client.emit('e', 1));

@@ -19,7 +19,7 @@ describe('errors', () => {
     new errors.EncodingError('news', 'node:1'),
   ];
 
-  it('have a code each, that is no other', () => {
+  it('have a code each, different from all others', () => {
     expect(new Set(all.map(({ code }) => code)).size).toBe(all.length);
     expect(all.length).toBe(Object.keys(errors).length - 1);
   });

@@ -54,7 +54,7 @@ describe('what a reply handler throws', () => {
     expect(thrown[0]).toThrow('of the application');
   });
 
-  it('keeps nobody from hearing that the connection is lost', () => {
+  it('does not prevent the report that the connection is lost', () => {
     ask('first', true);
     ask('second');
     socket.emit('error', new Error('reset'));

@@ -53,7 +53,7 @@ describe('Lifecycle', () => {
     expect(lifecycle.open).toBe(true);
   });
 
-  it('is open while subscriptions are lost, and tells each change once', async () => {
+  it('is open while subscriptions are interrupted, and reports each change once', async () => {
     const { lifecycle, searches, told } = newLifecycle();
     const connected = lifecycle.connect();
     searches[0]?.resolve(undefined);

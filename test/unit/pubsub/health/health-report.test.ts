@@ -21,7 +21,7 @@ describe('channels that several nodes list', () => {
     expect([count, names.length]).toEqual([20_000, 100]);
   });
 
-  it('are told apart by their bytes, and shown as text', () => {
+  it('are distinguished by their bytes, and shown as text', () => {
     const [one, other] = [Buffer.from([0xff]), Buffer.from([0xfe])];
     expect(distinctChannels([keys(one, other), keys(Buffer.from([0xff]))], 10)).toEqual({
       count: 2,

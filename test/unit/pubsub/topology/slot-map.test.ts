@@ -36,7 +36,7 @@ describe('readClusterSlots', () => {
     ]);
   });
 
-  it('says so where nobody owns a slot', () => {
+  it('reports a slot without an owner', () => {
     const view = readClusterSlots([[0, 0, node('10.0.0.1', 7001)]], asked, undefined);
     expect(ownerIn(view, 1)).toBeUndefined();
     expect(readClusterSlots([], asked, undefined)).toEqual(EMPTY_SLOT_MAP);
@@ -121,7 +121,7 @@ describe('changesBetween', () => {
   const viewOf = (...ranges: Reply[]) => readClusterSlots(ranges, asked, undefined);
   const before = viewOf([0, 9_999, a], [10_000, 16_383, b]);
 
-  it('finds none where the same masters own the same slots, in whatever order they are told', () => {
+  it('finds none where the same masters own the same slots, in whatever order', () => {
     expect(changesBetween(before, viewOf([10_000, 16_383, b], [0, 9_999, a]))).toEqual([]);
     expect(changesBetween(EMPTY_SLOT_MAP, EMPTY_SLOT_MAP)).toEqual([]);
   });
@@ -143,7 +143,7 @@ describe('changesBetween', () => {
     expect(countMoved(changes)).toBe(4 + 6_384);
   });
 
-  it('says so where nobody owned a slot, or owns it now', () => {
+  it('reports a slot that had no owner, or has none now', () => {
     const holed = viewOf([0, 9_999, a], [10_001, 16_383, b]);
     expect(changesBetween(before, holed)).toEqual([
       { from: 'b:2', to: undefined, ranges: [[10_000, 10_000]] },
@@ -154,7 +154,7 @@ describe('changesBetween', () => {
     expect(countMoved(changesBetween(EMPTY_SLOT_MAP, before))).toBe(16_384);
   });
 
-  it('tells two masters apart that stand at the same place of the lists', () => {
+  it('distinguishes two masters at the same place of the lists', () => {
     expect(changesBetween(viewOf([0, 16_383, a]), viewOf([0, 16_383, b]))).toEqual([
       { from: 'a:1', to: 'b:2', ranges: [[0, 16_383]] },
     ]);

@@ -18,7 +18,7 @@ describe('the ids of a client of ours, which counts', () => {
     }
   });
 
-  it('are told apart in any order, and with gaps', () => {
+  it('are distinguished in any order, and with gaps', () => {
     for (const count of [7, 3, 100, 5, 4_000, 6]) expect(seen.isFirst(id(count))).toBe(true);
     for (const count of [7, 3, 100, 5, 4_000, 6]) expect(seen.isFirst(id(count))).toBe(false);
     expect(seen.isFirst(id(4))).toBe(true);
