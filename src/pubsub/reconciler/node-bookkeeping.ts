@@ -1,3 +1,4 @@
+import type { SubscriptionKindName } from '../common/messages.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** How many names one (P)SUBSCRIBE carries at most. */
@@ -9,14 +10,20 @@ export class NodeBookkeeping {
   /** Sent to the node, and not confirmed yet. */
   readonly adding = new Set<Subscription>();
   readonly #toDrop = new Map<Subscription, (() => void)[]>();
-  readonly #confirmed = new Map<string, Subscription>();
+  /** By kind and name: a compound key would be built anew for every subscription in each pass of the reconciler. */
+  readonly #confirmed: Readonly<Record<SubscriptionKindName, Map<string, Subscription>>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  };
 
   get confirmed(): readonly Subscription[] {
-    return [...this.#confirmed.values()];
+    return Object.values(this.#confirmed).flatMap((byName) => [...byName.values()]);
   }
 
   get size(): number {
-    return this.#confirmed.size;
+    const { channel, pattern, shard } = this.#confirmed;
+    return channel.size + pattern.size + shard.size;
   }
 
   get hasWork(): boolean {
@@ -28,7 +35,7 @@ export class NodeBookkeeping {
   }
 
   isConfirmed(subscription: Subscription): boolean {
-    return this.#confirmed.get(idOf(subscription.kind.name, subscription.key)) === subscription;
+    return this.#confirmed[subscription.kind.name].get(subscription.key) === subscription;
   }
 
   /** Carried, and not about to be dropped. */
@@ -48,20 +55,21 @@ export class NodeBookkeeping {
 
   confirm(subscription: Subscription): void {
     this.adding.delete(subscription);
-    this.#confirmed.set(idOf(subscription.kind.name, subscription.key), subscription);
+    this.#confirmed[subscription.kind.name].set(subscription.key, subscription);
   }
 
   /** Returns the subscription that was confirmed under this name. */
-  forget(kind: string, key: string): Subscription | undefined {
-    const id = idOf(kind, key);
-    const subscription = this.#confirmed.get(id);
-    this.#confirmed.delete(id);
+  forget(kind: SubscriptionKindName, key: string): Subscription | undefined {
+    const subscription = this.#confirmed[kind].get(key);
+    this.#confirmed[kind].delete(key);
     return subscription;
   }
 
   /** Everything that was asked for and confirmed went with the connection. */
   clear(): void {
-    this.#confirmed.clear();
+    for (const byName of Object.values(this.#confirmed)) {
+      byName.clear();
+    }
     this.adding.clear();
     this.settleDrops();
   }
@@ -87,10 +95,6 @@ export class NodeBookkeeping {
       this.settleDrop(subscription);
     }
   }
-}
-
-function idOf(kind: string, key: string): string {
-  return kind + key;
 }
 
 /** Cuts a list into what single commands may carry: one kind, and for shard channels one slot. */

@@ -168,7 +168,12 @@ export class Reconciler {
   #reconcileAll(): void {
     for (const subscription of this.registry.all) {
       const { state } = subscription;
-      if (!state.paused || this.#targetOf(subscription) !== state.assigned) {
+      const target = this.#targetOf(subscription);
+      const isCarried =
+        target !== undefined &&
+        state.activeNodes.has(target) &&
+        this.#nodes.subscribers.get(target)?.has(subscription) === true;
+      if (target !== state.assigned || !(state.paused || isCarried)) {
         this.#reconcile(subscription);
       }
     }

@@ -73,7 +73,15 @@ export class SubscriptionRegistry {
 
   /** The subscriptions that go to one node each, per-node ones included. */
   get all(): readonly Subscription[] {
-    return this.named.flatMap((one) => (one.perNode === undefined ? [one] : [...one.perNode.values()]));
+    const all: Subscription[] = [];
+    for (const one of this.named) {
+      if (one.perNode === undefined) {
+        all.push(one);
+      } else {
+        all.push(...one.perNode.values());
+      }
+    }
+    return all;
   }
 
   /** The nodes that users have chosen for subscriptions. */
