@@ -1,4 +1,5 @@
 import type { SubscriptionKindName } from '../common/messages.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** How many names one (P)SUBSCRIBE carries at most. */
@@ -41,6 +42,19 @@ export class NodeBookkeeping {
   /** Carried, and not about to be dropped. */
   has(subscription: Subscription): boolean {
     return this.isConfirmed(subscription) && !this.#toDrop.has(subscription);
+  }
+
+  /** Number of wanted subscriptions that are assigned to `node`, which this is the bookkeeping of, and active there. */
+  countActiveOn(node: NodeKey): number {
+    let count = 0;
+    for (const byName of Object.values(this.#confirmed)) {
+      for (const subscription of byName.values()) {
+        const { state } = subscription;
+        const isActive = state.assigned === node && state.activeNodes.has(node) && !state.ended;
+        count += isActive && !(this.#toDrop.size > 0 && this.#toDrop.has(subscription)) ? 1 : 0;
+      }
+    }
+    return count;
   }
 
   /** Carried, or something is to be done for it. */

@@ -86,7 +86,6 @@ export class NodeSubscriber {
     return this.#probe?.suspicious ?? false;
   }
 
-  /** Whether its connection is open. */
   get connected(): boolean {
     return this.connection !== undefined;
   }
@@ -94,6 +93,11 @@ export class NodeSubscriber {
   /** How many subscriptions are active here. */
   get active(): number {
     return this.books.size;
+  }
+
+  /** Number of wanted subscriptions that belong to this node and are active here. */
+  get activeCount(): number {
+    return this.books.countActiveOn(this.node);
   }
 
   /** Round trip of the last probe, in ms. */

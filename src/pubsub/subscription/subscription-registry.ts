@@ -84,9 +84,28 @@ export class SubscriptionRegistry {
     return all;
   }
 
+  /** The length of {@link all}, without the list. */
+  get size(): number {
+    let size = 0;
+    for (const byName of Object.values(this.#byKind)) {
+      for (const { perNode } of byName.values()) {
+        size += perNode === undefined ? 1 : perNode.size;
+      }
+    }
+    return size;
+  }
+
   /** The nodes that users have chosen for subscriptions. */
   get chosenNodes(): ReadonlySet<NodeKey> {
-    return new Set(this.named.flatMap(({ pinned }) => pinned ?? []));
+    const nodes = new Set<NodeKey>();
+    for (const byName of Object.values(this.#byKind)) {
+      for (const { pinned } of byName.values()) {
+        if (pinned !== undefined) {
+          nodes.add(pinned);
+        }
+      }
+    }
+    return nodes;
   }
 
   /** Whether a message may still arrive for any of them. */
