@@ -68,12 +68,12 @@ it('an interruption that lasts is written, however closely it follows another: f
 
 it('nothing is written after closing', async () => {
   const lines: string[] = [];
-  const log = new StatusLog(logInto(lines), 20);
+  const log = new StatusLog(logInto(lines), 200);
   log.changed('reconnecting');
   log.changed('connected');
   log.changed('reconnecting');
   log.changed('closed');
-  await sleep(40);
+  await sleep(300);
   expect(lines).toHaveLength(2);
 });
 
