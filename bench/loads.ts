@@ -1,7 +1,11 @@
+import type { Payload } from './loads/payload.js';
 import type { Load } from './members/protocol.js';
 
 /** The patterns that a server handles in an ordinary session. */
 export const service = { requests: ['bench.ask'], events: ['bench.event'] } as const;
+
+/** The patterns of a service of some size, used in turn. */
+export const typical = { requests: patterns('bench.ask', 50), events: patterns('bench.event', 50) } as const;
 
 export interface NamedLoad {
   readonly name: string;
@@ -10,7 +14,7 @@ export interface NamedLoad {
 
 export const requestsAt = (
   inFlight: number,
-  payload = 32,
+  payload: Payload = 32,
   patterns: readonly string[] = service.requests,
 ): Load => ({
   kind: 'requests',
@@ -20,7 +24,7 @@ export const requestsAt = (
 });
 
 export const eventsOf = (
-  payload = 32,
+  payload: Payload = 32,
   patterns: readonly string[] = service.events,
   receivers = 1,
 ): Load => ({
@@ -30,12 +34,27 @@ export const eventsOf = (
   receivers,
 });
 
-export const requestLoads: readonly NamedLoad[] = [1, 64, 256].map((inFlight) => ({
-  name: `requests@${inFlight}`,
-  load: requestsAt(inFlight),
-}));
+/** A typical payload, on {@link typical} patterns. */
+export const typicalRequests: NamedLoad = {
+  name: 'requests, order',
+  load: requestsAt(256, 'order', typical.requests),
+};
 
-export const eventLoads: readonly NamedLoad[] = [{ name: 'events', load: eventsOf() }];
+export const requestLoads: readonly NamedLoad[] = [
+  ...[1, 64, 256].map((inFlight) => ({ name: `requests@${inFlight}`, load: requestsAt(inFlight) })),
+  typicalRequests,
+];
+
+export const eventLoads: readonly NamedLoad[] = [
+  { name: 'events', load: eventsOf() },
+  { name: 'events, order', load: eventsOf('order', typical.events) },
+];
+
+/** The loads of the profile; `undisturbed` is the same without a profiler. */
+export const profiledLoads: readonly (NamedLoad & { readonly undisturbed: string })[] = [
+  { name: 'profile', load: requestsAt(256), undisturbed: 'requests@256' },
+  { name: 'profile, order', load: typicalRequests.load, undisturbed: typicalRequests.name },
+];
 
 export const sizes = [
   { words: '1 KiB', bytes: 1_024 },
@@ -52,3 +71,7 @@ export const largeEventLoads: readonly NamedLoad[] = sizes.map(({ words, bytes }
   name: `events, ${words}`,
   load: eventsOf(bytes),
 }));
+
+export function patterns(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `${name}.${index}`);
+}

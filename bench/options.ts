@@ -12,10 +12,12 @@ export interface Options {
   readonly quick: boolean;
   readonly sections: readonly Section[];
   readonly arms: readonly ArmName[];
+  /** Part of the names of the loads of `requests` and `events` to measure. */
+  readonly loads: string;
   readonly rounds: number;
   readonly seed: number;
   readonly pace: Pace;
-  /** Whether results and documents are rewritten: not by a quick run, nor by one without all arms. */
+  /** Whether results and documents are rewritten: not by a quick run, nor by one without all arms or loads. */
   readonly writes: boolean;
   /** Where to write the samples of this run. */
   readonly json: string | undefined;
@@ -29,6 +31,7 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       arms: { type: 'string' },
+      loads: { type: 'string', default: '' },
       rounds: { type: 'string' },
       seed: { type: 'string', default: '4' },
       window: { type: 'string' },
@@ -40,10 +43,11 @@ export function readOptions(args: readonly string[]): Options {
     quick: values.quick,
     sections: listOf('--only', values.only, sections, values.quick ? inAHurry : sections),
     arms: listOf('--arms', values.arms, armNames),
+    loads: values.loads,
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '1' : '5')),
     seed: wholeNumber('--seed', values.seed),
     pace: paceOf(values.quick, values.window),
-    writes: values.write || (!values.quick && values.arms === undefined),
+    writes: values.write || (!values.quick && values.arms === undefined && values.loads === ''),
     json: values.json,
   };
 }

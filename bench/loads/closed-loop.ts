@@ -1,13 +1,20 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { ArmClient } from '../arm.js';
-import type { Load, Outcome } from '../members/protocol.js';
+import type { Latency, Load, Outcome } from '../members/protocol.js';
 import { knowToAnswer } from './know-to-answer.js';
+import { latencyOf } from './latency-of.js';
+import { dataOf } from './payload.js';
 import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
 
 type Requests = Extract<Load, { kind: 'requests' }>;
 
+/** One request in this many has its latency measured: two looks at the clock for each would cost what is measured. */
+const sampled = 16;
+
 /** Keeps a fixed number of requests in flight: each answer sends the next request. */
 export class ClosedLoop implements RunningLoad {
-  readonly #data: string;
+  readonly #data: unknown;
+  readonly #histogram: RecordableHistogram = createHistogram({ figures: 3 });
   #next = 0;
   #underWay = 0;
   #answered = 0;
@@ -20,7 +27,7 @@ export class ClosedLoop implements RunningLoad {
     private readonly client: ArmClient,
     private readonly load: Requests,
   ) {
-    this.#data = 'x'.repeat(load.payload);
+    this.#data = dataOf(load.payload);
   }
 
   get done(): number {
@@ -30,6 +37,10 @@ export class ClosedLoop implements RunningLoad {
   async begin(): Promise<void> {
     await knowToAnswer(this.client, this.load.patterns);
     for (let started = 0; started < this.load.inFlight; started += 1) this.#ask();
+  }
+
+  latency(): Latency | undefined {
+    return latencyOf(this.#histogram);
   }
 
   async stop(): Promise<Outcome> {
@@ -50,10 +61,19 @@ export class ClosedLoop implements RunningLoad {
 
   readonly #ask = (): void => {
     const { patterns } = this.load;
-    const pattern = patterns[this.#next++ % patterns.length]!;
+    const number = this.#next++;
+    const pattern = patterns[number % patterns.length]!;
     this.#underWay += 1;
-    this.client.request(pattern, this.#data, this.#answer);
+    this.client.request(pattern, this.#data, number % sampled === 0 ? this.#timed() : this.#answer);
   };
+
+  #timed(): (error?: unknown) => void {
+    const at = performance.now();
+    return (error) => {
+      this.#histogram.record(Math.max(1, Math.round((performance.now() - at) * 1e6)));
+      this.#answer(error);
+    };
+  }
 
   readonly #answer = (error?: unknown): void => {
     this.#underWay -= 1;

@@ -1,6 +1,7 @@
 import type { ArmClient } from '../arm.js';
 import type { Load, Outcome } from '../members/protocol.js';
 import type { ReceiptsReader } from '../members/receipts.js';
+import { bytesOf, dataOf } from './payload.js';
 import { graceToArrive, type RunningLoad } from './running-load.js';
 
 type Events = Extract<Load, { kind: 'events' }>;
@@ -20,7 +21,7 @@ const patience = 10_000;
 
 /** Emits as fast as the slowest receiver receives. */
 export class EventStream implements RunningLoad {
-  readonly #data: string;
+  readonly #data: unknown;
   readonly #window: number;
   #emitted = 0;
   #scheduled = false;
@@ -31,8 +32,8 @@ export class EventStream implements RunningLoad {
     private readonly load: Events,
     private readonly receipts: ReceiptsReader,
   ) {
-    this.#data = 'x'.repeat(load.payload);
-    this.#window = Math.min(mostEvents, Math.floor(mostBytes / load.payload));
+    this.#data = dataOf(load.payload);
+    this.#window = Math.min(mostEvents, Math.floor(mostBytes / bytesOf(load.payload)));
   }
 
   get done(): number {

@@ -2,6 +2,8 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { ArmClient } from '../arm.js';
 import type { Latency, Load, Outcome } from '../members/protocol.js';
 import { knowToAnswer } from './know-to-answer.js';
+import { latencyOf } from './latency-of.js';
+import { dataOf } from './payload.js';
 import { graceToArrive, type RunningLoad, wordsOf } from './running-load.js';
 
 type Rate = Extract<Load, { kind: 'rate' }>;
@@ -12,7 +14,7 @@ type Rate = Extract<Load, { kind: 'rate' }>;
  * sent once a millisecond: a busy loop would use the core that it measures.
  */
 export class FixedRate implements RunningLoad {
-  readonly #data: string;
+  readonly #data: unknown;
   readonly #histogram: RecordableHistogram = createHistogram({ figures: 3 });
   #start = 0;
   #sent = 0;
@@ -25,7 +27,7 @@ export class FixedRate implements RunningLoad {
     private readonly client: ArmClient,
     private readonly load: Rate,
   ) {
-    this.#data = 'x'.repeat(load.payload);
+    this.#data = dataOf(load.payload);
   }
 
   get done(): number {
@@ -39,11 +41,7 @@ export class FixedRate implements RunningLoad {
   }
 
   latency(): Latency | undefined {
-    if (this.#histogram.count === 0) return undefined;
-    const at = (percentile: number): number => this.#histogram.percentile(percentile) / 1e6;
-    const latency = { p50: at(50), p99: at(99), p999: at(99.9) };
-    this.#histogram.reset();
-    return latency;
+    return latencyOf(this.#histogram);
   }
 
   async stop(): Promise<Outcome> {

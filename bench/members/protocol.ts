@@ -1,5 +1,6 @@
 import type { Place } from '../arm.js';
 import type { ArmName } from '../arms/index.js';
+import type { Payload } from '../loads/payload.js';
 import type { Shares } from './profile.js';
 
 /** The arm and the patterns of a server; an event pattern may have many servers. */
@@ -25,13 +26,13 @@ export type Load =
       readonly kind: 'requests';
       readonly patterns: readonly string[];
       readonly inFlight: number;
-      readonly payload: number;
+      readonly payload: Payload;
     }
   /** Events as fast as they are received. */
   | {
       readonly kind: 'events';
       readonly patterns: readonly string[];
-      readonly payload: number;
+      readonly payload: Payload;
       readonly receivers: number;
     }
   /** A fixed rate of requests, whether or not the answers keep up. */
@@ -39,7 +40,7 @@ export type Load =
       readonly kind: 'rate';
       readonly patterns: readonly string[];
       readonly perSecond: number;
-      readonly payload: number;
+      readonly payload: Payload;
     };
 
 /** The counters of a process at one moment. They only grow; two marks make a window. */
@@ -54,7 +55,7 @@ export interface Mark {
   readonly bytes: number;
   readonly rss: number;
   readonly arrivals: number | undefined;
-  /** Since the last mark, in ms: how late the event loop was, and how long the requests took at a fixed rate. */
+  /** Since the last mark, in ms: how late the event loop was, and how long the requests took. */
   readonly loopDelay: number;
   readonly latency: Latency | undefined;
 }

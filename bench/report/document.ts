@@ -2,6 +2,7 @@ import { type ArmName, armNames, titleOf } from '../arms/index.js';
 import { parts } from '../members/profile.js';
 import type { Conditions } from '../conditions.js';
 import type { Section } from '../options.js';
+import { profiledLoads, typicalRequests } from '../loads.js';
 import type { Results } from '../results.js';
 import type { Sample } from '../sample.js';
 import { table, spreadWords } from './markdown.js';
@@ -39,6 +40,19 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
       ceilingOf(recorded.get('events')),
     ),
     heading(
+      'A typical payload',
+      note(
+        'An order of some 900 bytes: nested, and not all Latin-1. 50 patterns, used in turn; 256 requests in flight.',
+      ),
+      ratesOf(samples, [typicalRequests.name, 'events, order'], 'ours-sharded'),
+      note('Cost of one request.'),
+      costsOf(samples, typicalRequests.name),
+      note('Cost of one event.'),
+      costsOf(samples, 'events, order'),
+      note('Latency of requests in ms; one in 16 is measured.'),
+      latencyAt(samples, [{ load: typicalRequests.name, words: '256 in flight' }]),
+    ),
+    heading(
       'Larger payloads',
       note('Per second. 32 requests in flight at 64 KiB, 256 at 1 KiB.'),
       ratesOf(
@@ -52,7 +66,9 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
       note(
         "CPU time in μs per request at 256 in flight, by the code that was running: the shares are those of a sampling profiler in each process, the sums those of the table of requests. JSON counts as the code that reads or writes it; the broker's CPU time is extra.",
       ),
-      profileOf(samples),
+      profileOf(samples, profiledLoads[0]!),
+      note('The same with a typical payload.'),
+      profileOf(samples, profiledLoads[1]!),
     ),
     heading('Latency at a fixed rate', chart('latency'), latencyNote(samples), latencyOf(samples)),
     heading(
@@ -188,25 +204,28 @@ function costsOf(samples: readonly Sample[], load: string): string {
 }
 
 /** Profiler shares, applied to the cost of a request without the profiler, which slows everything down. */
-function profileOf(samples: readonly Sample[]): string {
+function profileOf(
+  samples: readonly Sample[],
+  { name, undisturbed }: (typeof profiledLoads)[number],
+): string {
   const columns = armNames.flatMap((arm) => {
-    const own = at(samples, { load: 'profile' }, arm);
-    const undisturbed = at(samples, { load: 'requests@256' }, arm);
-    return own.length === 0 || undisturbed.length === 0
+    const own = at(samples, { load: name }, arm);
+    const full = at(samples, { load: undisturbed }, arm);
+    return own.length === 0 || full.length === 0
       ? []
-      : (['client', 'server'] as const).map((side) => ({ arm, side, own, undisturbed }));
+      : (['client', 'server'] as const).map((side) => ({ arm, side, own, full }));
   });
   if (columns.length === 0) return '';
   const rows = parts.map((part) => [
     part,
-    ...columns.map(({ side, own, undisturbed }) => {
+    ...columns.map(({ side, own, full }) => {
       const share = median(
         valuesOf(own, (sample) => (sample.profile?.[side][part] ?? 0) / cpuOf(side)(sample)),
       );
-      return grouped(share * median(undisturbed.map(cpuOf(side))), 2);
+      return grouped(share * median(full.map(cpuOf(side))), 2);
     }),
   ]);
-  const sums = columns.map(({ side, undisturbed }) => grouped(median(undisturbed.map(cpuOf(side))), 2));
+  const sums = columns.map(({ side, full }) => grouped(median(full.map(cpuOf(side))), 2));
   return table(
     ['', ...columns.map(({ arm, side }) => `${titleOf(arm)}: ${side}`)],
     [...rows, ['**all**', ...sums]],
@@ -232,21 +251,28 @@ function latencyNote(samples: readonly Sample[]): string {
 }
 
 function latencyOf(samples: readonly Sample[]): string {
-  const loads = ['latency, quarter', 'latency, half'];
+  return latencyAt(samples, [
+    { load: 'latency, quarter', words: 'quarter' },
+    { load: 'latency, half', words: 'half' },
+  ]);
+}
+
+/** The last load is the one that is compared. */
+function latencyAt(samples: readonly Sample[], loads: readonly { load: string; words: string }[]): string {
   const rows = armNames.flatMap((arm) => {
-    const cells = loads.map((load) => at(samples, { load }, arm));
+    const cells = loads.map(({ load }) => at(samples, { load }, arm));
     if (cells.every((own) => own.length === 0)) return [];
     const of = (own: readonly Sample[]): string[] => [
       middle(own, ({ latency }) => latency?.p50, 2),
       middle(own, ({ latency }) => latency?.p99, 2),
       middle(own, ({ latency }) => latency?.p999, 2),
     ];
-    const where: Where = { load: 'latency, half' };
+    const where: Where = { load: loads.at(-1)?.load ?? '' };
     const ratio = ratioOf(samples, metrics.p99, { arm: 'ours-sharded', where }, { arm, where });
     return [[titleOf(arm), ...cells.flatMap(of), arm === 'ours-sharded' ? '' : spreadWords(ratio, '×')]];
   });
   const percentiles = (share: string): string[] => ['p50', 'p99', 'p99.9'].map((name) => `${share}: ${name}`);
-  const head = ['', ...percentiles('quarter'), ...percentiles('half'), "ours's p99 is"];
+  const head = ['', ...loads.flatMap(({ words }) => percentiles(words)), "ours's p99 is"];
   return rows.length === 0 ? '' : table(head, rows);
 }
 

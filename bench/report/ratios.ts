@@ -14,6 +14,7 @@ export const metrics = {
   rate: ({ rate }) => rate,
   p99: ({ latency }) => latency?.p99,
   clientCpu: ({ clientCpu }) => clientCpu,
+  bothCpu: ({ clientCpu, serverCpu }) => clientCpu + serverCpu,
   arrivals: ({ arrivals }) => arrivals,
   busBytes: ({ busBytes }) => busBytes,
 } satisfies Record<string, Metric>;

@@ -29,13 +29,22 @@ export interface Judged {
 const flat = 1.1;
 
 const all256: Where = { load: 'requests@256' };
+const orders: Where = { load: 'requests, order' };
+const orderEvents: Where = { load: 'events, order' };
 const clients16: Where = { load: 'clients', x: 16 };
 
 const targets: readonly Target[] = [
   ratio('requests/s, 256 in flight', all256, 'nest-redis', { atLeast: 4 }),
   ratio('requests/s, 256 in flight', all256, 'nest-nats', { atLeast: 1.6 }),
   ratio('requests/s, 256 in flight', all256, 'nest-tcp', { atLeast: 1 }),
-  ratio('requests/s, 256 in flight', all256, 'hand-written', { atLeast: 0.8 }),
+  ratio('requests/s, 256 in flight', all256, 'hand-written', { atLeast: 0.92 }),
+  ratio('orders: requests/s, 256 in flight', orders, 'hand-written', { atLeast: 0.95 }),
+  ratio('orders: requests/s, 256 in flight', orders, 'nest-redis', { atLeast: 2.8 }),
+  ratio('orders: requests/s, 256 in flight', orders, 'nest-tcp', { atLeast: 1 }),
+  ratio('orders: requests/s, 256 in flight', orders, 'nest-nats', { atLeast: 1.6 }),
+  ratio('orders: CPU of client and server per request', orders, 'nest-tcp', { atMost: 0.9 }, metrics.bothCpu),
+  ratio('orders: p99 at 256 in flight', orders, 'nest-tcp', { atMost: 1.2 }, metrics.p99),
+  ratio('orders: events/s, sharded', orderEvents, 'nest-redis', { atLeast: 3 }),
   ratio('requests/s, 1 in flight', { load: 'requests@1' }, 'nest-redis', { atLeast: 1.4 }),
   ratio(
     "p99 at half of Nest Redis's top rate",

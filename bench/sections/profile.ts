@@ -1,7 +1,7 @@
 import type { ArmName } from '../arms/index.js';
 import { attempt } from '../attempt.js';
 import type { Brokers } from '../brokers/brokers.js';
-import { requestsAt, service } from '../loads.js';
+import { profiledLoads, service, typical } from '../loads.js';
 import type { Options } from '../options.js';
 import { tellProgress } from '../progress.js';
 import type { Sample } from '../sample.js';
@@ -22,13 +22,18 @@ export async function profile(brokers: Brokers, options: Options): Promise<Sampl
 }
 
 async function play(brokers: Brokers, arm: ArmName, round: number, { pace }: Options): Promise<Sample[]> {
-  const session = await Session.start(brokers, { arm, requests: service.requests });
+  const samples: Sample[] = [];
+  const requests = [...service.requests, ...typical.requests];
+  const session = await Session.start(brokers, { arm, requests });
   try {
-    await session.warmUp(requestsAt(64), pace.warmUp);
-    const { measured, profile } = await session.profile(requestsAt(256), pace);
-    const sample = { section: 'profile', load: 'profile', arm, round, ...measured, profile } as const;
-    tellProgress(sample);
-    return [sample];
+    for (const { name, load } of profiledLoads) {
+      await session.warmUp(load, pace.warmUp);
+      const { measured, profile } = await session.profile(load, pace);
+      const sample = { section: 'profile', load: name, arm, round, ...measured, profile } as const;
+      tellProgress(sample);
+      samples.push(sample);
+    }
+    return samples;
   } finally {
     await session.end();
   }

@@ -2,7 +2,7 @@ import { Random } from '../../test/chaos/random.js';
 import type { ArmName } from '../arms/index.js';
 import { attempt } from '../attempt.js';
 import { Brokers } from '../brokers/brokers.js';
-import { eventsOf, requestsAt, service } from '../loads.js';
+import { eventsOf, patterns, requestsAt, service } from '../loads.js';
 import type { Load } from '../members/protocol.js';
 import type { Options } from '../options.js';
 import { tellProgress } from '../progress.js';
@@ -23,7 +23,7 @@ interface Curve {
 const underWay = 256;
 
 /** Enough channels to use every one of nine masters. */
-const spread = channels(64);
+const spread = patterns('bench.event', 64);
 
 const curves: readonly Curve[] = [
   {
@@ -36,7 +36,7 @@ const curves: readonly Curve[] = [
     load: 'channels',
     points: [1, 100, 1_000, 10_000],
     arms: ['nest-redis', 'ours-sharded', 'ours-classic'],
-    plan: (x) => ({ events: channels(x), load: eventsOf(32, channels(x)) }),
+    plan: (x) => ({ events: patterns('bench.event', x), load: eventsOf(32, patterns('bench.event', x)) }),
   },
   {
     load: 'masters',
@@ -108,8 +108,4 @@ function pointsOf({ load, points }: Curve, { quick }: Options): readonly number[
 
 function roundsAt({ load }: Curve, x: number, { rounds }: Options): number {
   return load === judged.load && x === judged.x ? rounds : Math.min(rounds, roundsOfCurves);
-}
-
-function channels(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `bench.event.${index}`);
 }

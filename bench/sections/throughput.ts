@@ -10,6 +10,7 @@ import {
   requestLoads,
   requestsAt,
   service,
+  typical,
 } from '../loads.js';
 import type { Options } from '../options.js';
 import { tellProgress } from '../progress.js';
@@ -33,7 +34,11 @@ async function play(brokers: Brokers, arm: ArmName, round: number, options: Opti
   const events = eventLoadsOf(options);
   if (requests.length + events.length === 0) return [];
   const samples: Sample[] = [];
-  const session = await Session.start(brokers, { arm, ...service });
+  const session = await Session.start(brokers, {
+    arm,
+    requests: [...service.requests, ...typical.requests],
+    events: [...service.events, ...typical.events],
+  });
   try {
     // With one in flight, warming up would take long.
     if (requests.length > 0) await session.warmUp(requestsAt(64), options.pace.warmUp);
@@ -55,13 +60,17 @@ async function play(brokers: Brokers, arm: ArmName, round: number, options: Opti
   return samples;
 }
 
-function requestLoadsOf(arm: ArmName, { sections, quick }: Options): readonly NamedLoad[] {
+function requestLoadsOf(arm: ArmName, { sections, quick, loads }: Options): readonly NamedLoad[] {
   // ours-classic and ours-sharded send requests the same way.
   if (!sections.includes('requests') || arm === 'ours-classic') return [];
-  return quick ? requestLoads : [...requestLoads, ...largeRequestLoads];
+  return matching(quick ? requestLoads : [...requestLoads, ...largeRequestLoads], loads);
 }
 
-function eventLoadsOf({ sections, quick }: Options): readonly NamedLoad[] {
+function eventLoadsOf({ sections, quick, loads }: Options): readonly NamedLoad[] {
   if (!sections.includes('events')) return [];
-  return quick ? eventLoads : [...eventLoads, ...largeEventLoads];
+  return matching(quick ? eventLoads : [...eventLoads, ...largeEventLoads], loads);
+}
+
+function matching(loads: readonly NamedLoad[], part: string): readonly NamedLoad[] {
+  return loads.filter(({ name }) => name.includes(part));
 }
