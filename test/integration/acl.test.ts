@@ -5,6 +5,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
 import { lastValueFrom } from 'rxjs';
+import { connectionName } from '../../src/pubsub/connection/connection-name.js';
 import { ClusterPubSub } from '../../src/pubsub/index.js';
 import { ClusterPubSubHealthIndicator } from '../../src/terminus/index.js';
 import { type ClusterPubSubOptions, ClusterPubSubRecordBuilder } from '../../src/transport/index.js';
@@ -158,7 +159,7 @@ describe('the user of docs/acl.md', () => {
     const namesOf = ({ name }: User) =>
       list.filter((line) => line.includes(` user=${name} `)).map((line) => / name=(\S*)/.exec(line)?.[1]);
     expect(namesOf(without)).toEqual(['']);
-    expect(namesOf(allowed)).toEqual(['nestjs-cluster-pubsub']);
+    expect(namesOf(allowed)).toEqual([connectionName('shop:')]);
   });
 });
 

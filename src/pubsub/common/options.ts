@@ -17,8 +17,8 @@ export interface ClusterConnectionOptions {
    */
   cluster?: Cluster | undefined;
   /**
-   * Passed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`, …), `natMap`,
-   * `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`.
+   * Passed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`,
+   * `connectionName`, …), `natMap`, `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`.
    */
   clusterOptions?: ClusterOptions | undefined;
   /** Time limit for connecting to the cluster, and for the confirmation of a subscription, in ms. Default 10,000. */

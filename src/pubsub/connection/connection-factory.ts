@@ -34,13 +34,15 @@ export class ConnectionFactory {
     clusterOptions: ClusterOptions,
     inherited: Pick<RedisOptions, 'username' | 'password' | 'tls'>,
     private readonly connectTimeout: number,
+    /** Used where `redisOptions` has no `connectionName`. */
+    name?: string,
   ) {
     const own = clusterOptions.redisOptions ?? {};
     this.#dnsLookup = clusterOptions.dnsLookup;
     this.#redisOptions = {
-      connectionName: 'nestjs-cluster-pubsub',
       ...inherited,
       ...own,
+      connectionName: own.connectionName ?? name,
       lazyConnect: true,
       retryStrategy: () => null,
       enableReadyCheck: false,

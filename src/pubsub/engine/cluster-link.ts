@@ -11,6 +11,7 @@ import {
 import type { PublishCommand } from '../common/publish-options.js';
 import { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
+import { connectionName } from '../connection/connection-name.js';
 import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
 import { ClusterQuery } from '../introspection/cluster-query.js';
@@ -63,7 +64,7 @@ export class ClusterLink {
   #publisher: Publisher | undefined;
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
-  constructor(source: Cluster | ClusterConnectionOptions, bufferLimit: number | undefined) {
+  constructor(source: Cluster | ClusterConnectionOptions, bufferLimit: number | undefined, prefix: string) {
     const options: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     this.limits = readLimits({ ...options, bufferLimit });
     this.#onOverflow = readOverflowPolicy(options.onOverflow);
@@ -74,6 +75,7 @@ export class ClusterLink {
       clusterOptions,
       credentials,
       Math.min(connectTimeout, clusterOptions.redisOptions?.connectTimeout ?? NODE_CONNECT_TIMEOUT_MS),
+      connectionName(prefix),
     );
     this.connections = new CommandConnectionPool(this.#factory, commandTimeout);
     this.topology = new Topology(this.connections, startupNodes);

@@ -72,7 +72,7 @@ export class Engine<E extends PubSubEncoding> {
     const metrics = this.#metrics;
     const registry = this.#registry;
     const notifier = new EventNotifier(emitter, metrics);
-    const link = new ClusterLink(source, bufferLimit);
+    const link = new ClusterLink(source, bufferLimit, prefix);
     const { topology, limits } = link;
     const sharded = (): boolean => link.supportsSharded;
     this.#notifier = notifier;
