@@ -1,43 +1,55 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FromMember, Order, OrderName, Orders } from './protocol.js';
+import type { FromMember, Order, Orders } from './protocol.js';
 
 const program = fileURLToPath(new URL('program.ts', import.meta.url));
 
 /** Time limit for one order, in ms: tens of processes may start at once. */
 const patience = 90_000;
 
-/** The parent's end of a client or server process. */
-export class Member {
+/** The orders that a program executes, by name. */
+type OrdersOf<All> = Record<keyof All, (argument: never) => unknown>;
+
+/** The parent's end of a client or server process, or of another program that obeys orders. */
+export class Member<All extends OrdersOf<All> = Orders> {
   readonly #child: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #exited: Promise<unknown>;
   readonly #waiting = new Map<number, (message: Extract<FromMember, { type: 'done' }>) => void>();
   #orders = 0;
 
-  constructor(private readonly name: string) {
+  constructor(
+    private readonly name: string,
+    script = program,
+    flags: readonly string[] = [],
+  ) {
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'production' };
     // Jest's own options are not passed on.
     delete env.NODE_OPTIONS;
-    this.#child = fork(program, [], { execArgv: ['--import', 'tsx'], env });
+    this.#child = fork(script, [], { execArgv: ['--import', 'tsx', ...flags], env });
     this.#exited = once(this.#child, 'exit').then(() => this.#ended());
     this.#ready = new Promise((resolve) => {
       this.#child.on('message', (message) => this.#read(message as FromMember, resolve));
     });
   }
 
+  /** Process id; undefined if it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** @throws Error when the member fails, or ends meanwhile */
-  async order<Name extends OrderName>(
+  async order<Name extends keyof All & string>(
     order: Name,
-    ...[argument]: Parameters<Orders[Name]>
-  ): Promise<ReturnType<Orders[Name]>> {
+    ...[argument]: Parameters<All[Name]>
+  ): Promise<ReturnType<All[Name]>> {
     await Promise.race([this.#ready, this.#exited]);
     const id = this.#orders++;
     const answered = new Promise<Extract<FromMember, { type: 'done' }>>((resolve) => {
       this.#waiting.set(id, resolve);
     });
-    const message: Order = { id, order, ...(argument === undefined ? {} : { argument }) };
+    const message: Order<Name> = { id, order, ...(argument === undefined ? {} : { argument }) };
     if (this.#child.connected) this.#child.send(message);
     else this.#ended();
     const timer = setTimeout(() => {
@@ -46,7 +58,7 @@ export class Member {
     const { error, result } = await answered;
     clearTimeout(timer);
     if (error !== undefined) throw new Error(`${this.name} could not ${order}: ${error}`);
-    return result as ReturnType<Orders[Name]>;
+    return result as ReturnType<All[Name]>;
   }
 
   /** Ends the process, and all it has open. */

@@ -1,9 +1,10 @@
 // A client or a server in its own process. It executes the orders of its parent, and ends with it.
+import { obey } from './obey.js';
 import { watchSockets } from './socket-bytes.js';
 import type { ClientMember } from './client-member.js';
 import type { Profile } from './profile.js';
 import type { ServerMember } from './server-member.js';
-import type { Argument, ClientSetup, FromMember, Load, Order, OrderName, ServerSetup } from './protocol.js';
+import type { ClientSetup, Load, OrderName, ServerSetup } from './protocol.js';
 
 // Before anything has connected.
 watchSockets();
@@ -11,18 +12,18 @@ watchSockets();
 let member: ClientMember | ServerMember | undefined;
 let profile: Profile | undefined;
 
-const orders: Record<OrderName, (argument?: Argument) => unknown> = {
-  serve: async (setup) => {
+const orders: Record<OrderName, (argument: never) => unknown> = {
+  serve: async (setup: ServerSetup) => {
     const { ServerMember } = await import('./server-member.js');
-    const server = (member = new ServerMember(setup as ServerSetup));
+    const server = (member = new ServerMember(setup));
     await server.start();
   },
-  connect: async (setup) => {
+  connect: async (setup: ClientSetup) => {
     const { ClientMember } = await import('./client-member.js');
-    const client = (member = new ClientMember(setup as ClientSetup));
+    const client = (member = new ClientMember(setup));
     await client.start();
   },
-  begin: (load) => the('client').begin(load as Load),
+  begin: (load: Load) => the('client').begin(load),
   mark: () => member?.mark(),
   stop: () => the('client').stop(),
   startProfile: async () => {
@@ -39,20 +40,4 @@ function the(_role: 'client'): ClientMember {
   return member;
 }
 
-function say(message: FromMember): void {
-  if (process.connected) process.send?.(message);
-}
-
-async function obey({ id, order, argument }: Order): Promise<void> {
-  try {
-    say({ type: 'done', id, result: await orders[order](argument) });
-  } catch (error) {
-    say({ type: 'done', id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
-}
-
-// Ctrl-C reaches the whole group; the parent decides when to end.
-process.on('SIGINT', () => undefined);
-process.on('disconnect', () => process.exit(0));
-process.on('message', (order: Order) => void obey(order));
-say({ type: 'ready' });
+obey(orders);

@@ -89,12 +89,11 @@ export interface Orders {
 }
 
 export type OrderName = keyof Orders;
-export type Argument = ServerSetup | ClientSetup | Load;
 
-export interface Order {
+export interface Order<Name> {
   readonly id: number;
-  readonly order: OrderName;
-  readonly argument?: Argument;
+  readonly order: Name;
+  readonly argument?: unknown;
 }
 
 export type FromMember =
