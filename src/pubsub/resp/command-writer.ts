@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Payload } from '../common/messages.js';
+import { EncodeBuffer } from './encode-buffer.js';
 
 /**
  * A command without its last argument, as it goes over the wire: one text if it is all ASCII, otherwise the pieces. The
@@ -7,8 +8,11 @@ import type { Payload } from '../common/messages.js';
  */
 export type CommandHead = string | readonly (string | Uint8Array)[];
 
-/** Text above this length is written within the tick: a string has a maximum length. */
-const FLUSH_THRESHOLD_CHARS = 1 << 20;
+/** What is gathered above this number of bytes is written within the tick. */
+const FLUSH_THRESHOLD_BYTES = 1 << 20;
+
+/** Longer text is encoded at once (measured: 2.0 µs for 950 characters, and 4.4 µs joined to other text first). */
+const MAX_JOINED_CHARS = 256;
 
 /**
  * Gathers the commands of one tick and passes them to the socket in one write, or in a few when they are large.
@@ -17,10 +21,11 @@ const FLUSH_THRESHOLD_CHARS = 1 << 20;
  * gathered).
  */
 export class CommandWriter {
+  /** All ASCII, and the last of what is gathered: chunks, encoded text, text. */
   #text = '';
-  /** True while the text is all ASCII: written as latin1 it costs a copy, as UTF-8 an encoding. */
-  #ascii = true;
-  #chunks: (string | Uint8Array)[] = [];
+  readonly #encoded = new EncodeBuffer((bytes) => this.#push(bytes));
+  #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
   #scheduled = false;
   readonly #flushNow = (): void => {
     this.#scheduled = false;
@@ -42,16 +47,17 @@ export class CommandWriter {
         this.#append(piece);
       }
     }
-    if (typeof last === 'string') {
-      const bytes = Buffer.byteLength(last);
-      this.#ascii &&= bytes === last.length;
-      this.#text += `$${String(bytes)}\r\n${last}\r\n`;
-    } else {
+    if (typeof last !== 'string') {
       this.#text += `$${String(last.length)}\r\n`;
       this.#append(last);
       this.#text += '\r\n';
+    } else if (last.length <= MAX_JOINED_CHARS && isAscii(last)) {
+      this.#text += `$${String(last.length)}\r\n${last}\r\n`;
+    } else {
+      this.#encodeText();
+      this.#encoded.appendBulk(last);
     }
-    if (this.#text.length >= FLUSH_THRESHOLD_CHARS) {
+    if (this.#text.length + this.#encoded.length + this.#chunkBytes >= FLUSH_THRESHOLD_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -61,41 +67,59 @@ export class CommandWriter {
 
   flush(): void {
     const { socket } = this;
-    if (socket.destroyed || socket.writableEnded) {
+    const isText = this.#chunks.length === 0 && this.#encoded.length === 0;
+    if (isText) {
+      if (this.#text.length > 0 && isOpen(socket)) {
+        socket.write(this.#text, 'latin1');
+      }
       this.#text = '';
-      this.#chunks = [];
       return;
     }
-    if (this.#chunks.length > 0) {
+    this.#takeEncoded();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#chunkBytes = 0;
+    if (isOpen(socket)) {
       socket.cork();
-      for (const chunk of this.#chunks) {
+      for (const chunk of chunks) {
         socket.write(chunk);
       }
-      this.#chunks = [];
-      this.#writeText();
       socket.uncork();
-    } else {
-      this.#writeText();
-    }
-  }
-
-  #writeText(): void {
-    if (this.#text.length > 0) {
-      this.socket.write(this.#text, this.#ascii ? 'latin1' : 'utf8');
-      this.#text = '';
-      this.#ascii = true;
     }
   }
 
   #append(piece: string | Uint8Array): void {
     if (typeof piece === 'string') {
-      this.#ascii &&= isAscii(piece);
-      this.#text += piece;
+      this.#encodeText();
+      this.#encoded.append(piece);
     } else {
-      this.#chunks.push(this.#text, piece);
+      this.#takeEncoded();
+      this.#push(piece);
+    }
+  }
+
+  #encodeText(): void {
+    if (this.#text.length > 0) {
+      this.#encoded.appendAscii(this.#text);
       this.#text = '';
     }
   }
+
+  #takeEncoded(): void {
+    this.#encodeText();
+    if (this.#encoded.length > 0) {
+      this.#push(this.#encoded.take());
+    }
+  }
+
+  #push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.length;
+  }
+}
+
+function isOpen({ destroyed, writableEnded }: Writable): boolean {
+  return !destroyed && !writableEnded;
 }
 
 /** Encodes the head of a command that has one more argument than these. */

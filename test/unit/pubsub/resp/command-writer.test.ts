@@ -24,6 +24,60 @@ describe('CommandWriter', () => {
     expect(Buffer.concat(written)).toEqual(Buffer.from('*1\r\n$4\r\na\ufffd\r\n'));
   });
 
+  it('writes the length of long text in bytes, with as many digits as it takes', async () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    const texts = [257, 300, 333, 334, 400, 500, 999, 1_000, 3_333, 3_334, 70_000].flatMap((length) =>
+      ['x', 'é', '漢', '🙂', '\ud800', 'x漢'].map((unit) => unit.repeat(length).slice(0, length)),
+    );
+    for (const text of texts) {
+      writer.write(['PING']);
+      writer.write(['ECHO', text]);
+    }
+    await endOfTick();
+    const expected = texts.map(
+      (text) => `*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nECHO\r\n$${String(Buffer.byteLength(text))}\r\n${text}\r\n`,
+    );
+    expect(Buffer.concat(written).equals(Buffer.from(expected.join('')))).toBe(true);
+  });
+
+  it('keeps the order of short and long text, bytes and names that are not ASCII', async () => {
+    const { socket, written, batches } = recorder();
+    const writer = new CommandWriter(socket);
+    const long = 'ž'.repeat(500);
+    writer.write(['A', 'short']);
+    writer.write(['B', long]);
+    writer.write(['žluť', 'short']);
+    writer.write(['C', Buffer.from([0xff])]);
+    writer.write([Buffer.from([0xfe]), long]);
+    writer.write(['D']);
+    await endOfTick();
+    expect(Buffer.concat(written)).toEqual(
+      Buffer.concat([
+        Buffer.from(`*2\r\n$1\r\nA\r\n$5\r\nshort\r\n*2\r\n$1\r\nB\r\n$1000\r\n${long}\r\n`),
+        Buffer.from('*2\r\n$6\r\nžluť\r\n$5\r\nshort\r\n*2\r\n$1\r\nC\r\n$1\r\n'),
+        Buffer.from([0xff]),
+        Buffer.from('\r\n*2\r\n$1\r\n'),
+        Buffer.from([0xfe]),
+        Buffer.from(`\r\n$1000\r\n${long}\r\n*1\r\n$1\r\nD\r\n`),
+      ]),
+    );
+    expect(batches()).toBe(1);
+  });
+
+  it('does not write again to bytes that the socket may still hold', async () => {
+    const { socket, written } = recorder();
+    const writer = new CommandWriter(socket);
+    const commands = Array.from({ length: 200 }, (_, index) => `${String(index)} ${'é'.repeat(600)}`);
+    for (const text of commands) {
+      writer.write([text]);
+      writer.flush();
+    }
+    expect(Buffer.concat(written).toString()).toBe(
+      commands.map((text) => `*1\r\n$${String(Buffer.byteLength(text))}\r\n${text}\r\n`).join(''),
+    );
+  });
+
   it('sends bytes as they are, between text in any order', async () => {
     const { socket, written } = recorder();
     const writer = new CommandWriter(socket);
@@ -63,7 +117,7 @@ describe('CommandWriter', () => {
     let bytes = 0;
     const socket = new Writable({
       decodeStrings: false,
-      write: (chunk: string, _encoding, done) => {
+      write: (chunk: string | Buffer, _encoding, done) => {
         bytes += chunk.length;
         done();
       },
