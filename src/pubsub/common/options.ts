@@ -18,7 +18,8 @@ export interface ClusterConnectionOptions {
   cluster?: Cluster | undefined;
   /**
    * Passed to ioredis for every connection: `redisOptions` (TLS, username, password, `connectTimeout`,
-   * `connectionName`, …), `natMap`, `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`.
+   * `connectionName`, …), `natMap`, `dnsLookup`, `useSRVRecords` and `resolveSrv`, `slotsRefreshInterval`
+   * (by default the slots are queried every 5–10 s, and every second where a change would give no sign).
    */
   clusterOptions?: ClusterOptions | undefined;
   /** Time limit for connecting to the cluster, and for the confirmation of a subscription, in ms. Default 10,000. */

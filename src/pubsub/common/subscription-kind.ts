@@ -20,6 +20,9 @@ export interface SubscriptionKind {
 /** Every `ClusterPubSub` subscribes patterns at the owner of this slot, so that one node can count all of them. */
 export const PATTERN_SLOT = 0;
 
+/** A hash tag whose slot is {@link PATTERN_SLOT}. */
+export const PATTERN_SLOT_TAG = '06S';
+
 export const SUBSCRIPTION_KINDS: Readonly<Record<SubscriptionKindName, SubscriptionKind>> = {
   channel: {
     name: 'channel',

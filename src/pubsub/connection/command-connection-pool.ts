@@ -11,11 +11,17 @@ export class CommandConnectionPool {
   readonly #open = new Map<NodeKey, CommandConnection>();
   readonly #opening = new Map<NodeKey, Promise<CommandConnection>>();
   #closed = false;
+  #onFailure: (() => void) | undefined;
 
   constructor(
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
   ) {}
+
+  /** Calls `listener` when a connection is lost, and when one cannot be opened. */
+  onFailure(listener: () => void): void {
+    this.#onFailure = listener;
+  }
 
   /** The open connection to `node`, if any. */
   get(node: NodeKey): CommandConnection | undefined {
@@ -61,7 +67,10 @@ export class CommandConnectionPool {
     if (this.#closed) {
       throw new ClosedError();
     }
-    const opened = await this.factory.open(parseNodeKey(node));
+    const opened = await this.factory.open(parseNodeKey(node)).catch((error: unknown) => {
+      this.#onFailure?.();
+      throw error;
+    });
     if (this.#isClosed()) {
       opened.close();
       throw new ClosedError();
@@ -71,6 +80,7 @@ export class CommandConnectionPool {
     connection.onClose(() => {
       if (this.#open.get(node) === connection) {
         this.#open.delete(node);
+        this.#onFailure?.();
       }
     });
     return connection;

@@ -72,7 +72,7 @@ export class EngineSnapshots {
   }
 
   heartbeat(node: NodeKey): number | undefined {
-    return this.#subscribersOf(node).find(({ heartbeat }) => heartbeat !== undefined)?.heartbeat;
+    return this.#subscribersOf(node).find(({ probe }) => probe?.roundTrip !== undefined)?.probe?.roundTrip;
   }
 
   waitingForNodes(node?: NodeKey): number {

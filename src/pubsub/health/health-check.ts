@@ -109,6 +109,7 @@ export class HealthCheck {
     deadline: Deadline,
   ): Promise<ClusterReports> {
     const { topology, connections, probes, slotlessNodes } = this.deps;
+    await topology.assureRecent();
     const query: NodeQuery = { channels, sharded: this.deps.sharded() };
     const check = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(

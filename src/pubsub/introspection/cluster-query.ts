@@ -40,6 +40,7 @@ export class ClusterQuery {
     name: string,
     command: NodeCommand<T>,
   ): Promise<ReadonlyMap<NodeKey, T>> {
+    await this.topology.assureRecent();
     const { required, requiredSlotless, optional, optionalSlotless } = await this.#select(nodes);
     const replies = new Map<NodeKey, T>();
     const add = async (node: NodeKey, reply: Promise<T>): Promise<void> => {

@@ -47,7 +47,7 @@ export class LivenessProbe {
   #waitingSince = 0;
   #closedBy: ConnectionLostError | undefined;
   #pingOnly = false;
-  #publishedAt = 0;
+  #usedAt = 0;
   #roundTrip: number | undefined;
   readonly #channel: ProbeChannel;
   /** Calls of {@link ping} that wait, each with the name of its channel. */
@@ -77,6 +77,11 @@ export class LivenessProbe {
     return this.#roundTrip;
   }
 
+  /** See {@link ProbeChannel.watchedSlot}. */
+  get watchedSlot(): number | undefined {
+    return this.#channel.watchedSlot;
+  }
+
   /** Whether the channel is a probe channel of this connection. */
   owns(channel: ChannelKey): boolean {
     return this.#channel.owns(channel);
@@ -85,7 +90,7 @@ export class LivenessProbe {
   /** Takes a message without a subscription: it may be a probe. */
   onMessage(channel: ChannelKey): void {
     if (this.owns(channel)) {
-      this.#roundTrip = performance.now() - this.#publishedAt;
+      this.#roundTrip = performance.now() - this.#usedAt;
       for (const ping of this.#pings.keys()) {
         ping.resolve(undefined);
       }
@@ -119,9 +124,13 @@ export class LivenessProbe {
     }
   }
 
-  /** Redis has ended the subscription to a probe channel, because its slot has left the node. */
+  /**
+   * Redis has ended the subscription to a probe channel, because its slot has left the node; with it may have gone what
+   * gets no sign of its own.
+   */
   onRevoked(channel: ChannelKey): void {
     this.#channel.onRevoked(channel);
+    void this.deps.topology.checkFrom(this.node);
     for (const [ping, name] of this.#pings) {
       if (channelKey(name) === channel) {
         ping.reject(new ProbeSlotMovedError(this.node));
@@ -171,16 +180,20 @@ export class LivenessProbe {
   async #send(): Promise<void> {
     const { topology, metrics } = this.deps;
     metrics.probes += 1;
-    // A demoted node still delivers what is published to it, so its role is checked with it too.
-    topology.refreshFrom(this.node).catch(() => undefined);
     if (!topology.masters.includes(this.node)) {
       // Its subscriptions are being moved, unless they are pinned; the node must at least answer.
       this.connection.ping();
-      topology.refreshSoon();
+      void topology.checkFrom(this.node);
       return;
     }
     try {
+      const watchedBefore = this.watchedSlot;
       const channel = this.#pingOnly ? undefined : await this.#channel.subscribe();
+      if (this.watchedSlot === undefined || this.watchedSlot !== watchedBefore) {
+        // A demoted node still delivers what is published to it, and accepts subscriptions to shard channels. It ends those
+        // it had when it was demoted; without one, it has to be asked.
+        void topology.checkFrom(this.node);
+      }
       if (channel === undefined) {
         this.connection.ping();
       } else {
@@ -196,7 +209,7 @@ export class LivenessProbe {
   }
 
   #publish(channel: string): Promise<void> {
-    this.#publishedAt = performance.now();
+    this.#usedAt = performance.now();
     return this.#channel.publish(channel);
   }
 }

@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { channelKey, findTaggedName, PROBE_MARK, slotOf, type ChannelKey } from '../common/channel-name.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { PublishCommand } from '../common/publish-options.js';
-import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import {
+  PATTERN_SLOT,
+  PATTERN_SLOT_TAG,
+  SUBSCRIPTION_KINDS,
+  type SubscriptionKind,
+} from '../common/subscription-kind.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
 import { RedisReplyError } from '../resp/reply.js';
 import type { SlotMap } from '../topology/slot-map.js';
@@ -27,8 +32,9 @@ export interface ProbeChannelDeps {
 }
 
 /**
- * The private channel of one subscriber connection, in a slot that its node owns. When the slot moves, the next probe gets
- * another one.
+ * The private channel of one subscriber connection, in a slot that its node owns; in {@link PATTERN_SLOT} if it owns that,
+ * because Redis ends the subscription when the slot moves, which it does not do for patterns. When the slot moves, the next
+ * probe gets another channel.
  */
 export class ProbeChannel {
   #name: string | undefined;
@@ -44,6 +50,11 @@ export class ProbeChannel {
     this.#start = `${deps.prefix}${PROBE_MARK}${randomBytes(6).toString('base64url')}:`;
   }
 
+  /** The slot whose move ends the subscription; undefined without one, and for a classic channel. */
+  get watchedSlot(): number | undefined {
+    return this.#name === undefined || !this.deps.sharded() ? undefined : slotOf(this.#name);
+  }
+
   /** Whether the channel is, or was before its slot moved, the one of this connection. */
   owns(channel: ChannelKey): boolean {
     return channel.startsWith(channelKey(this.#start));
@@ -56,7 +67,7 @@ export class ProbeChannel {
   async subscribe(): Promise<string | undefined> {
     const { topology } = this.deps;
     if (this.#name !== undefined) {
-      if (this.#isOwned(this.#name)) {
+      if (this.#isSuitable(this.#name)) {
         return this.#name;
       }
       this.#unsubscribe(this.#name);
@@ -100,7 +111,7 @@ export class ProbeChannel {
       return;
     }
     this.#name = undefined;
-    if (this.#kind === SUBSCRIPTION_KINDS.channel) {
+    if (this.#kind === SUBSCRIPTION_KINDS.channel || this.#isOwned(name)) {
       this.connection.unsubscribe(this.#kind, [channelKey(name)]).catch(() => undefined);
     }
   }
@@ -114,13 +125,18 @@ export class ProbeChannel {
     if (slotMap === this.#searchedIn) {
       return undefined;
     }
-    const name = findTaggedName(
-      (tag) => `${this.#start}{${tag}}`,
-      (tagged) => this.#isOwned(tagged),
-      MAX_TAGS,
-    );
+    const nameOf = (tag: string): string => `${this.#start}{${tag}}`;
+    const atPatternSlot = nameOf(PATTERN_SLOT_TAG);
+    const name = this.#isOwned(atPatternSlot)
+      ? atPatternSlot
+      : findTaggedName(nameOf, (tagged) => this.#isOwned(tagged), MAX_TAGS);
     this.#searchedIn = name === undefined ? slotMap : undefined;
     return name;
+  }
+
+  #isSuitable(name: string): boolean {
+    const patternOwner = this.deps.topology.ownerOf(PATTERN_SLOT);
+    return this.#isOwned(name) && (patternOwner !== this.node || slotOf(name) === PATTERN_SLOT);
   }
 
   #isOwned(name: string): boolean {

@@ -91,6 +91,9 @@ export class Publisher implements PublishReplyListener {
     { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
     isProbe = false,
   ): void {
+    if (!isProbe) {
+      this.topology.noteUse();
+    }
     this.#serial += 1;
     const outgoing = this.#channels.get(command, channel, via === 'patterns');
     this.#dispatch(

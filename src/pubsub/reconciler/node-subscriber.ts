@@ -100,9 +100,9 @@ export class NodeSubscriber {
     return this.books.countActiveOn(this.node);
   }
 
-  /** Round trip of the last probe, in ms. */
-  get heartbeat(): number | undefined {
-    return this.#probe?.roundTrip;
+  /** The probe of the connection; undefined without one. */
+  get probe(): LivenessProbe | undefined {
+    return this.connection === undefined ? undefined : this.#probe;
   }
 
   /** Like {@link LivenessProbe.ping}; undefined without a connection. */

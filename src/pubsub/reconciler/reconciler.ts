@@ -1,5 +1,6 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
+import { PATTERN_SLOT } from '../common/subscription-kind.js';
 import { ClosedError, UnknownNodeError, type ClusterPubSubError } from '../common/errors.js';
 import type { MigrationSink } from './subscription-migrations.js';
 import { GapTracker, type GapTrackerListener } from './gap-tracker.js';
@@ -45,6 +46,8 @@ export class Reconciler {
   readonly #pinnedNodes: PinnedNodeWatcher;
   /** Time of the last pass over all subscriptions: until then each node carried what it had confirmed. */
   #reconciledAt = new Date();
+  /** At the last query of the topology, each subscription was active on its node. */
+  #settled = true;
   #closed = false;
 
   constructor(
@@ -101,7 +104,9 @@ export class Reconciler {
     });
     topology.onRefresh(() => {
       this.#allMasters.follow();
-      if (this.#isSettled) {
+      this.#settled = this.#isSettled;
+      topology.watchWhile(this.#needsWatch);
+      if (this.#settled) {
         this.#reconciledAt = new Date();
       } else {
         this.#reconcileAll();
@@ -120,6 +125,8 @@ export class Reconciler {
    * `onConfirmed` is called before any message of the subscription is delivered; a promise would settle too late.
    */
   async add(subscription: Subscription, onConfirmed: () => void): Promise<void> {
+    this.topology.noteUse();
+    this.topology.watchWhile(this.#needsWatch);
     if (subscription.perNode !== undefined) {
       await this.#allMasters.add(subscription, onConfirmed);
       return;
@@ -144,6 +151,7 @@ export class Reconciler {
 
   /** Resolves when no node carries it. */
   async remove(subscription: Subscription): Promise<void> {
+    this.topology.watchWhile(this.#needsWatch);
     if (subscription.perNode !== undefined) {
       await this.#allMasters.remove(subscription);
       return;
@@ -181,6 +189,19 @@ export class Reconciler {
     }
     return active === this.registry.size;
   }
+
+  /**
+   * Some subscription is not where it belongs, or would get no sign when that changes. Patterns get the one of the probe
+   * channel.
+   */
+  readonly #needsWatch = (): boolean => {
+    if (!this.#settled || this.registry.unsignalled > 0) {
+      return true;
+    }
+    const owner = this.topology.ownerOf(PATTERN_SLOT);
+    const watchedSlot = owner === undefined ? undefined : this.nodeSubscribers.get(owner)?.probe?.watchedSlot;
+    return this.registry.patterns > 0 && watchedSlot !== PATTERN_SLOT;
+  };
 
   #reconcileAll(): void {
     for (const subscription of this.registry.all) {

@@ -18,6 +18,10 @@ export class SubscriptionRegistry {
     shard: new Map(),
   };
 
+  #elsewhere = 0;
+  #unaccompanied = 0;
+  #patterns = 0;
+
   /** Confirmed by Redis, for the running counts of confirmations. Redis counts shard channels separately. */
   readonly #confirmed = { classic: new Set<Subscription>(), shard: new Set<Subscription>() };
 
@@ -32,6 +36,7 @@ export class SubscriptionRegistry {
   }
 
   add(subscription: Subscription): void {
+    this.#count(subscription, 1);
     this.#byKind[subscription.kind.name].set(subscription.key, subscription);
   }
 
@@ -40,6 +45,7 @@ export class SubscriptionRegistry {
     const wanted = this.#byKind[kind.name];
     if (wanted.get(key) === subscription) {
       wanted.delete(key); // a per-node subscription is not registered itself
+      this.#count(subscription, -1);
     }
     this.#confirmedWith(kind.name).delete(subscription);
   }
@@ -60,6 +66,19 @@ export class SubscriptionRegistry {
   /** Notes the confirmation, and returns the running count that includes it. */
   confirm(subscription: Subscription): number {
     return this.#confirmedWith(subscription.kind.name).add(subscription).size;
+  }
+
+  /**
+   * Number of subscriptions that get no sign when they belong to another node: those on chosen nodes or all masters, and
+   * classic channels without a shard subscription of the same name, which Redis would end when their slot moves.
+   */
+  get unsignalled(): number {
+    return this.#elsewhere + this.#unaccompanied;
+  }
+
+  /** Number of patterns at the owner of their slot. */
+  get patterns(): number {
+    return this.#patterns;
   }
 
   of(kind: SubscriptionKindName): readonly Subscription[] {
@@ -118,6 +137,20 @@ export class SubscriptionRegistry {
   /** The running count that a confirmation reports. */
   count(kind: SubscriptionKindName): number {
     return this.#confirmedWith(kind).size;
+  }
+
+  /** Counted, because it is checked at each query of the topology. */
+  #count({ kind, key, target }: Subscription, by: 1 | -1): void {
+    const { channel, shard } = this.#byKind;
+    if (target !== 'home') {
+      this.#elsewhere += by;
+    } else if (kind.name === 'pattern') {
+      this.#patterns += by;
+    } else if (kind.name === 'shard') {
+      this.#unaccompanied -= channel.get(key)?.target === 'home' ? by : 0;
+    } else {
+      this.#unaccompanied += shard.has(key) ? 0 : by;
+    }
   }
 
   #confirmedWith(kind: SubscriptionKindName): Set<Subscription> {

@@ -132,6 +132,11 @@ export function sameNodes(previous: SlotMap, next: SlotMap): boolean {
   return names(previous) === names(next);
 }
 
+/** True if each slot has the same owner in both, and both have the same nodes. */
+export function sameSlotMap(one: SlotMap, other: SlotMap): boolean {
+  return changesBetween(one, other).length === 0 && sameNodes(one, other);
+}
+
 /** The slot map after a `MOVED`: `slot` belongs to `owner`. */
 export function withOwner(map: SlotMap, slot: number, owner: NodeKey): SlotMap {
   const masters = map.masters.includes(owner) ? map.masters : [...map.masters, owner];

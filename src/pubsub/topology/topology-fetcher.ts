@@ -8,6 +8,7 @@ import {
   NotAClusterError,
 } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
+import type { CommandConnection } from '../connection/command-connection.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import { RedisReplyError } from '../resp/reply.js';
@@ -48,13 +49,14 @@ export class TopologyFetcher {
       const first = newOwner === undefined ? [] : [newOwner];
       const candidates = [...new Set([...first, ...this.#nodesOf(known), ...startup])];
       this.#queried = candidates;
-      const view = await this.#fetchFromAny(candidates).catch(async (error: unknown) => {
+      const fetchFrom = (node: NodeKey): Promise<NodeView> => this.fetchFrom(node);
+      const view = await this.#fromAny(candidates, fetchFrom).catch(async (error: unknown) => {
         // Every node may have a new address (a cluster restarted behind a name).
         const others = (await this.startupNodes.addresses()).filter((node) => !candidates.includes(node));
         if (others.length === 0) {
           throw error;
         }
-        return this.#fetchFromAny(others);
+        return this.#fromAny(others, fetchFrom);
       });
       this.#failure = undefined;
       return view;
@@ -64,11 +66,25 @@ export class TopologyFetcher {
     }
   }
 
+  /** Fetches the slot map of any node of the known one, without the facts that show how far to trust it. */
+  fetchSlots(known: SlotMap): Promise<SlotMap> {
+    return this.#fromAny(this.#nodesOf(known), (node) => this.fetchSlotsFrom(node));
+  }
+
+  /** Does the same at this node. */
+  fetchSlotsFrom(node: NodeKey): Promise<SlotMap> {
+    return this.#from(node, async () => this.#querySlots(await this.connections.connect(node)));
+  }
+
   /** Fetches the view of this node. */
-  async fetchFrom(node: NodeKey): Promise<NodeView> {
+  fetchFrom(node: NodeKey): Promise<NodeView> {
+    return this.#from(node, () => this.#query(node));
+  }
+
+  async #from<T>(node: NodeKey, query: () => Promise<T>): Promise<T> {
     const timer = setTimeout(() => this.#overdue.add(node), NODE_REPLY_TIMEOUT_MS);
     try {
-      return await this.#query(node);
+      return await query();
     } catch (error) {
       throw describe(error, node);
     } finally {
@@ -92,10 +108,10 @@ export class TopologyFetcher {
   }
 
   /** Queries `candidates` in this order, overdue ones last. */
-  #fetchFromAny(candidates: readonly NodeKey[]): Promise<NodeView> {
+  #fromAny<T>(candidates: readonly NodeKey[], query: (node: NodeKey) => Promise<T>): Promise<T> {
     const rank = (node: NodeKey): number => Number(this.#overdue.has(node));
     const inOrder = [...candidates].sort((one, other) => rank(one) - rank(other));
-    return hedge(inOrder, (node) => this.fetchFrom(node), NODE_REPLY_TIMEOUT_MS, mostSpecificError);
+    return hedge(inOrder, query, NODE_REPLY_TIMEOUT_MS, mostSpecificError);
   }
 
   /**
@@ -156,12 +172,18 @@ export class TopologyFetcher {
     const connection = await this.connections.connect(node);
     // One round trip. The epoch comes first, so that the slots are not older than it; the ACL may forbid it.
     const info = connection.call('CLUSTER', 'INFO').catch(() => undefined);
+    const slotMap = await this.#querySlots(connection);
+    return { node, slotMap, ...readClusterInfo(await info) };
+  }
+
+  async #querySlots(connection: CommandConnection): Promise<SlotMap> {
+    const { node } = connection;
     const slots = await connection.call('CLUSTER', 'SLOTS');
     const slotMap = readClusterSlots(slots, node, this.startupNodes.clusterOptions.natMap);
     if (slotMap.masters.length === 0) {
       throw new ClusterUnreachableError(`The cluster of ${node} has no slots assigned yet.`);
     }
-    return { node, slotMap, ...readClusterInfo(await info) };
+    return slotMap;
   }
 }
 

@@ -6,11 +6,19 @@ import { ClosedError, ClusterUnreachableError } from '../common/errors.js';
 import { MAX_TIMER_MS } from '../common/validation.js';
 import { isFinal, NODE_REPLY_TIMEOUT_MS } from './topology-fetcher.js';
 
-/** Interval of refreshes that nothing else causes. (The default of ioredis is none.) */
-const DEFAULT_INTERVAL_MS = 1_000;
-
 /** Least time between two refreshes that no caller waits for: a storm of `MOVED` costs 20 a second. */
 const REFRESH_SPACING_MS = 50;
+
+/** Interval while every change gives a sign of its own, ±{@link STEADY_JITTER}: a fleet spreads its queries evenly. */
+const STEADY_INTERVAL_MS = 7_500;
+const STEADY_JITTER = 1 / 3;
+
+/** Interval while something depends on the topology that gets no sign, and after a sign; ±{@link JITTER}. */
+const WATCH_INTERVAL_MS = 1_000;
+const JITTER = 0.1;
+
+/** How long after a sign of a change more changes are expected: slots are migrated one by one. */
+const ALERT_FOR_MS = 5_000;
 
 /** Interval of refreshes at the start of an outage. */
 const OUTAGE_POLL_INTERVAL_MS = 75;
@@ -20,34 +28,88 @@ const OUTAGE_FAST_POLL_FOR_MS = 10_000;
 
 const MAX_POLL_INTERVAL_MS = 1_000;
 
-/** Decides when the topology is refreshed: on request, at an interval, and at a shorter one during an outage. */
+/**
+ * How often the topology is queried:
+ *
+ * - `steady`: every 5–10 s, while every change would give a sign: a revoked subscription, `MOVED`, a lost connection
+ * - `watch`: every second, while something depends on the topology that gets no sign, and while it is used
+ * - `alert`: every second, for {@link ALERT_FOR_MS} after a sign
+ * - `outage`: every 75 ms at first, while a subscription is interrupted
+ */
+export type Pace = 'steady' | 'watch' | 'alert' | 'outage';
+
+export interface RefresherTasks {
+  /** Brings the slot map up to date, with all that shows whether a view can be trusted. */
+  refresh(): Promise<void>;
+  /** Compares the slot map with one node, at the cost of one command; resolves to false where a refresh has to decide. */
+  check(): Promise<boolean>;
+}
+
+/**
+ * Decides when the topology is queried: on request, and at an interval that depends on the {@link Pace}. An interval of
+ * the user holds at every pace but `outage`.
+ */
 export class TopologyRefresher {
   readonly #single: SingleFlight;
   readonly #throttle = new Throttle(() => {
-    this.refresh().catch(() => undefined);
+    this.#single.run().catch(() => undefined);
   }, REFRESH_SPACING_MS);
   readonly #outages = new Set<() => boolean>();
+  readonly #watches = new Set<() => boolean>();
   #outageSince = 0;
-  /** Infinity before the cluster is found, and where the interval is turned off. */
-  #interval = Infinity;
+  #alertUntil = -Infinity;
+  /** See {@link noteUse}; since the last tick. */
+  #used = false;
+  #pace: Pace = 'steady';
+  /** False before the cluster is found: then an outage alone causes refreshes. */
+  #found = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(
-    refresh: () => Promise<void>,
-    private readonly intervalOption = DEFAULT_INTERVAL_MS,
+    private readonly tasks: RefresherTasks,
+    /** In ms; 0 turns the interval off. */
+    private readonly intervalOption?: number,
   ) {
-    this.#single = new SingleFlight(refresh);
+    this.#single = new SingleFlight(() => tasks.refresh());
+  }
+
+  get pace(): Pace {
+    return this.#pace;
   }
 
   /** Concurrent calls share a refresh, but never one that began before the call. */
   refresh(): Promise<void> {
+    this.alert();
     return this.#single.run();
   }
 
   /** Refreshes at once, or up to {@link REFRESH_SPACING_MS} later if one has just begun; failures are ignored. */
   refreshSoon(): void {
+    this.alert();
     this.#throttle.schedule();
+  }
+
+  /** There is a sign of a change. */
+  alert(): void {
+    this.#alertUntil = performance.now() + ALERT_FOR_MS;
+    this.#quicken();
+  }
+
+  /**
+   * A message is published, or something subscribed: a demoted node accepts both, and gives no sign. The first time after a
+   * while the topology is checked at once, and that check is returned.
+   */
+  noteUse(): Promise<void> | undefined {
+    if (this.#used) {
+      return undefined;
+    }
+    this.#used = true;
+    if (this.#pace !== 'steady' || !this.#found || this.intervalOption !== undefined) {
+      return undefined;
+    }
+    this.#schedule();
+    return this.#check();
   }
 
   /**
@@ -66,7 +128,8 @@ export class TopologyRefresher {
       try {
         // Longer than the last attempt takes: its error is more specific than the time-out.
         const timeLeft = deadline.left + NODE_REPLY_TIMEOUT_MS;
-        await withTimeout(Promise.race([this.refresh(), aborted.promise]), timeLeft, () => timedOut);
+        const refreshed = this.#single.run();
+        await withTimeout(Promise.race([refreshed, aborted.promise]), timeLeft, () => timedOut);
         break;
       } catch (error) {
         failure = error === timedOut ? (failure ?? error) : error;
@@ -76,7 +139,7 @@ export class TopologyRefresher {
         await pause(Math.min(backoffDelay(attempt, 50), deadline.left), signal);
       }
     }
-    this.#interval = this.intervalOption > 0 ? this.intervalOption : Infinity;
+    this.#found = true;
     this.#schedule();
   }
 
@@ -92,18 +155,32 @@ export class TopologyRefresher {
     this.#schedule();
   }
 
+  /** Keeps the pace at `watch`, or above, while `isUnsignalled` returns true. */
+  watchWhile(isUnsignalled: () => boolean): void {
+    if (!this.#watches.has(isUnsignalled) && isUnsignalled()) {
+      this.#watches.add(isUnsignalled);
+      this.#quicken();
+    }
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#throttle.close();
   }
 
+  /** The timer of the steady pace would come too late. */
+  #quicken(): void {
+    if (this.#pace === 'steady') {
+      this.#schedule();
+    }
+  }
+
   #schedule(): void {
     clearTimeout(this.#timer);
-    const isOutage = this.#outages.size > 0;
-    // Varied, so that the clients of a cluster do not query in step.
-    const interval = this.#interval * (0.9 + 0.2 * Math.random());
-    const delay = isOutage ? Math.min(interval, this.#outageInterval()) : interval;
+    this.#pace = this.#nextPace();
+    const isOutage = this.#pace === 'outage';
+    const delay = isOutage ? Math.min(this.#interval(), this.#outageInterval()) : this.#interval();
     if (this.#closed || delay === Infinity) {
       return;
     }
@@ -113,18 +190,57 @@ export class TopologyRefresher {
     }
   }
 
+  #nextPace(): Pace {
+    if (this.#outages.size > 0) {
+      return 'outage';
+    }
+    if (performance.now() < this.#alertUntil) {
+      return 'alert';
+    }
+    return this.#watches.size > 0 || this.#used ? 'watch' : 'steady';
+  }
+
+  /** The interval of the pace, varied, so that the clients of a cluster do not query in step. */
+  #interval(): number {
+    if (!this.#found || this.intervalOption === 0) {
+      return Infinity;
+    }
+    return this.intervalOption === undefined && this.#pace === 'steady'
+      ? vary(STEADY_INTERVAL_MS, STEADY_JITTER)
+      : vary(this.intervalOption ?? WATCH_INTERVAL_MS, JITTER);
+  }
+
   #outageInterval(): number {
     const slowFor = Math.max(0, performance.now() - this.#outageSince - OUTAGE_FAST_POLL_FOR_MS);
     return Math.min(MAX_POLL_INTERVAL_MS, OUTAGE_POLL_INTERVAL_MS + slowFor / 10);
   }
 
   readonly #tick = (): void => {
-    for (const isOutage of this.#outages) {
-      if (!isOutage()) {
-        this.#outages.delete(isOutage);
+    for (const conditions of [this.#outages, this.#watches]) {
+      for (const holds of conditions) {
+        if (!holds()) {
+          conditions.delete(holds);
+        }
       }
     }
-    this.refreshSoon();
+    if (this.#pace === 'alert' || this.#pace === 'outage') {
+      this.#throttle.schedule();
+    } else {
+      void this.#check();
+    }
     this.#schedule();
+    this.#used = false;
   };
+
+  /** Never rejects: no reply is a sign, too. */
+  #check(): Promise<void> {
+    return this.tasks
+      .check()
+      .then((agrees) => (agrees || this.#closed ? undefined : this.#single.run()))
+      .catch(() => this.alert());
+  }
+}
+
+function vary(interval: number, jitter: number): number {
+  return interval * (1 - jitter + 2 * jitter * Math.random());
 }

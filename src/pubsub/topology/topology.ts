@@ -1,4 +1,4 @@
-import { SingleFlight, withTimeout } from '../../util/promises.js';
+import { settledWithin, SingleFlight, withTimeout } from '../../util/promises.js';
 import type { Moved, SlotsMoved } from '../common/events.js';
 import { UnknownNodeError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
@@ -11,18 +11,23 @@ import {
   changesBetween,
   countMoved,
   EMPTY_SLOT_MAP,
+  isWhole,
   ownerIn,
   readMoved,
   sameNodes,
+  sameSlotMap,
   SLOT_COUNT,
   withOwner,
   type SlotMap,
 } from './slot-map.js';
 import { NODE_REPLY_TIMEOUT_MS, TopologyFetcher } from './topology-fetcher.js';
-import { TopologyRefresher } from './topology-refresher.js';
+import { TopologyRefresher, type Pace } from './topology-refresher.js';
 
 /** How often a refresh restarts because of a `MOVED` that arrived meanwhile; after that the next refresh has to do. */
 const MAX_RESTARTS = 3;
+
+/** A refresh that finds nothing new is needed this often, in ms, so that the epoch by which views are ranked is a recent one. */
+const EPOCH_MAX_AGE_MS = 10_000;
 
 /** For how long after a slot has moved some nodes may still report its former owner. */
 const RECENT_MOVE_MS = 5_000;
@@ -30,14 +35,17 @@ const RECENT_MOVE_MS = 5_000;
 /**
  * The slots and nodes of the cluster, by which everything in the engine routes.
  *
- * The slot map is refreshed at an interval, and whenever a part of the engine sees a sign that it is stale: a lost
- * connection, `MOVED`, a revoked subscription. The view of a node that is cut off, or was away, is not trusted where
+ * The slot map is refreshed whenever a part of the engine sees a sign that it is stale (a lost connection, `MOVED`, a
+ * revoked subscription), and at an interval that depends on such signs ({@link TopologyRefresher}). The view of a node that is cut off, or was away, is not trusted where
  * another node has a newer one.
  */
 export class Topology {
   #slotMap: SlotMap = EMPTY_SLOT_MAP;
   /** Of the present slot map, as far as it is known. */
   #epoch = 0;
+  #epochAt = -Infinity;
+  /** Every slot of the present slot map has an owner. */
+  #whole = false;
   /** The last `MOVED` that changed the slot map, until a refresh after it has completed. */
   #lastMoved: { readonly owner: NodeKey } | undefined;
   readonly #fetcher: TopologyFetcher;
@@ -55,7 +63,11 @@ export class Topology {
   ) {
     this.#fetcher = new TopologyFetcher(connections, startupNodes);
     const { slotsRefreshInterval } = startupNodes.clusterOptions;
-    this.#refresher = new TopologyRefresher(() => this.#refresh(), slotsRefreshInterval);
+    this.#refresher = new TopologyRefresher(
+      { refresh: () => this.#refresh(), check: () => this.#check() },
+      slotsRefreshInterval,
+    );
+    connections.onFailure(() => this.#refresher.alert());
   }
 
   /** Another object after every change. */
@@ -152,17 +164,52 @@ export class Topology {
     this.#refresher.pollWhile(isOutage);
   }
 
+  /** Checks every second, and not only every 5–10 s, while `isUnsignalled` returns true. */
+  watchWhile(isUnsignalled: () => boolean): void {
+    this.#refresher.watchWhile(isUnsignalled);
+  }
+
+  /** See {@link TopologyRefresher.noteUse}. */
+  noteUse(): void {
+    void this.#refresher.noteUse();
+  }
+
+  /** For queries of all nodes: resolves when the slot map was checked lately, or no node replies soon. */
+  async assureRecent(): Promise<void> {
+    const checked = this.#refresher.noteUse();
+    if (checked !== undefined) {
+      await settledWithin(NODE_REPLY_TIMEOUT_MS, checked);
+    }
+  }
+
+  /** See {@link TopologyRefresher.pace}. */
+  get pace(): Pace {
+    return this.#refresher.pace;
+  }
+
   /**
    * Refreshes from this node: a demoted master is the first to know. A detached node is the last, so an untrustworthy view
    * is confirmed with other nodes.
    */
   refreshFrom(node: NodeKey): Promise<void> {
+    this.#refresher.alert();
     let refresh = this.#nodeRefreshes.get(node);
     if (refresh === undefined) {
       refresh = new SingleFlight(() => this.#update(() => this.#fetcher.fetchFrom(node)));
       this.#nodeRefreshes.set(node, refresh);
     }
     return refresh.run();
+  }
+
+  /** Refreshes from this node where it does not agree with the present slot map; never rejects. */
+  async checkFrom(node: NodeKey): Promise<void> {
+    try {
+      if (!sameSlotMap(this.#slotMap, await this.#fetcher.fetchSlotsFrom(node))) {
+        await this.refreshFrom(node);
+      }
+    } catch {
+      this.refreshSoon();
+    }
   }
 
   /** Applies a `MOVED slot host:port` reply of `node`. */
@@ -185,6 +232,27 @@ export class Topology {
     const queriedAt = Date.now();
     await this.#update(() => this.#fetcher.fetch(this.#slotMap, this.#lastMoved?.owner));
     this.#lastMoved = undefined;
+    this.#completed(queriedAt);
+  }
+
+  /**
+   * One command where a node agrees with the present slot map: then nothing depends on whether to trust it. Where it does
+   * not, all that {@link #refresh} weighs decides.
+   */
+  async #check(): Promise<boolean> {
+    if (!this.#whole || performance.now() - this.#epochAt > EPOCH_MAX_AGE_MS) {
+      return false;
+    }
+    const queriedAt = Date.now();
+    const slotMap = await this.#fetcher.fetchSlots(this.#slotMap);
+    if (!sameSlotMap(this.#slotMap, slotMap)) {
+      return false;
+    }
+    this.#completed(queriedAt);
+    return true;
+  }
+
+  #completed(queriedAt: number): void {
     this.#lookedAt = queriedAt;
     for (const listener of this.#refreshListeners) {
       listener();
@@ -198,6 +266,7 @@ export class Topology {
       const view = await this.#fetcher.confirm(await fetch(), this.#slotMap, this.#epoch);
       if (lastMoved === this.#lastMoved || restarts === MAX_RESTARTS) {
         this.#epoch = view.epoch ?? this.#epoch;
+        this.#epochAt = performance.now();
         if (await this.#isConfirmedByOwner(view)) {
           this.#adopt(view.slotMap);
         }
@@ -234,8 +303,11 @@ export class Topology {
       return;
     }
     this.#slotMap = slotMap;
+    this.#whole = isWhole(slotMap);
+    this.#refresher.watchWhile(this.#isPartial);
     if (previous !== EMPTY_SLOT_MAP) {
       this.#noteMoves(changes);
+      this.#refresher.alert();
     }
     this.connections.retain(new Set([...slotMap.masters, ...slotMap.replicas]));
     this.#nodeRefreshes.clear();
@@ -244,6 +316,8 @@ export class Topology {
       listener(event);
     }
   }
+
+  readonly #isPartial = (): boolean => !this.#whole;
 
   #noteMoves(changes: readonly SlotsMoved[]): void {
     const now = performance.now();

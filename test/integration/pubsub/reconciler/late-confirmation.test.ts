@@ -142,6 +142,14 @@ class View {
     // It is as fresh as the test wants it.
   }
 
+  watchWhile(): void {
+    // It is as fresh as the test wants it.
+  }
+
+  noteUse(): void {
+    // It is as fresh as the test wants it.
+  }
+
   move({ slot }: Subscription, node: NodeKey): void {
     this.#moved.set(slot, node);
     for (const listener of this.#listeners) listener();

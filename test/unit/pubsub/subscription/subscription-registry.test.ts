@@ -1,0 +1,55 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
+import type { SubscriptionKindName } from '../../../../src/pubsub/common/messages.js';
+import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
+import { Subscription, type SubscriptionTarget } from '../../../../src/pubsub/subscription/subscription.js';
+import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
+
+describe('the subscriptions of a registry that get no sign when they belong to another node', () => {
+  let registry: SubscriptionRegistry;
+  beforeEach(() => {
+    registry = new SubscriptionRegistry();
+  });
+
+  function add(kind: SubscriptionKindName, name: string, target: SubscriptionTarget = 'home'): Subscription {
+    const subscription = new Subscription(SUBSCRIPTION_KINDS[kind], name, target);
+    registry.add(subscription);
+    return subscription;
+  }
+
+  it('are classic channels without a shard subscription of the same name, whichever comes or goes first', () => {
+    const channel = add('channel', 'a');
+    expect(registry.unsignalled).toBe(1);
+    const shard = add('shard', 'a');
+    expect(registry.unsignalled).toBe(0);
+    registry.delete(shard);
+    expect(registry.unsignalled).toBe(1);
+    registry.add(shard);
+    registry.leave(channel);
+    expect(registry.unsignalled).toBe(0);
+    registry.add(channel);
+    expect(registry.unsignalled).toBe(0);
+    registry.delete(channel);
+    registry.delete(channel);
+    registry.delete(shard);
+    expect(registry.unsignalled).toBe(0);
+  });
+
+  it('are those on chosen nodes and on all masters, whatever shard subscriptions there are', () => {
+    add('shard', 'a');
+    const pinned = add('channel', 'a', '127.0.0.1:7000' as NodeKey);
+    const everywhere = add('pattern', 'p', 'all-masters');
+    expect(registry.unsignalled).toBe(2);
+    registry.delete(pinned);
+    registry.delete(everywhere);
+    expect(registry.unsignalled).toBe(0);
+    expect(registry.patterns).toBe(0);
+  });
+
+  it('are patterns where the owner of their slot has no probe channel there, so that they are counted apart', () => {
+    const pattern = add('pattern', 'p');
+    expect([registry.unsignalled, registry.patterns]).toEqual([0, 1]);
+    registry.delete(pattern);
+    expect(registry.patterns).toBe(0);
+  });
+});
