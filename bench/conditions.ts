@@ -16,7 +16,7 @@ export interface Conditions {
   readonly window: number;
 }
 
-export function conditionsOf({ rounds, seed, pace }: Options): Conditions {
+export function conditionsOf({ rounds, seed, pace }: Pick<Options, 'rounds' | 'seed' | 'pace'>): Conditions {
   const [loadBefore = 0] = loadavg();
   const cores = availableParallelism();
   if (loadBefore > cores / 2) {

@@ -49,7 +49,7 @@ export class Member<All extends OrdersOf<All> = Orders> {
     const answered = new Promise<Extract<FromMember, { type: 'done' }>>((resolve) => {
       this.#waiting.set(id, resolve);
     });
-    const message: Order<Name> = { id, order, ...(argument === undefined ? {} : { argument }) };
+    const message: Order<Name> = { id, order, argument };
     if (this.#child.connected) this.#child.send(message);
     else this.#ended();
     const timer = setTimeout(() => {

@@ -1,15 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { type Section, sections } from '../options.js';
 import type { Results } from '../results.js';
 import { chartsOf } from './charts.js';
 import { documentOf } from './document.js';
+import { writeMarkedSection } from './marked-section.js';
 
 const folder = fileURLToPath(new URL('../results/', import.meta.url));
-const document = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
-const start = '<!-- bench:start -->';
-const end = '<!-- bench:end -->';
 
 /**
  * Stores the samples of each section that was measured, and rewrites charts and document from these and from the stored
@@ -28,7 +25,7 @@ export async function writeResults(results: Results): Promise<void> {
   for (const [name, svg] of chartsOf([...recorded.values()].flatMap(({ samples }) => samples))) {
     writeFileSync(`${folder}${name}.svg`, svg);
   }
-  await writeDocument(documentOf(recorded));
+  await writeMarkedSection('bench', documentOf(recorded));
 }
 
 /** One sample per line, for readers and diffs; six digits of each number are more than enough. */
@@ -39,17 +36,6 @@ export function writeJson(file: string, { samples, ...rest }: Results): void {
     );
   const lines = samples.map(words).join(',\n');
   writeFileSync(file, `${words(rest).slice(0, -1)},"samples":[\n${lines}\n]}\n`);
-}
-
-async function writeDocument(section: string): Promise<void> {
-  const text = existsSync(document) ? readFileSync(document, 'utf8') : `# Performance\n\n${start}\n${end}\n`;
-  const from = text.indexOf(start);
-  const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${document} has no place for the tables: ${start} and ${end}.`);
-  const whole = `${text.slice(0, from)}${start}\n\n${section}\n\n${text.slice(to)}`;
-  const config = await resolveConfig(document);
-  writeFileSync(document, await format(whole, { ...config, filepath: document }));
-  console.error(`Written to ${document}`);
 }
 
 function fileOf(section: Section): string {
