@@ -12,3 +12,13 @@ export function sum(numbers: Iterable<number>): number {
   }
   return total;
 }
+
+/** A copy in random order. */
+export function shuffle<T>(items: readonly T[]): T[] {
+  const copy = [...items];
+  for (let last = copy.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [copy[last], copy[other]] = [copy[other] as T, copy[last] as T];
+  }
+  return copy;
+}

@@ -1,4 +1,5 @@
 import type { Cluster, ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
+import { shuffle } from '../../util/arrays.js';
 import { resolveSrv } from 'node:dns';
 import type { SrvRecord } from 'node:dns';
 import { ClusterUnreachableError, InvalidArgumentError } from '../common/errors.js';
@@ -14,7 +15,10 @@ export interface StartupNodes {
   readonly clusterOptions: ClusterOptions;
   /** Authentication given with the startup nodes; `clusterOptions.redisOptions` takes precedence. */
   readonly credentials: Pick<RedisOptions, 'username' | 'password' | 'tls'>;
-  /** Resolved with each call, because SRV records and the nodes of a caller's `Cluster` may change. */
+  /**
+   * Resolved with each call, because SRV records and the nodes of a caller's `Cluster` may change. In random order unless
+   * SRV records rank them, so that processes that start at once do not all connect to the first node.
+   */
   addresses(): Promise<readonly NodeKey[]>;
 }
 
@@ -47,7 +51,7 @@ export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes
       const known = cluster?.nodes('all').map(({ options }) => addressOf(options)) ?? [];
       const startup = clusterOptions.useSRVRecords
         ? (await Promise.all(nodes.map((node) => lookUpSrv(node.host, clusterOptions)))).flat()
-        : nodes.map(nodeKey);
+        : shuffle(nodes.map(nodeKey));
       return [...new Set([...known, ...startup])];
     },
   };

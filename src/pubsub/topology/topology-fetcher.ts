@@ -1,3 +1,4 @@
+import { shuffle } from '../../util/arrays.js';
 import { errorMessage } from '../../util/error-message.js';
 import { hedge } from '../../util/hedged-attempts.js';
 import {
@@ -230,13 +231,4 @@ function describe(error: unknown, node: NodeKey): unknown {
   return new ClusterUnreachableError(`CLUSTER SLOTS at ${node} failed: ${errorMessage(error)}`, {
     cause: error,
   });
-}
-
-function shuffle<T>(items: readonly T[]): T[] {
-  const copy = [...items];
-  for (let last = copy.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(Math.random() * (last + 1));
-    [copy[last], copy[other]] = [copy[other] as T, copy[last] as T];
-  }
-  return copy;
 }

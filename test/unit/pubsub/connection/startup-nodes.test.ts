@@ -21,7 +21,15 @@ describe('readSeeds', () => {
 
   it('names each address once', async () => {
     const startupNodes = readStartupNodes({ nodes: ['redis:7000', { host: 'redis', port: 7000 }, 7001] });
-    expect(await startupNodes.addresses()).toEqual(['redis:7000', '127.0.0.1:7001']);
+    expect([...(await startupNodes.addresses())].sort()).toEqual(['127.0.0.1:7001', 'redis:7000']);
+  });
+
+  it('has each node first now and then, so that a fleet does not start at one of them', async () => {
+    const startupNodes = readStartupNodes({ nodes: [7000, 7001, 7002] });
+    const first = await Promise.all(
+      Array.from({ length: 200 }, async () => (await startupNodes.addresses())[0]),
+    );
+    expect(new Set(first).size).toBe(3);
   });
 
   it('takes credentials and TLS from a startup node', () => {
