@@ -14,6 +14,10 @@ const USUAL_DELIVERY_MS = 300;
 
 /** The watchdog runs this often within the shorter of `probeInterval` and `probeTimeout`, but not more often than in 10 ms. */
 const CHECKS_PER_INTERVAL = 8;
+
+/** The command connection must be used now and then: an idle one may be dropped on the way, by a NAT for instance. */
+const OWN_PROBE_INTERVAL_MS = 30_000;
+
 const MIN_CHECK_INTERVAL_MS = 10;
 
 export interface LivenessProbeDeps extends ProbeChannelDeps {
@@ -41,15 +45,22 @@ export const PROBE_TRANSITIONS: Transitions<ProbeState> = {
  * answers PING. So a connection that has received nothing for `probeInterval` gets a message of its own, published like
  * every other message, and must receive it or anything else within `probeTimeout`. Where the ACL forbids the probe channel,
  * PING is sent instead.
+ *
+ * The probe channel is shared: the first engine to find its connection silent publishes for all, so that the number of
+ * probes does not grow with the number of engines.
  */
 export class LivenessProbe {
   #state: ProbeState = 'idle';
   #waitingSince = 0;
   #closedBy: ConnectionLostError | undefined;
   #pingOnly = false;
-  #usedAt = 0;
+  #publishedAt = 0;
+  /** The probe that was published last has not come back. */
+  #isUnderWay = false;
   #roundTrip: number | undefined;
   readonly #channel: ProbeChannel;
+  /** Private, so that the pings of one engine do not come to all. */
+  readonly #pingChannel: ProbeChannel;
   /** Calls of {@link ping} that wait, each with the name of its channel. */
   readonly #pings = new Map<Deferred<undefined>, string>();
   readonly #watchdog: NodeJS.Timeout | undefined;
@@ -59,7 +70,8 @@ export class LivenessProbe {
     private readonly connection: SubscriberConnection,
     private readonly deps: LivenessProbeDeps,
   ) {
-    this.#channel = new ProbeChannel(node, connection, deps);
+    this.#channel = new ProbeChannel(node, connection, deps, 'shared');
+    this.#pingChannel = new ProbeChannel(node, connection, deps, 'private');
     const { probeInterval, probeTimeout } = deps.limits;
     if (probeInterval > 0) {
       const interval = Math.min(probeInterval, probeTimeout) / CHECKS_PER_INTERVAL;
@@ -84,17 +96,25 @@ export class LivenessProbe {
 
   /** Whether the channel is a probe channel of this connection. */
   owns(channel: ChannelKey): boolean {
-    return this.#channel.owns(channel);
+    return this.#channel.owns(channel) || this.#pingChannel.owns(channel);
   }
 
   /** Takes a message without a subscription: it may be a probe. */
   onMessage(channel: ChannelKey): void {
-    if (this.owns(channel)) {
-      this.#roundTrip = performance.now() - this.#usedAt;
+    if (this.#pingChannel.owns(channel)) {
       for (const ping of this.#pings.keys()) {
         ping.resolve(undefined);
       }
       this.#pings.clear();
+    } else if (!this.#channel.owns(channel)) {
+      return;
+    }
+    const now = performance.now();
+    if (this.#isUnderWay) {
+      this.#isUnderWay = false;
+      this.#roundTrip = now - this.#publishedAt;
+    } else if (this.#state === 'idle' && now - this.#publishedAt > OWN_PROBE_INTERVAL_MS) {
+      this.#probe(now); // others publish in time for us, each time
     }
   }
 
@@ -105,7 +125,7 @@ export class LivenessProbe {
    * @throws what `publish` throws, and the refusal of the channel by the ACL; see {@link isUnrelatedToNode}
    */
   async ping(): Promise<number | undefined> {
-    const channel = await this.#channel.subscribe();
+    const channel = await this.#pingChannel.subscribe();
     if (channel === undefined) {
       return undefined;
     }
@@ -116,7 +136,7 @@ export class LivenessProbe {
     this.#pings.set(ping, channel);
     try {
       const publishedAt = performance.now();
-      this.#publish(channel).catch((error: unknown) => ping.reject(error as Error));
+      this.#publish(this.#pingChannel, channel).catch((error: unknown) => ping.reject(error as Error));
       await ping.promise;
       return performance.now() - publishedAt;
     } finally {
@@ -130,6 +150,7 @@ export class LivenessProbe {
    */
   onRevoked(channel: ChannelKey): void {
     this.#channel.onRevoked(channel);
+    this.#pingChannel.onRevoked(channel);
     void this.deps.topology.checkFrom(this.node);
     for (const [ping, name] of this.#pings) {
       if (channelKey(name) === channel) {
@@ -163,10 +184,14 @@ export class LivenessProbe {
         setImmediate(() => this.#endUnlessReceived());
       }
     } else if (this.#state === 'idle' && now - this.connection.lastReceived >= probeInterval) {
-      this.#move('waiting');
-      this.#waitingSince = now;
-      void this.#send();
+      this.#probe(now);
     }
+  }
+
+  #probe(now: number): void {
+    this.#move('waiting');
+    this.#waitingSince = now;
+    void this.#send();
   }
 
   #endUnlessReceived(): void {
@@ -197,7 +222,7 @@ export class LivenessProbe {
       if (channel === undefined) {
         this.connection.ping();
       } else {
-        await this.#publish(channel);
+        await this.#publish(this.#channel, channel);
       }
     } catch (error) {
       if (isRefusal(error)) {
@@ -208,9 +233,10 @@ export class LivenessProbe {
     }
   }
 
-  #publish(channel: string): Promise<void> {
-    this.#usedAt = performance.now();
-    return this.#channel.publish(channel);
+  #publish(to: ProbeChannel, name: string): Promise<void> {
+    this.#publishedAt = performance.now();
+    this.#isUnderWay = true;
+    return to.publish(name);
   }
 }
 

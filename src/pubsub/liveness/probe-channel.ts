@@ -32,9 +32,12 @@ export interface ProbeChannelDeps {
 }
 
 /**
- * The private channel of one subscriber connection, in a slot that its node owns; in {@link PATTERN_SLOT} if it owns that,
- * because Redis ends the subscription when the slot moves, which it does not do for patterns. When the slot moves, the next
- * probe gets another channel.
+ * A channel for probes of one subscriber connection, in a slot that its node owns; in {@link PATTERN_SLOT} if it owns
+ * that, because Redis ends the subscription when the slot moves, which it does not do for patterns. When the slot moves,
+ * the next probe gets another channel.
+ *
+ * A shared channel has the same name for all connections to the node with the same prefix; a private one has one
+ * subscriber.
  */
 export class ProbeChannel {
   #name: string | undefined;
@@ -46,8 +49,10 @@ export class ProbeChannel {
     private readonly node: NodeKey,
     private readonly connection: SubscriberConnection,
     private readonly deps: ProbeChannelDeps,
+    use: 'shared' | 'private',
   ) {
-    this.#start = `${deps.prefix}${PROBE_MARK}${randomBytes(6).toString('base64url')}:`;
+    const id = use === 'private' ? `${randomBytes(6).toString('base64url')}:` : '';
+    this.#start = `${deps.prefix}${PROBE_MARK}${id}{`;
   }
 
   /** The slot whose move ends the subscription; undefined without one, and for a classic channel. */
@@ -70,7 +75,7 @@ export class ProbeChannel {
       if (this.#isSuitable(this.#name)) {
         return this.#name;
       }
-      this.#unsubscribe(this.#name);
+      this.#unsubscribe(this.#name, this.#isOwned(this.#name));
     }
     const name = this.#findName();
     if (name === undefined) {
@@ -106,12 +111,12 @@ export class ProbeChannel {
   }
 
   /** Redis itself ends a subscription to a shard channel whose slot moves, but never one to a classic channel. */
-  #unsubscribe(name: string): void {
+  #unsubscribe(name: string, hasStayed = false): void {
     if (this.#name !== name) {
       return;
     }
     this.#name = undefined;
-    if (this.#kind === SUBSCRIPTION_KINDS.channel || this.#isOwned(name)) {
+    if (this.#kind === SUBSCRIPTION_KINDS.channel || hasStayed) {
       this.connection.unsubscribe(this.#kind, [channelKey(name)]).catch(() => undefined);
     }
   }
@@ -125,7 +130,7 @@ export class ProbeChannel {
     if (slotMap === this.#searchedIn) {
       return undefined;
     }
-    const nameOf = (tag: string): string => `${this.#start}{${tag}}`;
+    const nameOf = (tag: string): string => `${this.#start}${tag}}`;
     const atPatternSlot = nameOf(PATTERN_SLOT_TAG);
     const name = this.#isOwned(atPatternSlot)
       ? atPatternSlot

@@ -113,6 +113,20 @@ describe('probes', () => {
     expect(busy.metrics().probes).toBe(0);
   });
 
+  it('are sent by one engine for all, however many there are', async () => {
+    const channel = unique();
+    const all = Array.from({ length: 20 }, () => direct({ probeInterval: 500 }));
+    await Promise.all(all.map((pubsub) => pubsub.ssubscribe(channel)));
+    const sent = () => all.reduce((sum, pubsub) => sum + pubsub.metrics().probes, 0);
+    await eventually(() => sent() >= all.length, 'each has sent one, to find out');
+    const before = sent();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // One in 500 ms, and some that cross on their way; 120 if each sent its own.
+    expect(sent() - before).toBeGreaterThanOrEqual(3);
+    expect(sent() - before).toBeLessThan(40);
+    expect(all.filter((pubsub) => pubsub.metrics().probesLost > 0)).toEqual([]);
+  });
+
   it('are not taken for lost while the application keeps the event loop busy', async () => {
     const channel = unique();
     const pubsub = direct({ probeInterval: 50, probeTimeout: 50 });

@@ -35,17 +35,20 @@ describe('idle subscriptions of each kind', () => {
   });
 
   /** An engine for each way to subscribe; all have been silent for seconds. */
-  function silentEngines(): Promise<ClusterPubSub[]> {
-    return Promise.all(
+  async function silentEngines(): Promise<ClusterPubSub[]> {
+    const all = await Promise.all(
       WAYS.map(async (way) => {
         const pubsub = open({}, { nodes: cluster.nodes });
         if (way === 'pattern') await pubsub.psubscribe(`${channel}*`);
         if (way.includes('channel')) await pubsub.subscribe(channel);
         if (way.includes('shard')) await pubsub.ssubscribe(channel);
-        await eventually(() => pubsub.metrics().probes >= 4, 'it was silent for 4 s');
         return pubsub;
       }),
     );
+    // Each has sent one, to find out, and then one of them for all.
+    const probes = () => all.reduce((sum, pubsub) => sum + pubsub.metrics().probes, 0);
+    await eventually(() => probes() >= all.length + 4, 'they were silent for 4 s', 15_000);
+    return all;
   }
 
   async function follow(
