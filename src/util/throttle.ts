@@ -2,7 +2,6 @@
 export class Throttle {
   #lastRun = -Infinity;
   #timer: NodeJS.Timeout | undefined;
-  #closed = false;
 
   constructor(
     private readonly task: () => void,
@@ -10,7 +9,7 @@ export class Throttle {
   ) {}
 
   schedule(): void {
-    if (this.#timer !== undefined || this.#closed) {
+    if (this.#timer !== undefined) {
       return;
     }
     const wait = this.#lastRun + this.interval - performance.now();
@@ -24,9 +23,10 @@ export class Throttle {
     }
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Drops the run that waits for its time. */
+  cancel(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #run(): void {

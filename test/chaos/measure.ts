@@ -42,7 +42,10 @@ class Scene {
 
   static async start(count: number): Promise<Scene> {
     const cluster = await startLocalCluster({ masters: 3, replicas: 1, nodeTimeout });
-    const pubsub = new ClusterPubSub({ nodes: cluster.nodes }, { ignoreSubscribeMessages: true });
+    const pubsub = new ClusterPubSub(
+      { nodes: cluster.nodes, shared: false },
+      { ignoreSubscribeMessages: true },
+    );
     await pubsub.connect();
     const [victim] = await cluster.masters();
     const channels: string[] = [];
@@ -175,7 +178,7 @@ async function idleCpu(seconds: number): Promise<number> {
 /** Publishes 5,000 numbered messages a second on channels whose slots all move, and accounts for them. */
 async function movedUnderLoad(move: (scene: Scene) => Promise<void>) {
   const scene = await Scene.start(50);
-  const publisher = new ClusterPubSub({ nodes: scene.cluster.nodes }, { sequence: true });
+  const publisher = new ClusterPubSub({ nodes: scene.cluster.nodes, shared: false }, { sequence: true });
   const sent = new Map(scene.channels.map((name) => [name, 0]));
   const came = new Map<string, string[]>(scene.channels.map((name) => [name, []]));
   let gaps = 0;

@@ -46,6 +46,12 @@ export interface ClusterConnectionOptions {
    * gap. 0: messages do not wait, and every move is reported as a gap. Default 500.
    */
   slotMigrationTimeout?: number | undefined;
+  /**
+   * Whether to share connections and the knowledge of the topology with the other servers, clients and `ClusterPubSub`s of
+   * this process that have the same startup nodes and connection options. Each keeps its own subscriptions, limits,
+   * metrics, events and `close()`. `false`: connections of its own. Default true.
+   */
+  shared?: boolean | undefined;
 }
 
 export type BufferPolicy = 'drop-oldest' | 'drop-newest';

@@ -56,10 +56,17 @@ export class CommandConnectionPool {
     }
   }
 
+  /** Allows connections again after {@link close}. */
+  reopen(): void {
+    this.#closed = false;
+  }
+
   /** Waits for the replies to commands in flight, at most `commandTimeout`, then closes all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#open.values()].map((connection) => connection.drain(this.commandTimeout)));
+    const connections = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(connections.map((connection) => connection.drain(this.commandTimeout)));
     await Promise.allSettled(this.#opening.values());
   }
 

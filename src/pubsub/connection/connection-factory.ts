@@ -35,14 +35,13 @@ export class ConnectionFactory {
     inherited: Pick<RedisOptions, 'username' | 'password' | 'tls'>,
     private readonly connectTimeout: number,
     /** Used where `redisOptions` has no `connectionName`. */
-    name?: string,
+    private readonly name?: () => string,
   ) {
     const own = clusterOptions.redisOptions ?? {};
     this.#dnsLookup = clusterOptions.dnsLookup;
     this.#redisOptions = {
       ...inherited,
       ...own,
-      connectionName: own.connectionName ?? name,
       lazyConnect: true,
       retryStrategy: () => null,
       enableReadyCheck: false,
@@ -67,7 +66,13 @@ export class ConnectionFactory {
     let cause: unknown;
     const connect = async (): Promise<Redis> => {
       const host = await Promise.race([this.#lookup(address.host), ended.promise]);
-      redis = new Redis({ ...this.#redisOptions, host, port: address.port, connectTimeout: timeout });
+      redis = new Redis({
+        ...this.#redisOptions,
+        connectionName: this.#redisOptions.connectionName ?? this.name?.(),
+        host,
+        port: address.port,
+        connectTimeout: timeout,
+      });
       redis.on('error', (error: Error) => {
         cause ??= error;
       });

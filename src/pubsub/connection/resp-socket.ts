@@ -41,8 +41,8 @@ export interface RespSocketListener {
   readonly message?: MessageSink;
   /** A reply is due. */
   waiting(): boolean;
-  /** The data of one read was handled, in `ms`. */
-  handled?(ms: number): void;
+  /** The data of one read was handled. */
+  handled?(): void;
   /** The connection has ended, for whatever reason; called once. */
   ended(error: ConnectionLostError): void;
 }
@@ -85,7 +85,7 @@ export class RespSocket {
       } catch (error) {
         this.end(errorMessage(error), 'lost');
       }
-      listener.handled?.(performance.now() - now);
+      listener.handled?.();
     });
     socket.once('error', (error: Error) => this.end(error.message, this.#lossReason()));
     socket.once('close', () => this.end('closed by the server', this.#lossReason()));

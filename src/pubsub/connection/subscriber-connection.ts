@@ -15,8 +15,8 @@ export interface SubscriberConnectionListener {
   /** Redis ended a subscription unasked: the slot has left this node. */
   revoked(kind: SubscriptionKind, channel: ChannelKey): void;
   closed(error: ConnectionLostError): void;
-  /** The data of one read was handled, in `ms`. */
-  handled(ms: number): void;
+  /** The data of one read was handled. */
+  handled(): void;
 }
 
 type Expectation = 'subscribed' | 'unsubscribed';
@@ -55,7 +55,7 @@ export class SubscriberConnection {
         listener.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
       },
       waiting: () => this.#pending.length > 0,
-      handled: (ms) => listener.handled(ms),
+      handled: () => listener.handled(),
       ended: (error) => {
         for (const command of this.#pending.drain()) {
           command.done.reject(error);

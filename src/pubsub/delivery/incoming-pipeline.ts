@@ -1,5 +1,4 @@
 import type { Arrival } from '../ordering/migration-dedup.js';
-import type { ChannelKey } from '../common/channel-name.js';
 import type { Metrics } from '../common/metrics.js';
 import type { PubSubEncoding } from '../common/messages.js';
 import type { MessageDispatcher, MessageDispatcherListener } from './message-dispatcher.js';
@@ -8,10 +7,8 @@ import type { NodeKey } from '../common/node-address.js';
 import { RecentMessages } from './recent-messages.js';
 import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
-import type { SubscriptionKind } from '../common/subscription-kind.js';
-import type { Subscription } from '../subscription/subscription.js';
+import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
-import type { Topology } from '../topology/topology.js';
 
 /** For this long after slots have moved, messages may overtake one another on different connections. */
 const REORDERING_AFTER_MOVE_MS = 1_000;
@@ -24,39 +21,36 @@ const CHANNEL_STREAMS = 512;
 const PATTERN_STREAMS = 16_384;
 
 /**
- * The path of a message from a connection to its reader: registry, deduplication during a migration, order of numbered
- * messages, dispatcher.
+ * The path of a message from a connection to its reader: deduplication during a migration, order of numbered messages,
+ * dispatcher.
  */
-export class IncomingPipeline {
+export class IncomingPipeline implements SubscriptionScope {
   readonly #gaps: GapBatcher;
   readonly #recent = new RecentMessages();
 
   constructor(
     private readonly registry: SubscriptionRegistry,
     private readonly stamps: StampCodec,
-    private readonly topology: Topology,
-    private readonly metrics: Metrics,
+    readonly metrics: Metrics,
     private readonly dispatcher: MessageDispatcher<PubSubEncoding>,
     listener: Pick<MessageDispatcherListener, 'gap'>,
+    /** Whether any slot has changed its master in the last `ms`. */
+    private readonly hasMovedWithin: (ms: number) => boolean,
   ) {
     this.#gaps = new GapBatcher(listener, (flush) => setTimeout(flush, GAP_BATCH_DELAY_MS).unref());
   }
 
-  /**
-   * Accepts a message from the connection to `node`; `match` is the subscribed name. Returns false without a subscription.
-   */
-  receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean {
-    const subscription = this.registry.receiver(kind.name, match, node);
-    if (subscription === undefined) {
-      return false;
+  receive(subscription: Subscription, node: NodeKey, channel: Buffer, data: Buffer): void {
+    const { state } = subscription;
+    if (state.ended && !this.registry.isLeaving(subscription, node)) {
+      return; // it was refused or replaced, and its end is on the way
     }
     const arrival: Arrival = { channel, data, node };
-    if (subscription.state.migration === undefined) {
+    if (state.migration === undefined) {
       this.accept(subscription, arrival);
     } else {
-      subscription.state.migration.receive(arrival);
+      state.migration.receive(arrival);
     }
-    return true;
   }
 
   /** Accepts a message after the deduplication of a migration. */
@@ -103,7 +97,7 @@ export class IncomingPipeline {
     };
     const isPattern = subscription.kind.name === 'pattern';
     const mayReorder = (): boolean =>
-      subscription.state.migration !== undefined || this.topology.changedWithin(REORDERING_AFTER_MOVE_MS);
+      subscription.state.migration !== undefined || this.hasMovedWithin(REORDERING_AFTER_MOVE_MS);
     return new Sequencer<Arrival>(listener, mayReorder, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
   }
 }

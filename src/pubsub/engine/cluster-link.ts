@@ -1,41 +1,52 @@
-import type { Cluster } from 'ioredis';
+import { settledWithin } from '../../util/promises.js';
 import type { ChannelName } from '../common/channel-name.js';
-import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import {
-  readLimits,
-  readOverflowPolicy,
-  type ClusterConnectionOptions,
-  type Limits,
-} from '../common/options.js';
+import type { Limits, OverflowPolicy } from '../common/options.js';
 import type { PublishCommand } from '../common/publish-options.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
 import { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import { connectionName } from '../connection/connection-name.js';
-import { isCluster, readStartupNodes } from '../connection/startup-nodes.js';
+import type { StartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
 import { ClusterQuery } from '../introspection/cluster-query.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import { Publisher } from '../publish/publisher.js';
-import type { MessageSink } from '../reconciler/node-subscriber.js';
+import { NodeSubscribers, type Carriers } from '../reconciler/node-subscribers.js';
 import { Reconciler, type ReconcilerListener } from '../reconciler/reconciler.js';
 import type { MigrationSink } from '../reconciler/subscription-migrations.js';
+import {
+  Subscription,
+  type SubscriptionScope,
+  type SubscriptionTarget,
+} from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import { Topology } from '../topology/topology.js';
 
-/** What a link needs of the scope whose subscriptions it makes actual and whose messages it publishes. */
+/** The limits that concern connections; scopes that share a link have them in common. */
+export type LinkLimits = Pick<Limits, 'connectTimeout' | 'commandTimeout' | 'probeInterval' | 'probeTimeout'>;
+
+/** What a link needs of a scope whose subscriptions it makes actual and whose messages it publishes. */
 export interface LinkScope {
   readonly registry: SubscriptionRegistry;
   /** Where received messages go. */
-  readonly sink: MessageSink & MigrationSink;
-  readonly metrics: Metrics;
+  readonly sink: SubscriptionScope & MigrationSink;
+  readonly limits: Limits;
+  readonly onOverflow: OverflowPolicy;
   /** How numbered messages carry their stamp, and whether messages are numbered. */
   readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean };
   /** Starts the names of channels that the link uses itself. */
   readonly prefix: string;
   readonly listener: ReconcilerListener;
   publishFailed(command: PublishCommand, channel: ChannelName, error: unknown): void;
+}
+
+/** The parts of a link that are those of one scope. */
+export interface LinkParts {
+  readonly reconciler: Reconciler;
+  readonly publisher: Publisher;
+  readonly carriers: Carriers;
 }
 
 /**
@@ -45,90 +56,106 @@ export interface LinkScope {
 const NODE_CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * The link to one cluster: topology, connections, reconciler, publisher and probes.
+ * The link of a process to one cluster: topology, connections and probes, shared by any number of scopes.
  *
- * It knows nothing of readers, handlers or events. Those belong to a scope ({@link Engine}), of which a link has one
- * today.
+ * It knows nothing of readers, handlers or events. Those belong to the scopes ({@link Engine}), each of which has a
+ * reconciler and a publisher of its own, so that no limit, pause or error of one concerns another. The link is open
+ * while a scope is connected.
  */
 export class ClusterLink {
-  readonly limits: Limits;
   readonly topology: Topology;
   readonly connections: CommandConnectionPool;
   readonly slotlessNodes: SlotlessNodes;
   readonly query: ClusterQuery;
+  readonly probeRunner: ProbeRunner;
   /** Whether the cluster supports sharded pub/sub; true until {@link connect} has queried it. */
   supportsSharded = true;
-  readonly #onOverflow;
   readonly #factory: ConnectionFactory;
-  #reconciler: Reconciler | undefined;
-  #publisher: Publisher | undefined;
+  readonly #subscribers: NodeSubscribers;
+  readonly #scopes = new Map<LinkScope, LinkParts>();
+  /** The scopes that use the link: from {@link connect} until it fails, or they are detached. */
+  readonly #users = new Set<LinkScope>();
 
-  /** @throws {@link InvalidArgumentError} when an option cannot work */
-  constructor(source: Cluster | ClusterConnectionOptions, bufferLimit: number | undefined, prefix: string) {
-    const options: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
-    this.limits = readLimits({ ...options, bufferLimit });
-    this.#onOverflow = readOverflowPolicy(options.onOverflow);
-    const { connectTimeout, commandTimeout } = this.limits;
-    const startupNodes = readStartupNodes(options);
+  constructor(
+    startupNodes: StartupNodes,
+    private readonly limits: LinkLimits,
+  ) {
+    const { connectTimeout, commandTimeout } = limits;
     const { clusterOptions, credentials } = startupNodes;
     this.#factory = new ConnectionFactory(
       clusterOptions,
       credentials,
       Math.min(connectTimeout, clusterOptions.redisOptions?.connectTimeout ?? NODE_CONNECT_TIMEOUT_MS),
-      connectionName(prefix),
+      () => connectionName(this.#prefix),
     );
     this.connections = new CommandConnectionPool(this.#factory, commandTimeout);
     this.topology = new Topology(this.connections, startupNodes);
     this.slotlessNodes = new SlotlessNodes(this.topology, this.connections, clusterOptions.natMap);
     this.query = new ClusterQuery(this.topology, this.connections, this.slotlessNodes);
+    const probes = {
+      topology: this.topology,
+      limits,
+      prefix: () => this.#prefix,
+      sharded: () => this.supportsSharded,
+      publish: async (node: NodeKey, command: PublishCommand, channel: string) => {
+        const connection = await this.connections.connect(node);
+        return (await connection.call(command, channel, '')) as number;
+      },
+    };
+    this.#subscribers = new NodeSubscribers(this.#factory, commandTimeout, probes);
+    this.probeRunner = new ProbeRunner(
+      this.#subscribers,
+      this.#factory,
+      commandTimeout,
+      probes,
+      this.topology,
+    );
   }
 
-  /** Makes the subscriptions of the scope actual, and publishes for it. */
-  attach(scope: LinkScope): { reconciler: Reconciler; publisher: Publisher; probeRunner: ProbeRunner } {
-    const { topology, limits } = this;
+  /** Number of scopes, connected or not. */
+  get size(): number {
+    return this.#scopes.size;
+  }
+
+  /** Makes the subscriptions of the scope actual, and publishes for it, until {@link detach}. */
+  attach(scope: LinkScope): LinkParts {
+    const { registry, sink, limits, onOverflow, stamps, listener } = scope;
     const publisher = new Publisher(
-      topology,
+      this.topology,
       this.connections,
-      { ...limits, onOverflow: this.#onOverflow },
-      scope.stamps,
-      scope.metrics,
+      { ...limits, onOverflow },
+      stamps,
+      sink.metrics,
       (command, channel, error) => scope.publishFailed(command, channel, error),
     );
-    const probes = {
-      topology,
-      limits,
-      metrics: scope.metrics,
-      prefix: scope.prefix,
-      sharded: () => this.supportsSharded,
-      publish: (command: PublishCommand, channel: string) =>
-        new Promise<number>((published, failed) =>
-          publisher.publish(command, channel, '', { published, failed }, { sequence: false }, true),
-        ),
-    };
     const reconciler = new Reconciler(
-      scope.registry,
-      topology,
-      this.#factory,
-      { ...limits, numbered: scope.stamps.byDefault },
-      probes,
-      scope.metrics,
-      scope.sink,
-      scope.listener,
+      registry,
+      this.topology,
+      this.#subscribers,
+      { ...limits, numbered: stamps.byDefault },
+      sink,
+      listener,
     );
-    const probeRunner = new ProbeRunner(
-      reconciler.nodeSubscribers,
-      this.#factory,
-      limits.commandTimeout,
-      probes,
-      topology,
-    );
-    this.#reconciler = reconciler;
-    this.#publisher = publisher;
-    return { reconciler, publisher, probeRunner };
+    const parts = { reconciler, publisher, carriers: this.#subscribers.carriersOf(sink) };
+    this.#scopes.set(scope, parts);
+    return parts;
+  }
+
+  newSubscription(
+    scope: LinkScope,
+    kind: SubscriptionKind,
+    name: ChannelName,
+    target: SubscriptionTarget,
+  ): Subscription {
+    const subscription = new Subscription(scope.sink, kind, name, target);
+    const layer = this.#freeLayer(scope, subscription);
+    return layer === 0 ? subscription : new Subscription(scope.sink, kind, name, target, layer);
   }
 
   /** Finds the cluster and queries what it supports; rejects if `required` is not one of its nodes. */
-  async connect(required: NodeKey | undefined, signal: AbortSignal): Promise<void> {
+  async connect(scope: LinkScope, required: NodeKey | undefined, signal: AbortSignal): Promise<void> {
+    this.#users.add(scope);
+    this.connections.reopen();
     await this.topology.connect(this.limits.connectTimeout, signal);
     this.supportsSharded = await this.query.supports('SPUBLISH');
     if (required !== undefined) {
@@ -136,17 +163,56 @@ export class ClusterLink {
     }
   }
 
-  /** Closes what a failed {@link connect} has opened: a server that is not a cluster has answered on a connection. */
-  dropConnections(): void {
-    this.connections.retain(new Set());
+  /** Closes what a failed {@link connect} of the scope has opened, where no other scope uses it. */
+  connectFailed(scope: LinkScope): void {
+    if (this.#users.delete(scope) && this.#users.size === 0) {
+      void this.#close();
+    }
   }
 
-  /** Resolves when all connections are closed. */
-  async close(): Promise<void> {
-    this.topology.close();
-    this.#reconciler?.close();
-    this.#publisher?.close();
+  /**
+   * Ends the subscriptions and publishes of the scope. Resolves when Redis has confirmed that, at the latest after
+   * `commandTimeout`; for the last user, when all connections are closed.
+   */
+  async detach(scope: LinkScope): Promise<void> {
+    const parts = this.#scopes.get(scope);
+    this.#scopes.delete(scope);
+    const ended = Promise.all([parts?.reconciler.close(), parts?.publisher.close()]);
+    if (this.#users.delete(scope) && this.#users.size === 0) {
+      await this.#close();
+    } else {
+      await settledWithin(this.limits.commandTimeout, ended);
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.topology.pause();
+    this.probeRunner.close();
+    this.#subscribers.close();
     this.#factory.close();
     await this.connections.close();
+  }
+
+  /** Redis counts each connection once, so scopes that subscribe to the same name need one each. */
+  #freeLayer(scope: LinkScope, { kind, key }: Subscription): number {
+    const own = scope.registry.layerOf(kind.name, key);
+    if (own !== undefined) {
+      return own; // it replaces one that is on its way out
+    }
+    const taken = new Set<number | undefined>();
+    for (const { registry } of this.#scopes.keys()) {
+      taken.add(registry.layerOf(kind.name, key));
+    }
+    let layer = 0;
+    while (taken.has(layer)) {
+      layer += 1;
+    }
+    return layer;
+  }
+
+  /** An ACL may allow channels with a prefix only. */
+  get #prefix(): string {
+    const prefixes = [...this.#scopes.keys()].map(({ prefix }) => prefix);
+    return prefixes.find((prefix) => prefix !== '') ?? '';
   }
 }

@@ -4,7 +4,12 @@ import type { ClusterPubSubEvents } from '../common/events.js';
 import type { PubSubEncoding } from '../common/messages.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
-import type { ClusterConnectionOptions, PubSubOptions } from '../common/options.js';
+import {
+  readLimits,
+  readOverflowPolicy,
+  type ClusterConnectionOptions,
+  type PubSubOptions,
+} from '../common/options.js';
 import { readBoolean, readObject } from '../common/validation.js';
 import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
 import { MessageDispatcher } from '../delivery/message-dispatcher.js';
@@ -13,11 +18,11 @@ import { HealthCheck } from '../health/health-check.js';
 import type { PubSubHealth, PubSubHealthOptions } from '../health/health-types.js';
 import { Introspection } from '../introspection/introspection.js';
 import { PREFIX_CODEC, type StampCodec } from '../ordering/sequence-stamp.js';
-import type { Publisher } from '../publish/publisher.js';
-import type { Reconciler } from '../reconciler/reconciler.js';
+import { isCluster } from '../connection/startup-nodes.js';
 import { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
-import { ClusterLink } from './cluster-link.js';
+import { attach, type Attachment } from './shared-links.js';
+import type { LinkScope } from './cluster-link.js';
 import { ConnectQueue } from './connect-queue.js';
 import { EventNotifier } from './event-notifier.js';
 import { Lifecycle } from './lifecycle.js';
@@ -36,8 +41,8 @@ export interface EngineInternals {
 }
 
 /**
- * The scope of one {@link ClusterPubSub}: subscriptions, delivery, limits, metrics, lifecycle and events, wired to a
- * link to the cluster.
+ * The scope of one {@link ClusterPubSub}: subscriptions, delivery, limits, metrics, lifecycle and events, wired to the
+ * link of the process to the cluster.
  */
 export class Engine<E extends PubSubEncoding> {
   /** The node chosen for channels and patterns, if any. */
@@ -50,11 +55,10 @@ export class Engine<E extends PubSubEncoding> {
   readonly #metrics = newMetrics();
   readonly #registry = new SubscriptionRegistry();
   readonly #notifier: EventNotifier;
-  readonly #link: ClusterLink;
+  readonly #attachment: Attachment;
   readonly #pipeline: IncomingPipeline;
-  readonly #reconciler: Reconciler;
-  readonly #publisher: Publisher;
   readonly #health: HealthCheck;
+  readonly #closed = new AbortController();
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
   constructor(
@@ -65,41 +69,31 @@ export class Engine<E extends PubSubEncoding> {
   ) {
     readObject('ClusterPubSub: connection options (or an ioredis Cluster)', source);
     readObject('ClusterPubSub: options', options);
-    const { sequence = false, bufferLimit } = options;
+    const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
+    const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
+    const onOverflow = readOverflowPolicy(connection.onOverflow);
+    readBoolean('shared', connection.shared ?? true);
+    const { sequence = false } = options;
     readBoolean('sequence', sequence);
     this.node = options.node === undefined ? undefined : readNodeReference(options.node);
 
     const metrics = this.#metrics;
     const registry = this.#registry;
     const notifier = new EventNotifier(emitter, metrics);
-    const link = new ClusterLink(source, bufferLimit, prefix);
-    const { topology, limits } = link;
-    const sharded = (): boolean => link.supportsSharded;
     this.#notifier = notifier;
-    this.#link = link;
-
-    this.lifecycle = new Lifecycle({
-      find: (signal) => link.connect(this.node, signal),
-      notFound: () => link.dropConnections(),
-      changed: (status) => notifier.emit('status', status),
-    });
-    topology.onChange((moved) => {
-      if (this.lifecycle.status !== 'connecting' && moved.slots > 0) {
-        metrics.moves += 1;
-        notifier.emit('moved', moved);
-      }
-    });
-
     this.dispatcher = new MessageDispatcher(
       { ...options, bufferLimit: limits.bufferLimit },
       metrics,
       notifier,
     );
-    this.#pipeline = new IncomingPipeline(registry, codec, topology, metrics, this.dispatcher, notifier);
-    const { reconciler, publisher, probeRunner } = link.attach({
+    this.#pipeline = new IncomingPipeline(registry, codec, metrics, this.dispatcher, notifier, (ms) =>
+      this.topology.changedWithin(ms),
+    );
+    const scope: LinkScope = {
       registry,
       sink: this.#pipeline,
-      metrics,
+      limits,
+      onOverflow,
       stamps: { codec, byDefault: sequence },
       prefix,
       listener: {
@@ -113,9 +107,23 @@ export class Engine<E extends PubSubEncoding> {
         },
       },
       publishFailed: (command, channel, error) => notifier.publishFailed(command, channel, error),
+    };
+    this.#attachment = attach(connection, limits, scope);
+    const { link, reconciler, publisher } = this.#attachment;
+    const { topology } = link;
+    const sharded = (): boolean => link.supportsSharded;
+
+    this.lifecycle = new Lifecycle({
+      find: (signal) => link.connect(scope, this.node, signal),
+      notFound: () => link.connectFailed(scope),
+      changed: (status) => notifier.emit('status', status),
     });
-    this.#reconciler = reconciler;
-    this.#publisher = publisher;
+    topology.onChange((moved) => {
+      if (this.lifecycle.open && moved.slots > 0) {
+        metrics.moves += 1;
+        notifier.emit('moved', moved);
+      }
+    }, this.#closed.signal);
 
     this.connectQueue = new ConnectQueue(publisher, this.lifecycle, notifier, metrics);
     this.subscriptions = new SubscribeService({
@@ -126,6 +134,7 @@ export class Engine<E extends PubSubEncoding> {
       lifecycle: this.lifecycle,
       node: this.node,
       sharded,
+      create: (kind, name, target) => link.newSubscription(scope, kind, name, target),
     });
     const connect = (): Promise<void> => this.lifecycle.connect();
     this.introspection = new Introspection(link.query, options.encoding, connect);
@@ -133,19 +142,19 @@ export class Engine<E extends PubSubEncoding> {
       topology,
       connections: link.connections,
       slotlessNodes: link.slotlessNodes,
-      probes: probeRunner,
+      probes: link.probeRunner,
       connect,
       sharded,
     });
   }
 
   get topology(): Topology {
-    return this.#link.topology;
+    return this.#attachment.link.topology;
   }
 
   /** Whether the cluster supports sharded pub/sub; true until it was queried. */
   get supportsSharded(): boolean {
-    return this.#link.supportsSharded;
+    return this.#attachment.link.supportsSharded;
   }
 
   metrics(): PubSubMetrics {
@@ -153,7 +162,7 @@ export class Engine<E extends PubSubEncoding> {
     return {
       ...this.#metrics,
       dropped: this.dispatcher.dropped,
-      waiting: this.#publisher.waiting,
+      waiting: this.#attachment.publisher.waiting,
       desired: all.length,
       confirmed: all.filter(({ state }) => state.activeNodes.size > 0).length,
     };
@@ -174,23 +183,24 @@ export class Engine<E extends PubSubEncoding> {
   async close(): Promise<void> {
     this.lifecycle.close();
     this.#health.close();
-    const disconnected = this.#link.close();
+    this.#closed.abort();
+    const detached = this.#attachment.detach();
     this.#pipeline.close();
     for (const subscription of this.#registry.named) {
       this.#registry.delete(subscription);
     }
     this.dispatcher.close();
-    await disconnected;
+    await detached;
     await this.lifecycle.connecting?.catch(() => undefined);
   }
 
   readonly snapshot: TakeSnapshot = () => ({
     status: this.lifecycle.status,
     subscriptions: this.#registry.all,
-    nodeSubscribers: this.#reconciler.nodeSubscribers,
+    carriers: this.#attachment.carriers,
     lastGap: this.#notifier.lastGap,
     unread: this.dispatcher.unread,
-    waitingForSubscribers: this.#publisher.waitingForSubscribers,
-    waitingForNodes: (node) => this.#publisher.waitingForNodes(node),
+    waitingForSubscribers: this.#attachment.publisher.waitingForSubscribers,
+    waitingForNodes: (node) => this.#attachment.publisher.waitingForNodes(node),
   });
 }

@@ -14,7 +14,7 @@ import {
   type SubscribeOptions,
 } from '../subscription/subscribe-arguments.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
-import { Subscription, type SubscriptionTarget } from '../subscription/subscription.js';
+import type { Subscription, SubscriptionTarget } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
@@ -27,6 +27,8 @@ export interface SubscribeServiceDeps<E extends PubSubEncoding> {
   /** The node chosen for channels and patterns, if any. */
   readonly node: NodeKey | undefined;
   sharded(): boolean;
+  /** Creates a subscription of this engine. */
+  create(kind: SubscriptionKind, name: ChannelName, target: SubscriptionTarget): Subscription;
 }
 
 /**
@@ -81,7 +83,7 @@ export class SubscribeService<E extends PubSubEncoding> {
     const wanted = requests.map(({ name, handler }) => {
       let subscription = registry.get(kind.name, channelKey(name));
       if (subscription === undefined) {
-        subscription = new Subscription(kind, name, target);
+        subscription = this.engine.create(kind, name, target);
         registry.add(subscription);
       }
       subscription.handleWith(handler);

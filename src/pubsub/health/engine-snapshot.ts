@@ -3,6 +3,7 @@ import type { RememberedGap } from '../common/events.js';
 import type { PubSubStatus } from '../common/events.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
+import type { Carriers } from '../reconciler/node-subscribers.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { LastGap, UnconfirmedSubscription } from './health-types.js';
 import { sum } from '../../util/arrays.js';
@@ -11,7 +12,7 @@ import { sum } from '../../util/arrays.js';
 export interface EngineSnapshot {
   readonly status: PubSubStatus;
   readonly subscriptions: readonly Subscription[];
-  readonly nodeSubscribers: ReadonlyMap<NodeKey, NodeSubscriber>;
+  readonly carriers: Carriers;
   readonly lastGap: RememberedGap | undefined;
   readonly unread: number;
   readonly waitingForSubscribers: number;
@@ -63,16 +64,16 @@ export class EngineSnapshots {
 
   /** Whether a subscriber connection to the node is open. */
   isSubscribed(node: NodeKey): boolean {
-    return this.#subscribersOf(node).some(({ connected }) => connected);
+    return this.#carriersTo(node).some(({ connected }) => connected);
   }
 
   /** The number of subscriptions that are active on the node. */
   activeOn(node: NodeKey): number {
-    return sum(this.#subscribersOf(node).map(({ active }) => active));
+    return sum(this.engines.map(({ carriers }) => carriers.confirmedOn(node)));
   }
 
   heartbeat(node: NodeKey): number | undefined {
-    return this.#subscribersOf(node).find(({ probe }) => probe?.roundTrip !== undefined)?.probe?.roundTrip;
+    return this.#carriersTo(node).find(({ probe }) => probe?.roundTrip !== undefined)?.probe?.roundTrip;
   }
 
   waitingForNodes(node?: NodeKey): number {
@@ -87,7 +88,7 @@ export class EngineSnapshots {
     return sum(this.engines.map(({ unread }) => unread));
   }
 
-  #subscribersOf(node: NodeKey): NodeSubscriber[] {
-    return this.engines.flatMap(({ nodeSubscribers }) => nodeSubscribers.get(node) ?? []);
+  #carriersTo(node: NodeKey): NodeSubscriber[] {
+    return this.engines.flatMap(({ carriers }) => carriers.to(node));
   }
 }

@@ -67,7 +67,6 @@ export class HealthCheck {
 
   close(): void {
     this.#cache.clear();
-    this.deps.probes.close();
   }
 
   #keyOf({ limits, channels, engines, prefix }: HealthQuery): string {

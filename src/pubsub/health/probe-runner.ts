@@ -4,14 +4,10 @@ import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { Deadline } from '../../util/deadline.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
-import {
-  isRefusal,
-  isUnrelatedToNode,
-  LivenessProbe,
-  type LivenessProbeDeps,
-} from '../liveness/liveness-probe.js';
+import { isRefusal, isUnrelatedToNode, LivenessProbe } from '../liveness/liveness-probe.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
-import type { NodeSubscriber } from '../reconciler/node-subscriber.js';
+import type { NodeProbeDeps } from '../reconciler/node-subscriber.js';
+import type { NodeSubscribers } from '../reconciler/node-subscribers.js';
 import type { Topology } from '../topology/topology.js';
 import { errorReason } from '../../util/error-message.js';
 
@@ -44,16 +40,16 @@ interface ProbeConnection {
  */
 export class ProbeRunner {
   readonly #connections = new Map<NodeKey, Promise<ProbeConnection>>();
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
 
   constructor(
-    private readonly nodeSubscribers: ReadonlyMap<NodeKey, NodeSubscriber>,
+    private readonly subscribers: NodeSubscribers,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly deps: LivenessProbeDeps,
+    private readonly deps: NodeProbeDeps,
     private readonly topology: Topology,
   ) {
-    setMaxListeners(0, this.#stop.signal); // one for each probe that waits for its next attempt
+    this.#renew();
   }
 
   /** Resolves by the deadline in any case. */
@@ -69,34 +65,48 @@ export class ProbeRunner {
     }
   }
 
+  /** Ends the probes under way, and closes the connections. */
   close(): void {
     this.#stop.abort();
-    for (const opening of this.#connections.values()) {
-      opening.then(
-        ({ connection }) => connection.close(),
-        () => undefined,
-      );
+    this.#renew();
+    for (const node of this.#connections.keys()) {
+      this.#closeConnectionTo(node);
     }
   }
 
+  #renew(): void {
+    this.#stop = new AbortController();
+    setMaxListeners(0, this.#stop.signal); // one for each probe that waits for its next attempt
+  }
+
   async #pingUntil(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
+    const { signal } = this.#stop;
     for (let attempt = 0; this.topology.masters.includes(node); attempt += 1) {
       try {
-        return await (this.nodeSubscribers.get(node)?.ping() ?? this.#pingOnOwnConnection(node));
+        return await (this.#pingOnCarrier(node) ?? this.#pingOnOwnConnection(node));
       } catch (error) {
         if (isUnrelatedToNode(error)) {
           // The node is the first to know which slots it has lost.
           await this.topology.refreshFrom(node).catch(() => undefined);
-          await pause(backoffDelay(attempt, MIN_RETRY_DELAY_MS, MAX_RETRY_DELAY_MS), this.#stop.signal);
+          await pause(backoffDelay(attempt, MIN_RETRY_DELAY_MS, MAX_RETRY_DELAY_MS), signal);
         } else if (this.topology.masters.includes(node)) {
           throw error;
         }
-        if (deadline.left === 0 || this.#stop.signal.aborted) {
+        if (deadline.left === 0 || signal.aborted) {
           throw error;
         }
       }
     }
     return undefined;
+  }
+
+  /** On a connection that carries subscriptions there; then none for probes alone is needed. */
+  #pingOnCarrier(node: NodeKey): Promise<number | undefined> | undefined {
+    const carrier = this.subscribers.of(node).find(({ connected }) => connected);
+    if (carrier !== undefined) {
+      this.#closeConnectionTo(node);
+    }
+    return carrier?.ping();
   }
 
   async #pingOnOwnConnection(node: NodeKey): Promise<number | undefined> {
@@ -121,9 +131,17 @@ export class ProbeRunner {
     return opening;
   }
 
+  #closeConnectionTo(node: NodeKey): void {
+    this.#connections.get(node)?.then(
+      ({ connection }) => connection.close(),
+      () => undefined,
+    );
+  }
+
   async #open(node: NodeKey): Promise<ProbeConnection> {
+    const { signal } = this.#stop;
     const opened = await this.factory.open(parseNodeKey(node));
-    if (this.#stop.signal.aborted) {
+    if (signal.aborted) {
       opened.close();
       throw new ClosedError();
     }
@@ -140,6 +158,7 @@ export class ProbeRunner {
     // Without subscriptions nothing is lost when the connection is dead until the next probe.
     const probe = new LivenessProbe(node, connection, {
       ...this.deps,
+      count: () => undefined,
       limits: { ...this.deps.limits, probeInterval: 0 },
     });
     const idleTimer = setTimeout(() => connection.close(), IDLE_TIMEOUT_MS).unref();

@@ -2,7 +2,6 @@ import { type Transitions, transition } from '../../util/transitions.js';
 import { deferred, type Deferred } from '../../util/promises.js';
 import { channelKey, type ChannelKey } from '../common/channel-name.js';
 import { PublishError } from '../common/errors.js';
-import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import { ConnectionLostError } from '../connection/resp-socket.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
@@ -21,7 +20,8 @@ const OWN_PROBE_INTERVAL_MS = 30_000;
 const MIN_CHECK_INTERVAL_MS = 10;
 
 export interface LivenessProbeDeps extends ProbeChannelDeps {
-  readonly metrics: Metrics;
+  /** Counts in the metrics of those whose subscriptions the connection carries. */
+  count(what: 'probes' | 'probesLost'): void;
   readonly limits: { readonly probeInterval: number; readonly probeTimeout: number };
 }
 
@@ -196,15 +196,15 @@ export class LivenessProbe {
 
   #endUnlessReceived(): void {
     if (this.#state === 'waiting' && this.connection.lastReceived < this.#waitingSince) {
-      this.deps.metrics.probesLost += 1;
+      this.deps.count('probesLost');
       const silentFor = Math.round(performance.now() - this.connection.lastReceived);
       this.connection.end(`nothing received for ${String(silentFor)} ms, not even a probe`);
     }
   }
 
   async #send(): Promise<void> {
-    const { topology, metrics } = this.deps;
-    metrics.probes += 1;
+    const { topology } = this.deps;
+    this.deps.count('probes');
     if (!topology.masters.includes(this.node)) {
       // Its subscriptions are being moved, unless they are pinned; the node must at least answer.
       this.connection.ping();

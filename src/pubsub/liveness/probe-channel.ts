@@ -26,9 +26,10 @@ export class ProbeSlotMovedError extends Error {
 export interface ProbeChannelDeps {
   readonly topology: Topology;
   /** Starts the name of the channel, for ACLs that allow channels by prefix. */
-  readonly prefix: string;
+  prefix(): string;
   sharded(): boolean;
-  publish(command: PublishCommand, channel: string): Promise<number>;
+  /** Publishes an empty message through the node; resolves to the number of receivers. */
+  publish(node: NodeKey, command: PublishCommand, channel: string): Promise<number>;
 }
 
 /**
@@ -52,7 +53,7 @@ export class ProbeChannel {
     use: 'shared' | 'private',
   ) {
     const id = use === 'private' ? `${randomBytes(6).toString('base64url')}:` : '';
-    this.#start = `${deps.prefix}${PROBE_MARK}${id}{`;
+    this.#start = `${deps.prefix()}${PROBE_MARK}${id}{`;
   }
 
   /** The slot whose move ends the subscription; undefined without one, and for a classic channel. */
@@ -96,10 +97,22 @@ export class ProbeChannel {
 
   /** @throws {@link ProbeSlotMovedError} when nobody received it: the node that took it does not have our subscription */
   async publish(name: string): Promise<void> {
-    const receivers = await this.deps.publish(this.deps.sharded() ? 'SPUBLISH' : 'PUBLISH', name);
+    const receivers = await this.#publish(name);
     if (receivers === 0) {
       this.#unsubscribe(name);
       throw new ProbeSlotMovedError(this.node);
+    }
+  }
+
+  async #publish(name: string): Promise<number> {
+    try {
+      return await this.deps.publish(this.node, this.deps.sharded() ? 'SPUBLISH' : 'PUBLISH', name);
+    } catch (error) {
+      if (error instanceof RedisReplyError && error.kind === 'MOVED') {
+        this.deps.topology.applyMovedError(error, this.node);
+        return 0;
+      }
+      throw error;
     }
   }
 

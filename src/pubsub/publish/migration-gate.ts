@@ -61,7 +61,7 @@ export class MigrationGate {
       busDelay: (channel) => this.#busDelay(channel),
       release: (channel) => this.#release(channel),
     });
-    topology.onChange((moved) => this.#noteMove(moved));
+    topology.onChange((moved) => this.#noteMove(moved), this.#stop.signal);
   }
 
   /** Holds the message, and returns true, if the messages of its channel have to wait. */
@@ -132,6 +132,7 @@ export class MigrationGate {
   close(): void {
     this.#stop.abort();
     clearTimeout(this.#migrationWindow);
+    this.#migrationWindow = undefined;
     for (const [channel, paused] of this.#paused) {
       for (const request of this.#end(channel, paused)) {
         if (request.unverifiedCount === undefined) {

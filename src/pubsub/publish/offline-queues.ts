@@ -35,7 +35,7 @@ export class OfflineQueues {
     private readonly listener: PublishRequestListener,
   ) {
     setMaxListeners(0, this.#stop.signal); // one for each unreachable node
-    topology.onChange(() => this.#reroute());
+    topology.onChange(() => this.#reroute(), this.#stop.signal);
   }
 
   /** True if messages wait for the node: later ones have to wait too. */

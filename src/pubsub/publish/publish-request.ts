@@ -18,12 +18,18 @@ export interface PublishReplyListener {
   ): void;
 }
 
+/** A connection that several publishers share, and how many messages of this one are in flight on it. */
+export interface Outlet {
+  readonly connection: CommandConnection;
+  inFlight: number;
+}
+
 /** A message on its way to Redis. */
 export class PublishRequest implements ReplyHandler {
   /** Its place in the sequence of its channel, once it has been written. */
   stamp: string | undefined = undefined;
   /** The connection on which it was last written. */
-  connection: CommandConnection | undefined = undefined;
+  outlet: Outlet | undefined = undefined;
   /** It has waited for its node or its subscribers, within the limit of messages that may. */
   waited = false;
   /** A copy may have reached Redis whose reply was lost. */
@@ -47,8 +53,6 @@ export class PublishRequest implements ReplyHandler {
     /** Number of the call: messages that wait go out in the order of the calls. */
     readonly serial: number,
     private readonly observer: PublishObserver,
-    /** Published by the engine itself. */
-    readonly isProbe = false,
   ) {}
 
   onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {

@@ -6,6 +6,8 @@ import {
   ShardedUnsupportedError,
   type ClusterPubSubError,
 } from '../common/errors.js';
+import { sum } from '../../util/arrays.js';
+import { deferred, type Deferred } from '../../util/promises.js';
 import { OutgoingChannels } from './outgoing-channel.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
@@ -18,6 +20,7 @@ import {
   isRepeatable,
   publishFailure,
   PublishRequest,
+  type Outlet,
   type PublishReplyListener,
 } from './publish-request.js';
 import type { PublishCommand, PublishObserver, PublishOptions } from '../common/publish-options.js';
@@ -62,6 +65,8 @@ export class Publisher implements PublishReplyListener {
   readonly #offline: OfflineQueues;
   readonly #gate: MigrationGate;
   readonly #retries = new Map<NodeJS.Timeout, PublishRequest>();
+  readonly #outlets = new Map<CommandConnection, Outlet>();
+  #drained: Deferred<undefined> | undefined;
   #serial = 0;
 
   constructor(
@@ -89,16 +94,11 @@ export class Publisher implements PublishReplyListener {
     data: OutgoingPayload,
     observer: PublishObserver,
     { verifyZero = false, via = 'owner', sequence = this.stamps.byDefault }: PublishOptions = {},
-    isProbe = false,
   ): void {
-    if (!isProbe) {
-      this.topology.noteUse();
-    }
+    this.topology.noteUse();
     this.#serial += 1;
     const outgoing = this.#channels.get(command, channel, via === 'patterns');
-    this.#dispatch(
-      new PublishRequest(this, outgoing, data, verifyZero, sequence, this.#serial, observer, isProbe),
-    );
+    this.#dispatch(new PublishRequest(this, outgoing, data, verifyZero, sequence, this.#serial, observer));
   }
 
   /** Number of messages that wait to be sent. */
@@ -116,14 +116,22 @@ export class Publisher implements PublishReplyListener {
     return this.#gate.length;
   }
 
-  /** Fails the messages that still wait. */
-  close(): void {
+  /** Fails the messages that still wait. Resolves when those in flight have got their replies. */
+  async close(): Promise<void> {
     this.#gate.close();
     this.#offline.close();
     for (const [timer, request] of this.#retries) {
       clearTimeout(timer);
       this.#fail(request, new ClosedError());
     }
+    if (this.#inFlight > 0) {
+      this.#drained = deferred();
+      await this.#drained.promise;
+    }
+  }
+
+  get #inFlight(): number {
+    return sum([...this.#outlets.values()].map(({ inFlight }) => inFlight));
   }
 
   #dispatch(request: PublishRequest): void {
@@ -145,15 +153,24 @@ export class Publisher implements PublishReplyListener {
 
   #send(connection: CommandConnection, request: PublishRequest): void {
     const { maxQueuedMessages } = this.limits;
-    if (connection.inFlight >= maxQueuedMessages && !request.waited) {
+    const outlet = this.#outlets.get(connection) ?? this.#newOutlet(connection);
+    if (outlet.inFlight >= maxQueuedMessages && !request.waited) {
       this.#fail(request, new QueueFullError(connection.node, maxQueuedMessages));
       return;
     }
     const { outgoingChannel: channel } = request;
     const payload = this.#stamped(request);
     channel.inFlight += 1;
-    request.connection = connection;
+    outlet.inFlight += 1;
+    request.outlet = outlet;
     connection.send(channel.head, payload, request);
+  }
+
+  #newOutlet(connection: CommandConnection): Outlet {
+    const outlet: Outlet = { connection, inFlight: 0 };
+    this.#outlets.set(connection, outlet);
+    connection.onClose(() => this.#outlets.delete(connection));
+    return outlet;
   }
 
   #stamped(request: PublishRequest): Payload {
@@ -175,7 +192,9 @@ export class Publisher implements PublishReplyListener {
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void {
-    const { node } = request.connection as CommandConnection;
+    const outlet = request.outlet as Outlet;
+    const { node } = outlet.connection;
+    outlet.inFlight -= 1;
     request.outgoingChannel.inFlight -= 1;
     if (error === undefined) {
       this.#accepted(node, request, reply as number);
@@ -183,6 +202,9 @@ export class Publisher implements PublishReplyListener {
       this.#refused(node, request, error);
     } else {
       this.#lost(node, request, error);
+    }
+    if (this.#drained !== undefined && this.#inFlight === 0) {
+      this.#drained.resolve(undefined);
     }
   }
 
@@ -258,9 +280,7 @@ export class Publisher implements PublishReplyListener {
     // If a copy may have been published, the caller must know that rather than why the message failed in the end.
     const reported =
       outcomeUnknown && !(error instanceof PublishError) ? publishFailure(request, undefined, error) : error;
-    if (!request.isProbe) {
-      this.onFailure(channel.command, channel.channel, reported);
-    }
+    this.onFailure(channel.command, channel.channel, reported);
     request.reject(reported);
   }
 }

@@ -2,17 +2,14 @@ import { CommandRefusedError, type ClusterPubSubError } from '../common/errors.j
 import type { GapReason } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
-import type { ConnectionFactory } from '../connection/connection-factory.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
-import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { RedisReplyError } from '../resp/reply.js';
 import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { Topology } from '../topology/topology.js';
 import type { GapTracker } from './gap-tracker.js';
 import type { NodeErrorThrottle } from './node-error-throttle.js';
-import type { MessageSink, NodeSubscriberListener } from './node-subscriber.js';
-import { NodeSubscribers } from './node-subscribers.js';
+import type { CarriedScope, NodeSubscribers } from './node-subscribers.js';
 import type { Refusals } from './refusals.js';
 import {
   SubscriptionMigrations,
@@ -35,8 +32,8 @@ export interface NodeEventsDeps {
   readonly isInterrupted: () => boolean;
   /** A chosen node is not a node of the cluster now. */
   isMissing(node: NodeKey): boolean;
-  /** A subscription is to be added to the node in a moment. */
-  isAwaited(node: NodeKey): boolean;
+  /** See {@link CarriedScope.isAwaited}. */
+  readonly isAwaited: (node: NodeKey) => boolean;
 }
 
 const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
@@ -47,19 +44,17 @@ const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
 };
 
 /** Turns what happens at the nodes into facts of the subscriptions, and has these reconciled. */
-export class NodeEvents implements NodeSubscriberListener, SubscriptionMigrationsListener {
-  readonly subscribers: NodeSubscribers;
+export class NodeEvents implements CarriedScope, SubscriptionMigrationsListener {
   readonly migrations: SubscriptionMigrations;
+  readonly isAwaited: (node: NodeKey) => boolean;
 
   constructor(
     private readonly deps: NodeEventsDeps,
-    factory: ConnectionFactory,
-    commandTimeout: number,
-    probes: LivenessProbeDeps,
-    sink: MessageSink & MigrationSink,
+    subscribers: NodeSubscribers,
+    sink: MigrationSink,
   ) {
-    this.subscribers = new NodeSubscribers(factory, commandTimeout, probes, sink, this);
-    this.migrations = new SubscriptionMigrations(this.subscribers, sink, this);
+    this.migrations = new SubscriptionMigrations(subscribers, sink, this);
+    this.isAwaited = deps.isAwaited;
   }
 
   confirmed(node: NodeKey, subscription: Subscription): void {
@@ -156,12 +151,6 @@ export class NodeEvents implements NodeSubscriberListener, SubscriptionMigration
   unreachable(node: NodeKey, error: unknown): void {
     this.deps.topology.refreshSoon();
     this.deps.nodeErrors.unreachable(node, error);
-  }
-
-  idle(node: NodeKey): void {
-    if (!this.deps.isAwaited(node)) {
-      this.subscribers.endIfEmpty(node);
-    }
   }
 
   missed(subscription: Subscription, cause: InterruptionCause): void {

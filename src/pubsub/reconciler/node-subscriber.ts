@@ -4,33 +4,23 @@ import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
-import type { ConnectionLostError, DisconnectReason } from '../connection/resp-socket.js';
-import { RedisReplyError } from '../resp/reply.js';
+import type { ConnectionLostError } from '../connection/resp-socket.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { batchesOf, NodeBookkeeping } from './node-bookkeeping.js';
-import type { Subscription } from '../subscription/subscription.js';
-import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
+import { NodeBookkeeping } from './node-bookkeeping.js';
+import {
+  SubscriptionCommands,
+  type ListenerRouter,
+  type NodeSubscriberListener,
+} from './subscription-commands.js';
+import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
+import type { SubscriptionKind } from '../common/subscription-kind.js';
 
-/** Where the messages of all nodes go. */
-export interface MessageSink {
-  /** Returns false when nobody is subscribed to the message; `match` is the name it was subscribed under. */
-  receive(node: NodeKey, kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): boolean;
-}
-
-export interface NodeSubscriberListener {
-  /** The node has confirmed it. */
-  confirmed(node: NodeKey, subscription: Subscription): void;
-  /** The node has refused it; it is not retried unless it is added again. */
-  refused(node: NodeKey, subscription: Subscription, error: RedisReplyError): void;
-  /** The node keeps sending messages nobody wants, and counts us among the subscribers. */
-  unsubscribeRefused(node: NodeKey, subscriptions: readonly Subscription[], error: RedisReplyError): void;
-  /** The node has ended it; what it sent until `silence` ms ago has been received. */
-  revoked(node: NodeKey, subscription: Subscription, silence: number): void;
-  /** The connection ended, and with it these subscriptions; `silence` as for `revoked`. */
-  lost(node: NodeKey, subscriptions: readonly Subscription[], how: DisconnectReason, silence: number): void;
-  unreachable(node: NodeKey, error: unknown): void;
+/** What happens on a connection, for the scopes whose subscriptions it carries. */
+export interface NodeSubscriberRouter extends ListenerRouter {
+  /** The connection has ended. */
+  disconnected(): void;
   /** Nothing is left to do. */
-  idle(node: NodeKey): void;
+  idle(subscriber: NodeSubscriber): void;
 }
 
 /**
@@ -54,7 +44,7 @@ export const NODE_SUBSCRIBER_TRANSITIONS: Transitions<NodeSubscriberState> = {
 const MAX_BACKOFF_MS = 250;
 
 /**
- * The subscriptions of one node: the desired ones and the confirmed ones.
+ * The subscriptions of all scopes on one connection to one node: the desired ones and the confirmed ones.
  *
  * `add` and `drop` change the desired state; a loop then closes the difference: it opens the connection, sends the
  * fewest commands (grouped by kind, shard channels by slot), and awaits every confirmation. It subscribes before it
@@ -65,17 +55,23 @@ export class NodeSubscriber {
   private connection: SubscriberConnection | undefined;
   private readonly books = new NodeBookkeeping();
   #probe: LivenessProbe | undefined;
+  readonly #commands: SubscriptionCommands;
   readonly #stop = new AbortController();
   #running = false;
+  /** The scope whose handlers run, and since when, by the monotonic clock. */
+  #dispatching: SubscriptionScope | undefined;
+  #dispatchingSince = 0;
 
   constructor(
     readonly node: NodeKey,
+    readonly layer: number,
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
-    private readonly probes: LivenessProbeDeps,
-    private readonly sink: MessageSink,
-    private readonly listener: NodeSubscriberListener,
-  ) {}
+    private readonly probes: NodeProbeDeps,
+    private readonly router: NodeSubscriberRouter,
+  ) {
+    this.#commands = new SubscriptionCommands(node, this.books, router);
+  }
 
   get state(): NodeSubscriberState {
     return this.#state;
@@ -90,14 +86,14 @@ export class NodeSubscriber {
     return this.connection !== undefined;
   }
 
-  /** How many subscriptions are active here. */
-  get active(): number {
-    return this.books.size;
+  /** How many subscriptions of the scope Redis has confirmed here. */
+  sizeOf(scope: SubscriptionScope): number {
+    return this.books.sizeOf(scope);
   }
 
-  /** Number of wanted subscriptions that belong to this node and are active here. */
-  get activeCount(): number {
-    return this.books.countActiveOn(this.node);
+  /** Number of wanted subscriptions of the scope that belong to this node and are active here. */
+  activeCount(scope: SubscriptionScope): number {
+    return this.books.sizeOf(scope) === 0 ? 0 : this.books.countActiveOn(this.node, scope);
   }
 
   /** The probe of the connection; undefined without one. */
@@ -133,7 +129,7 @@ export class NodeSubscriber {
   add(subscription: Subscription): void {
     this.books.settleDrop(subscription); // it belongs here again
     if (this.books.isConfirmed(subscription)) {
-      this.listener.confirmed(this.node, subscription);
+      this.#listenerOf(subscription)?.confirmed(this.node, subscription);
     } else if (!this.books.adding.has(subscription)) {
       this.books.toAdd.add(subscription);
       this.#run();
@@ -184,7 +180,7 @@ export class NodeSubscriber {
         if (this.books.hasWork) {
           this.#run();
         } else if (this.#state !== 'closed') {
-          this.listener.idle(this.node);
+          this.router.idle(this);
         }
       });
   }
@@ -201,7 +197,7 @@ export class NodeSubscriber {
         break; // closed in the microtask between the two
       }
       this.#move('syncing');
-      await this.#sync(connection);
+      await this.#commands.sync(connection);
       if (this.connection === connection) {
         attempt = 0;
       } else if (this.#hasWork()) {
@@ -229,96 +225,29 @@ export class NodeSubscriber {
         return undefined;
       }
       const connection = new SubscriberConnection(this.node, opened, this.commandTimeout, {
-        message: (kind, match, channel, data) => {
-          if (!this.sink.receive(this.node, kind, match, channel, data)) {
-            this.#probe?.onMessage(match);
-          }
-        },
+        message: (kind, match, channel, data) => this.#receive(kind, match, channel, data),
         revoked: (kind, channel) => this.#revoked(kind, channel),
-        handled: (ms) => {
-          const { metrics } = this.probes;
-          metrics.maxDispatchTime = Math.max(metrics.maxDispatchTime, ms);
-        },
+        handled: () => this.#dispatchFor(undefined),
         closed: (error) => this.#disconnected(error, performance.now() - connection.completeUntil),
       });
       this.connection = connection;
-      this.#probe = new LivenessProbe(this.node, connection, this.probes);
+      this.#probe = new LivenessProbe(this.node, connection, {
+        ...this.probes,
+        count: (what) => {
+          for (const { metrics } of this.books.scopes) {
+            metrics[what] += 1;
+          }
+        },
+      });
       return connection;
     } catch (error) {
       if (!this.#stop.signal.aborted) {
         this.#move('backoff');
-        this.listener.unreachable(this.node, error);
-      }
-      return undefined;
-    }
-  }
-
-  async #sync(connection: SubscriberConnection): Promise<void> {
-    const adding = [...this.books.toAdd];
-    this.books.toAdd.clear();
-    await Promise.all(batchesOf(adding).map((batch) => this.#subscribe(connection, batch)));
-    await Promise.all(batchesOf(this.books.toDrop).map((batch) => this.#unsubscribe(connection, batch)));
-  }
-
-  async #subscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
-    const byKey = new Map(batch.map((subscription) => [subscription.key, subscription]));
-    for (const subscription of batch) {
-      this.books.adding.add(subscription);
-    }
-    try {
-      await connection.subscribe(kindOf(batch), [...byKey.keys()], (key) => {
-        const subscription = byKey.get(key) as Subscription;
-        this.books.confirm(subscription);
-        this.listener.confirmed(this.node, subscription);
-      });
-    } catch (error) {
-      for (const subscription of batch) {
-        this.books.adding.delete(subscription);
-      }
-      await this.#notSubscribed(connection, batch, error);
-    }
-  }
-
-  async #notSubscribed(
-    connection: SubscriberConnection,
-    batch: readonly Subscription[],
-    error: unknown,
-  ): Promise<void> {
-    if (!(error instanceof RedisReplyError)) {
-      // The connection ended: whatever still belongs here is sent again on the next one.
-      for (const subscription of batch) {
-        if (subscription.state.assigned === this.node) {
-          this.books.toAdd.add(subscription);
+        for (const scope of this.books.waitingScopes) {
+          this.router.listenerOf(scope)?.unreachable(this.node, error);
         }
       }
-    } else if (batch.length > 1) {
-      // One refused name fails the whole command, and Redis does not say which.
-      await Promise.all(batch.map((one) => this.#subscribe(connection, [one])));
-    } else {
-      this.listener.refused(this.node, batch[0] as Subscription, error);
-    }
-  }
-
-  async #unsubscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
-    const active = batch.filter((one) => this.books.isConfirmed(one));
-    for (const { kind, key } of active) {
-      this.books.forget(kind.name, key);
-    }
-    try {
-      if (active.length > 0) {
-        await connection.unsubscribe(
-          kindOf(active),
-          active.map(({ key }) => key),
-        );
-      }
-    } catch (error) {
-      // After MOVED the slot has left, and the subscription with it, as after a lost connection.
-      if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
-        this.listener.unsubscribeRefused(this.node, active, error);
-      }
-    }
-    for (const subscription of batch) {
-      this.books.settleDrop(subscription);
+      return undefined;
     }
   }
 
@@ -330,7 +259,7 @@ export class NodeSubscriber {
     const subscription = this.books.forget(kind.name, channel);
     if (subscription !== undefined) {
       const silence = performance.now() - (this.connection?.completeUntil ?? performance.now());
-      this.listener.revoked(this.node, subscription, silence);
+      this.#listenerOf(subscription)?.revoked(this.node, subscription, silence);
     }
   }
 
@@ -339,12 +268,44 @@ export class NodeSubscriber {
     this.#probe?.close(error);
     const lost = this.books.confirmed;
     this.books.clear();
-    if (this.#state !== 'closed') {
-      this.listener.lost(this.node, lost, error.disconnectReason, silence);
+    if (this.#state === 'closed') {
+      return;
     }
+    this.router.disconnected();
+    for (const scope of new Set(lost.map((one) => one.scope))) {
+      const own = lost.filter((one) => one.scope === scope);
+      this.router.listenerOf(scope)?.lost(this.node, own, error.disconnectReason, silence);
+    }
+  }
+
+  #receive(kind: SubscriptionKind, match: ChannelKey, channel: Buffer, data: Buffer): void {
+    const subscription = this.books.receiver(kind.name, match);
+    if (subscription === undefined) {
+      this.#probe?.onMessage(match);
+      return;
+    }
+    const { scope } = subscription;
+    if (scope !== this.#dispatching) {
+      this.#dispatchFor(scope);
+    }
+    scope.receive(subscription, this.node, channel, data);
+  }
+
+  /** Notes for how long the handlers of the former scope have kept the event loop busy. */
+  #dispatchFor(scope: SubscriptionScope | undefined): void {
+    const now = performance.now();
+    const former = this.#dispatching?.metrics;
+    if (former !== undefined) {
+      former.maxDispatchTime = Math.max(former.maxDispatchTime, now - this.#dispatchingSince);
+    }
+    this.#dispatching = scope;
+    this.#dispatchingSince = now;
+  }
+
+  #listenerOf({ scope }: Subscription): NodeSubscriberListener | undefined {
+    return this.router.listenerOf(scope);
   }
 }
 
-function kindOf(batch: readonly Subscription[]): SubscriptionKind {
-  return batch[0]?.kind ?? SUBSCRIPTION_KINDS.channel;
-}
+/** What a liveness probe needs, but the scopes that count it. */
+export type NodeProbeDeps = Omit<LivenessProbeDeps, 'count'>;

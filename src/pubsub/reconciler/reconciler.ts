@@ -1,20 +1,17 @@
 import { awaitConfirmation } from '../subscription/await-confirmation.js';
-import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
 import { ClosedError, UnknownNodeError, type ClusterPubSubError } from '../common/errors.js';
 import type { MigrationSink } from './subscription-migrations.js';
 import { GapTracker, type GapTrackerListener } from './gap-tracker.js';
 import type { InterruptionCause } from '../subscription/subscription-state.js';
-import type { Metrics } from '../common/metrics.js';
 import { PinnedNodeWatcher } from '../topology/pinned-node-watcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { NodeEvents } from './node-events.js';
 import { NodeErrorThrottle } from './node-error-throttle.js';
-import type { LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import { Refusals } from './refusals.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
-import type { MessageSink, NodeSubscriber } from './node-subscriber.js';
-import type { Subscription } from '../subscription/subscription.js';
+import type { NodeSubscribers } from './node-subscribers.js';
+import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import type { Topology } from '../topology/topology.js';
 
@@ -31,7 +28,7 @@ export interface ReconcilerLimits {
 }
 
 /**
- * Makes the desired subscriptions actual.
+ * Makes the desired subscriptions of one scope actual, on connections that several scopes share.
  *
  * `#reconcile` compares the node a subscription belongs to with the nodes that carry it, and adds it to or drops it
  * from their {@link NodeSubscriber}s. Events (a confirmation, a lost connection, a moved slot) change facts of the
@@ -40,7 +37,7 @@ export interface ReconcilerLimits {
  * has confirmed.
  */
 export class Reconciler {
-  readonly #nodes: NodeEvents;
+  readonly #events: NodeEvents;
   readonly #gaps: GapTracker;
   readonly #allMasters: AllMastersSubscriptions;
   readonly #pinnedNodes: PinnedNodeWatcher;
@@ -48,16 +45,14 @@ export class Reconciler {
   #reconciledAt = new Date();
   /** At the last query of the topology, each subscription was active on its node. */
   #settled = true;
-  #closed = false;
+  readonly #stop = new AbortController();
 
   constructor(
     private readonly registry: SubscriptionRegistry,
     private readonly topology: Topology,
-    factory: ConnectionFactory,
+    private readonly subscribers: NodeSubscribers,
     private readonly limits: ReconcilerLimits,
-    probes: LivenessProbeDeps,
-    metrics: Metrics,
-    sink: MessageSink & MigrationSink,
+    private readonly scope: SubscriptionScope & MigrationSink,
     private readonly listener: ReconcilerListener,
   ) {
     const reconcile = (subscription: Subscription): void => this.#reconcile(subscription);
@@ -78,10 +73,10 @@ export class Reconciler {
       retry: reconcile,
       giveUp: (subscription, error) => this.#giveUp(subscription, error),
     });
-    this.#nodes = new NodeEvents(
+    this.#events = new NodeEvents(
       {
         topology,
-        metrics,
+        metrics: scope.metrics,
         gaps: this.#gaps,
         nodeErrors,
         refusals,
@@ -93,30 +88,25 @@ export class Reconciler {
         isMissing: (node) => this.#pinnedNodes.has(node),
         isAwaited: (node) => registry.all.some(({ state }) => state.paused && state.assigned === node),
       },
-      factory,
-      limits.commandTimeout,
-      probes,
-      sink,
+      subscribers,
+      scope,
     );
+    subscribers.join(scope, this.#events);
+    const { signal } = this.#stop;
     topology.onChange(() => {
       this.#pinnedNodes.check();
       this.#reconcileAll();
-    });
+    }, signal);
     topology.onRefresh(() => {
       this.#allMasters.follow();
-      this.#settled = this.#isSettled;
+      this.#settled = subscribers.activeCount(scope) === registry.size;
       topology.watchWhile(this.#needsWatch);
       if (this.#settled) {
         this.#reconciledAt = new Date();
       } else {
         this.#reconcileAll();
       }
-    });
-  }
-
-  /** The nodes that carry subscriptions, with the state of their connection. */
-  get nodeSubscribers(): ReadonlyMap<NodeKey, NodeSubscriber> {
-    return this.#nodes.subscribers.byNode;
+    }, signal);
   }
 
   /**
@@ -158,36 +148,26 @@ export class Reconciler {
     }
     this.#gaps.end(subscription);
     subscription.state.rejectWaiters(new ClosedError(`The subscription to "${subscription.text}"`));
-    await this.#nodes.subscribers.drop(subscription);
+    await this.subscribers.drop(subscription);
     subscription.state.migration?.end();
     subscription.state.leaveAll();
     subscription.sequencer?.close();
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Resolves when no node carries any of its subscriptions. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.subscribers.leave(this.scope);
     this.#allMasters.close();
     this.#pinnedNodes.close();
-    for (const subscription of this.registry.all) {
+    const subscriptions = this.registry.all;
+    for (const subscription of subscriptions) {
       this.#gaps.end(subscription);
       subscription.state.migration?.end();
       subscription.sequencer?.close();
       subscription.state.rejectWaiters(new ClosedError());
     }
-    this.#nodes.subscribers.close();
-  }
-
-  /**
-   * Whether each subscription is active on its node, by the state of the subscription and the bookkeeping of the node.
-   * Counted, because it is checked after every refresh: with 10,000 subscriptions a look-up for each costs three times as
-   * much as all else that an idle engine does.
-   */
-  get #isSettled(): boolean {
-    let active = 0;
-    for (const { activeCount } of this.nodeSubscribers.values()) {
-      active += activeCount;
-    }
-    return active === this.registry.size;
+    await Promise.all(subscriptions.map((subscription) => this.subscribers.drop(subscription)));
   }
 
   /**
@@ -199,8 +179,10 @@ export class Reconciler {
       return true;
     }
     const owner = this.topology.ownerOf(PATTERN_SLOT);
-    const watchedSlot = owner === undefined ? undefined : this.nodeSubscribers.get(owner)?.probe?.watchedSlot;
-    return this.registry.patterns > 0 && watchedSlot !== PATTERN_SLOT;
+    const isWatched =
+      owner !== undefined &&
+      this.subscribers.of(owner).some(({ probe }) => probe?.watchedSlot === PATTERN_SLOT);
+    return this.registry.patterns > 0 && !isWatched;
   };
 
   #reconcileAll(): void {
@@ -210,7 +192,7 @@ export class Reconciler {
       const isCarried =
         target !== undefined &&
         state.activeNodes.has(target) &&
-        this.#nodes.subscribers.get(target)?.has(subscription) === true;
+        this.subscribers.get(target, subscription)?.has(subscription) === true;
       if (target !== state.assigned || !(state.paused || isCarried)) {
         this.#reconcile(subscription);
       }
@@ -224,7 +206,7 @@ export class Reconciler {
    */
   #reconcile(subscription: Subscription): void {
     const { state } = subscription;
-    if (this.#closed || state.ended) {
+    if (this.#stop.signal.aborted || state.ended) {
       return;
     }
     const target = this.#targetOf(subscription);
@@ -233,11 +215,11 @@ export class Reconciler {
     if (moves && target === undefined) {
       this.topology.refreshSoon();
     } else if (moves && target !== undefined) {
-      this.#nodes.migrations.prepare(subscription, target);
+      this.#events.migrations.prepare(subscription, target);
     }
     state.assign(target);
     if (target !== undefined) {
-      const subscriber = this.#nodes.subscribers.at(target);
+      const subscriber = this.subscribers.at(target, subscription);
       if (state.activeNodes.has(target) && !subscriber.knows(subscription)) {
         this.#forgotten(subscription, target);
       }
@@ -246,7 +228,7 @@ export class Reconciler {
       }
     }
     if (moves && assigned !== undefined && !state.activeNodes.has(assigned)) {
-      void this.#nodes.subscribers.get(assigned)?.drop(subscription);
+      void this.subscribers.get(assigned, subscription)?.drop(subscription);
     }
   }
 
@@ -261,7 +243,7 @@ export class Reconciler {
     if (subscription.state.activeNodes.size > 0) {
       this.#gaps.missed(subscription, cause);
     } else {
-      this.#nodes.lose([subscription], cause);
+      this.#events.lose([subscription], cause);
     }
   }
 
@@ -269,7 +251,7 @@ export class Reconciler {
   #pinnedNodeGone(node: NodeKey, since: Date): void {
     const inactive = this.registry.all.filter(({ pinned, state }) => pinned === node && state.leave(node));
     if (inactive.length > 0) {
-      this.#nodes.lose(inactive, { since, node, reason: 'connection-lost' });
+      this.#events.lose(inactive, { since, node, reason: 'connection-lost' });
       const { masters, replicas } = this.topology;
       this.listener.error(new UnknownNodeError(node, [...masters, ...replicas].join(', ')));
     }

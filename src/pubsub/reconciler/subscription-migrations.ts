@@ -49,7 +49,7 @@ export class SubscriptionMigrations {
   /** The new node has confirmed, and the old one is still active. */
   start(subscription: Subscription, other: NodeKey, to: NodeKey): void {
     const { state } = subscription;
-    const former = this.subscribers.get(other);
+    const former = this.subscribers.get(other, subscription);
     if (former?.suspicious === true) {
       // It owes us a sign of life: what is active there is lost, and has been since it last sent something.
       former.giveUpConnection('it was silent, and another node has taken its place');
@@ -113,7 +113,7 @@ export class SubscriptionMigrations {
       return; // it has come back meanwhile
     }
     const since = new Date();
-    await this.subscribers.get(node)?.drop(subscription);
+    await this.subscribers.get(node, subscription)?.drop(subscription);
     if (state.assigned === node) {
       this.listener.returned(subscription);
       return;
@@ -132,7 +132,7 @@ export class SubscriptionMigrations {
         if (subscription.state.migration !== migration || migration.state !== 'overlapping') {
           return;
         }
-        const subscriber = this.subscribers.get(node);
+        const subscriber = this.subscribers.get(node, subscription);
         if (subscriber?.isSilent(LAST_MESSAGE_TIMEOUT_MS) ?? true) {
           migration.end();
           this.listener.missed(subscription, { since, node, reason: 'connection-silent' });

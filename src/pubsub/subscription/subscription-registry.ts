@@ -29,10 +29,15 @@ export class SubscriptionRegistry {
     return this.#byKind[kind].get(key);
   }
 
-  /** The subscription that receives a message from `node`, which may be one that is leaving. */
-  receiver(kind: SubscriptionKindName, key: ChannelKey, node: NodeKey): Subscription | undefined {
-    const subscription = this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key);
-    return subscription?.perNode === undefined ? subscription : subscription.perNode.get(node);
+  /** The connection of a node that carries the name, also until Redis has confirmed its end; see {@link Subscription.layer}. */
+  layerOf(kind: SubscriptionKindName, key: ChannelKey): number | undefined {
+    return (this.#byKind[kind].get(key) ?? this.#leaving[kind].get(key))?.layer;
+  }
+
+  /** Whether it, or the subscription at several masters that it is part of, still receives messages until {@link gone}. */
+  isLeaving(subscription: Subscription, node: NodeKey): boolean {
+    const leaving = this.#leaving[subscription.kind.name].get(subscription.key);
+    return leaving !== undefined && (leaving === subscription || leaving.perNode?.get(node) === subscription);
   }
 
   add(subscription: Subscription): void {

@@ -8,6 +8,7 @@ import {
 } from '../common/channel-name.js';
 import type { Arrival } from '../ordering/migration-dedup.js';
 import type { MessageHandler, PubSubEncoding } from '../common/messages.js';
+import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Sequencer } from '../ordering/sequencer.js';
 import type { SubscriptionKind } from '../common/subscription-kind.js';
@@ -18,6 +19,16 @@ import { SubscriptionState } from './subscription-state.js';
  * happens to the slots, or on every master.
  */
 export type SubscriptionTarget = 'home' | 'all-masters' | NodeKey;
+
+/**
+ * The scope that a subscription belongs to. Several scopes (the server, the client and the engine of an application) may
+ * share the connections that carry their subscriptions.
+ */
+export interface SubscriptionScope {
+  readonly metrics: Metrics;
+  /** Accepts a message that the node has delivered for the subscription. */
+  receive(subscription: Subscription, node: NodeKey, channel: Buffer, data: Buffer): void;
+}
 
 /** One channel, pattern or shard channel that the user has subscribed to: the desired state, and its actual one. */
 export class Subscription {
@@ -39,9 +50,15 @@ export class Subscription {
   unnumbered = false;
 
   constructor(
+    readonly scope: SubscriptionScope,
     readonly kind: SubscriptionKind,
     readonly name: ChannelName,
     readonly target: SubscriptionTarget = 'home',
+    /**
+     * The connection of a node that carries it: the first, unless another scope has subscribed to the same name there.
+     * Redis counts connections, so each subscriber needs one that has no other subscription to the name.
+     */
+    readonly layer = 0,
   ) {
     this.perNode = target === 'all-masters' ? new Map<NodeKey, Subscription>() : undefined;
     this.key = channelKey(name);
@@ -56,7 +73,7 @@ export class Subscription {
 
   /** Creates the per-node subscription on one of the masters, for the target `all-masters`. */
   atNode(node: NodeKey): Subscription {
-    const perNode = new Subscription(this.kind, this.name, node);
+    const perNode = new Subscription(this.scope, this.kind, this.name, node, this.layer);
     perNode.handler = this.handler;
     this.perNode?.set(node, perNode);
     return perNode;

@@ -64,7 +64,8 @@ export class TopologyRefresher {
   /** False before the cluster is found: then an outage alone causes refreshes. */
   #found = false;
   #timer: NodeJS.Timeout | undefined;
-  #closed = false;
+  /** Between {@link pause} and the next {@link findCluster}. */
+  #paused = false;
 
   constructor(
     private readonly tasks: RefresherTasks,
@@ -87,7 +88,9 @@ export class TopologyRefresher {
   /** Refreshes at once, or up to {@link REFRESH_SPACING_MS} later if one has just begun; failures are ignored. */
   refreshSoon(): void {
     this.alert();
-    this.#throttle.schedule();
+    if (!this.#paused) {
+      this.#throttle.schedule();
+    }
   }
 
   /** There is a sign of a change. */
@@ -117,6 +120,7 @@ export class TopologyRefresher {
    * pass with time, such as refused credentials.
    */
   async findCluster(timeout: number, signal: AbortSignal): Promise<void> {
+    this.#paused = false;
     const deadline = new Deadline(timeout);
     const aborted = deferred<never>();
     const timedOut = new ClusterUnreachableError(
@@ -163,10 +167,14 @@ export class TopologyRefresher {
     }
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Refreshes no more, until the next {@link findCluster}. */
+  pause(): void {
+    this.#paused = true;
+    this.#found = false;
+    this.#outages.clear();
+    this.#watches.clear();
     clearTimeout(this.#timer);
-    this.#throttle.close();
+    this.#throttle.cancel();
   }
 
   /** The timer of the steady pace would come too late. */
@@ -181,7 +189,7 @@ export class TopologyRefresher {
     this.#pace = this.#nextPace();
     const isOutage = this.#pace === 'outage';
     const delay = isOutage ? Math.min(this.#interval(), this.#outageInterval()) : this.#interval();
-    if (this.#closed || delay === Infinity) {
+    if (this.#paused || delay === Infinity) {
       return;
     }
     this.#timer = setTimeout(this.#tick, Math.min(delay, MAX_TIMER_MS));
@@ -236,7 +244,7 @@ export class TopologyRefresher {
   #check(): Promise<void> {
     return this.tasks
       .check()
-      .then((agrees) => (agrees || this.#closed ? undefined : this.#single.run()))
+      .then((agrees) => (agrees || this.#paused ? undefined : this.#single.run()))
       .catch(() => this.alert());
   }
 }

@@ -131,14 +131,17 @@ export class Topology {
     return this.#fetcher.lastAttempt;
   }
 
-  /** Calls `listener` after every change of slots or nodes. */
-  onChange(listener: (moved: Moved) => void): void {
-    this.#changeListeners.add(listener);
+  /** Calls `listener` after every change of slots or nodes, until the signal aborts. */
+  onChange(listener: (moved: Moved) => void, signal: AbortSignal): void {
+    listen(this.#changeListeners, listener, signal);
   }
 
-  /** Calls `listener` after each completed {@link refresh}, whether or not anything changed; after the change listeners. */
-  onRefresh(listener: () => void): void {
-    this.#refreshListeners.add(listener);
+  /**
+   * Calls `listener` after each completed {@link refresh}, whether or not anything changed; after the change listeners.
+   * Until the signal aborts.
+   */
+  onRefresh(listener: () => void, signal: AbortSignal): void {
+    listen(this.#refreshListeners, listener, signal);
   }
 
   /** See {@link TopologyRefresher.findCluster}. */
@@ -222,10 +225,9 @@ export class Topology {
     this.refreshSoon();
   }
 
-  close(): void {
-    this.#refresher.close();
-    this.#changeListeners.clear();
-    this.#refreshListeners.clear();
+  /** Stops asking, until the next {@link connect}. */
+  pause(): void {
+    this.#refresher.pause();
   }
 
   async #refresh(): Promise<void> {
@@ -326,4 +328,9 @@ export class Topology {
       this.#movedAt.fill(now, first, last + 1);
     }
   }
+}
+
+function listen<L>(listeners: Set<L>, listener: L, signal: AbortSignal): void {
+  listeners.add(listener);
+  signal.addEventListener('abort', () => listeners.delete(listener), { once: true });
 }

@@ -5,7 +5,7 @@ import {
   readOverflowPolicy,
   type ClusterConnectionOptions,
 } from '../../pubsub/common/options.js';
-import { invalidValue, readEnum, readNumber } from '../../pubsub/common/validation.js';
+import { invalidValue, readBoolean, readEnum, readNumber } from '../../pubsub/common/validation.js';
 import { readStartupNodes } from '../../pubsub/connection/startup-nodes.js';
 
 /** The way events are published: to all nodes (`classic`), or within the shard that owns their channel (`sharded`). */
@@ -85,6 +85,7 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
   // The engine validates them too, but it is created on connecting, which is too late to report a mistake.
   readLimits(connection);
   readOverflowPolicy(connection.onOverflow);
+  readBoolean('shared', connection.shared ?? true);
   readStartupNodes(connection);
   const resolved: ResolvedOptions = {
     connection,
@@ -113,6 +114,7 @@ function connectionOf(options: ClusterPubSubOptions): ClusterConnectionOptions {
     probeInterval: options.probeInterval,
     probeTimeout: options.probeTimeout,
     slotMigrationTimeout: options.slotMigrationTimeout,
+    shared: options.shared,
   };
 }
 

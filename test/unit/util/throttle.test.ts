@@ -40,11 +40,10 @@ describe('Throttle', () => {
     expect(runs.length).toBeLessThanOrEqual(201); // the first, and one after each 50 ms
   });
 
-  it('does nothing more once it is closed', () => {
+  it('drops the run that waits when it is cancelled', () => {
     spaced.schedule();
     spaced.schedule();
-    spaced.close();
-    spaced.schedule();
+    spaced.cancel();
     jest.advanceTimersByTime(10 * SPACING);
     expect(runs).toHaveLength(1);
     expect(jest.getTimerCount()).toBe(0);

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import { nodeKey, type NodeKey } from '../../../../src/pubsub/common/node-address.js';
-import { newMetrics } from '../../../../src/pubsub/common/metrics.js';
+import { NodeSubscribers } from '../../../../src/pubsub/reconciler/node-subscribers.js';
 import { Reconciler } from '../../../../src/pubsub/reconciler/reconciler.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
@@ -9,6 +9,7 @@ import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-k
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
 import type { LocalNode } from '../../../../src/testing/index.js';
 import { noProbes } from '../../../support/no-probes.js';
+import { silentScope } from '../../../support/scopes.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { eventually } from '../../../support/waiting.js';
@@ -21,6 +22,8 @@ describe('a subscription whose slot moves while its node hangs', () => {
   let target: LocalNode;
   let view: View;
   let table: SubscriptionRegistry;
+  const scope = silentScope();
+  let subscribers: NodeSubscribers;
   let reconciler: Reconciler;
 
   beforeAll(async () => {
@@ -30,14 +33,13 @@ describe('a subscription whose slot moves while its node hangs', () => {
   beforeEach(() => {
     view = new View(nodeKey(source));
     table = new SubscriptionRegistry();
+    subscribers = new NodeSubscribers(new ConnectionFactory({}, {}, 20_000), 20_000, noProbes);
     reconciler = new Reconciler(
       table,
       view as unknown as Topology,
-      new ConnectionFactory({}, {}, 20_000),
+      subscribers,
       { commandTimeout: 20_000, connectTimeout: 20_000, slotMigrationTimeout: 500, numbered: false },
-      noProbes,
-      newMetrics(),
-      { receive: () => false, accept: () => undefined, recent: () => [] },
+      scope,
       {
         interrupted: () => undefined,
         gap: () => undefined,
@@ -49,7 +51,8 @@ describe('a subscription whose slot moves while its node hangs', () => {
   });
 
   afterEach(async () => {
-    reconciler.close();
+    void reconciler.close();
+    subscribers.close();
     for (const node of [source, target]) await cluster.resume(node);
   });
 
@@ -91,22 +94,22 @@ describe('a subscription whose slot moves while its node hangs', () => {
     await subscribing;
     await cluster.kill(source);
 
-    await eventually(() => !reconciler.nodeSubscribers.has(nodeKey(source)), 'the dead node is left alone');
+    await eventually(() => subscribers.of(nodeKey(source)).length === 0, 'the dead node is left alone');
     expect([...first.state.activeNodes, ...second.state.activeNodes]).toEqual([
       nodeKey(target),
       nodeKey(target),
     ]);
-    expect([...reconciler.nodeSubscribers.keys()]).toEqual([nodeKey(target)]);
+    expect(subscribers.of(nodeKey(target))).toHaveLength(1);
   });
 
   function wanted(name: string): Subscription {
-    const subscription = new Subscription(SUBSCRIPTION_KINDS.channel, name);
+    const subscription = new Subscription(scope, SUBSCRIPTION_KINDS.channel, name);
     table.add(subscription);
     return subscription;
   }
 
   function stateOfSource(state: string): Promise<void> {
-    const session = () => reconciler.nodeSubscribers.get(nodeKey(source));
+    const session = () => subscribers.of(nodeKey(source))[0];
     return eventually(() => session()?.state === state, `the session at the old node is ${state}`);
   }
 

@@ -50,7 +50,7 @@ describe('a subscription at a node that is not the master any more', () => {
       { nodes: cluster.nodes, clusterOptions: { slotsRefreshInterval: 0 } },
       { ignoreSubscribeMessages: true },
     );
-    const publisher = new ClusterPubSub({ nodes: cluster.nodes });
+    const publisher = new ClusterPubSub({ nodes: cluster.nodes, shared: false });
     const state = { pubsub, gaps: 0 };
     pubsub.on('gap', () => (state.gaps += 1));
     await pubsub.subscribe(channel);

@@ -4,14 +4,14 @@ import { EventEmitter, once } from 'node:events';
 import { ConnectionFactory } from '../../../../src/pubsub/connection/connection-factory.js';
 import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 import {
-  type MessageSink,
-  type NodeSubscriberListener,
+  type NodeSubscriberRouter,
   NodeSubscriber,
 } from '../../../../src/pubsub/reconciler/node-subscriber.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { startLocalRedis, type LocalRedis } from '../../../../src/testing/index.js';
 import { noProbes } from '../../../support/no-probes.js';
+import { silentScope } from '../../../support/scopes.js';
 import { eventually } from '../../../support/waiting.js';
 
 /** One node's session, with a standalone Redis of its own: nothing here needs a cluster. */
@@ -39,17 +39,20 @@ describe('a subscriber session', () => {
     };
     session = new NodeSubscriber(
       `127.0.0.1:${server.port}` as NodeKey,
+      0,
       new ConnectionFactory({}, {}, 1_000),
       1_000,
       noProbes,
-      noSink,
       {
-        confirmed: (_node, one) => note('confirmed', [one]),
-        refused: (_node, one) => note('refused', [one]),
-        unsubscribeRefused: (_node, several) => note('unsubscribe refused', several),
-        revoked: (_node, one) => note('revoked', [one]),
-        lost: (_node, several) => note('lost', several),
-        unreachable: () => note('unreachable', []),
+        listenerOf: () => ({
+          confirmed: (_node, one) => note('confirmed', [one]),
+          refused: (_node, one) => note('refused', [one]),
+          unsubscribeRefused: (_node, several) => note('unsubscribe refused', several),
+          revoked: (_node, one) => note('revoked', [one]),
+          lost: (_node, several) => note('lost', several),
+          unreachable: () => note('unreachable', []),
+        }),
+        disconnected: () => undefined,
         idle: () => note('idle', []),
       },
     );
@@ -205,7 +208,7 @@ describe('a subscriber session', () => {
           return socket;
         }
       })({}, {}, 1_000);
-      const closing = new NodeSubscriber(session.node, factory, 1_000, noProbes, noSink, ignored);
+      const closing = new NodeSubscriber(session.node, 0, factory, 1_000, noProbes, ignored);
       const open = once(opened, 'open').then(async ([socket]: EventEmitter[]) => {
         for (let i = 0; i < microtasks; i += 1) await Promise.resolve();
         closing.close();
@@ -225,18 +228,14 @@ describe('a subscriber session', () => {
   }
 });
 
-const noSink: MessageSink = { receive: () => false };
+const scope = silentScope();
 
-const ignored: NodeSubscriberListener = {
-  confirmed: () => undefined,
-  refused: () => undefined,
-  unsubscribeRefused: () => undefined,
-  revoked: () => undefined,
-  lost: () => undefined,
-  unreachable: () => undefined,
+const ignored: NodeSubscriberRouter = {
+  listenerOf: () => undefined,
+  disconnected: () => undefined,
   idle: () => undefined,
 };
 
 function channel(name: string): Subscription {
-  return new Subscription(SUBSCRIPTION_KINDS.channel, name);
+  return new Subscription(scope, SUBSCRIPTION_KINDS.channel, name);
 }

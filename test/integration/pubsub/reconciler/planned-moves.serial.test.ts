@@ -59,7 +59,11 @@ describe.each([
   beforeAll(async () => {
     for (const sequence of [true, false]) {
       const [publisher, subscriber] = [0, 1].map(
-        () => new ClusterPubSub({ nodes: cluster.nodes, slotMigrationTimeout: PATIENT }, { sequence }),
+        () =>
+          new ClusterPubSub(
+            { nodes: cluster.nodes, slotMigrationTimeout: PATIENT, shared: false },
+            { sequence },
+          ),
       ) as [ClusterPubSub, ClusterPubSub];
       engines.push(publisher, subscriber);
       subscriber.on('gap', (gap) => gaps.push(gap));

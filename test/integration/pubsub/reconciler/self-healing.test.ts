@@ -52,13 +52,13 @@ it.each(KINDS)(
 );
 
 it('a subscription that is active stays untouched by refreshes', async () => {
-  const { pubsub, subscriber } = await subscribed('subscribe');
+  const { pubsub, subscriber, subscription } = await subscribed('subscribe');
   const told: unknown[] = [];
   for (const event of ['interrupted', 'gap', 'status'] as const)
     pubsub.on(event, (one: unknown) => told.push(one));
-  const before = subscriber.active;
+  const before = subscriber.sizeOf(subscription.scope);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  expect([subscriber.active, subscriber.state, told]).toEqual([before, 'idle', []]);
+  expect([subscriber.sizeOf(subscription.scope), subscriber.state, told]).toEqual([before, 'idle', []]);
 });
 
 async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
@@ -68,13 +68,14 @@ async function subscribed(subscribe: 'subscribe' | 'ssubscribe') {
     {},
     {
       nodes: sharedCluster(),
+      shared: false,
       clusterOptions: { slotsRefreshInterval: 50 },
     },
   );
   await pubsub[subscribe]({ [channel]: received.handler });
-  const { subscriptions, nodeSubscribers } = pubsub.snapshot() as EngineSnapshot;
+  const { subscriptions, carriers } = pubsub.snapshot() as EngineSnapshot;
   const subscription = subscriptions[0]!;
-  const subscriber = nodeSubscribers.get(subscription.state.assigned!)!;
+  const subscriber = carriers.to(subscription.state.assigned!)[0]!;
   await eventually(() => subscriber.state === 'idle', 'its node has nothing more to do');
   return { pubsub, channel, received, subscription, subscriber };
 }

@@ -189,7 +189,8 @@ async function view(cluster: LocalCluster, clusterOptions: { slotsRefreshInterva
   const topology = new Topology(connections, seeds);
   await topology.connect(10_000, new AbortController().signal);
   const moves: Moved[] = [];
-  topology.onChange((event) => moves.push(event));
+  const { signal } = new AbortController();
+  topology.onChange((event) => moves.push(event), signal);
   const opening = {
     topology,
     moves,
@@ -198,10 +199,10 @@ async function view(cluster: LocalCluster, clusterOptions: { slotsRefreshInterva
       new Promise<void>((resolve) => {
         topology.onChange((event) => {
           if (is(event)) resolve();
-        });
+        }, signal);
       }),
     close: async () => {
-      topology.close();
+      topology.pause();
       factory.close();
       await connections.close();
     },

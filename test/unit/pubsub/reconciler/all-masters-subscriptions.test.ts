@@ -7,6 +7,7 @@ import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscr
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SLOT_COUNT, type SlotMap } from '../../../../src/pubsub/topology/slot-map.js';
 import type { Topology } from '../../../../src/pubsub/topology/topology.js';
+import { silentScope } from '../../../support/scopes.js';
 
 const [A, B, C, A2] = ['a:1', 'b:1', 'c:1', 'a2:1'] as [NodeKey, NodeKey, NodeKey, NodeKey];
 
@@ -108,7 +109,7 @@ function world(first: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
       remove: async (perNode) => void gone.push(perNode.pinned!),
     },
   );
-  const whole = new Subscription(SUBSCRIPTION_KINDS.pattern, 'p*', 'all-masters');
+  const whole = new Subscription(silentScope(), SUBSCRIPTION_KINDS.pattern, 'p*', 'all-masters');
   whole.handler = () => undefined;
   return {
     allMasters,

@@ -4,6 +4,7 @@ import type { SubscriptionKindName } from '../../../../src/pubsub/common/message
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { Subscription, type SubscriptionTarget } from '../../../../src/pubsub/subscription/subscription.js';
 import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
+import { silentScope } from '../../../support/scopes.js';
 
 describe('the subscriptions of a registry that get no sign when they belong to another node', () => {
   let registry: SubscriptionRegistry;
@@ -12,7 +13,7 @@ describe('the subscriptions of a registry that get no sign when they belong to a
   });
 
   function add(kind: SubscriptionKindName, name: string, target: SubscriptionTarget = 'home'): Subscription {
-    const subscription = new Subscription(SUBSCRIPTION_KINDS[kind], name, target);
+    const subscription = new Subscription(silentScope(), SUBSCRIPTION_KINDS[kind], name, target);
     registry.add(subscription);
     return subscription;
   }

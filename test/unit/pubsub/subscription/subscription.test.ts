@@ -4,6 +4,7 @@ import type { SubscriptionKindName } from '../../../../src/pubsub/common/message
 import { SUBSCRIPTION_KINDS } from '../../../../src/pubsub/common/subscription-kind.js';
 import { Subscription } from '../../../../src/pubsub/subscription/subscription.js';
 import { SubscriptionRegistry } from '../../../../src/pubsub/subscription/subscription-registry.js';
+import { silentScope } from '../../../support/scopes.js';
 
 describe('SubscriptionTable', () => {
   it('keeps the three kinds apart', () => {
@@ -51,7 +52,7 @@ describe('SubscriptionTable', () => {
 });
 
 function added(table: SubscriptionRegistry, kind: SubscriptionKindName): Subscription {
-  const subscription = new Subscription(SUBSCRIPTION_KINDS[kind], 'a');
+  const subscription = new Subscription(silentScope(), SUBSCRIPTION_KINDS[kind], 'a');
   table.add(subscription);
   return subscription;
 }

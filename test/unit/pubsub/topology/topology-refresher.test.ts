@@ -14,7 +14,7 @@ describe('TopologyRefresher', () => {
     refresher = new TopologyRefresher({ refresh, check });
   });
   afterEach(() => {
-    refresher.close();
+    refresher.pause();
     jest.useRealTimers();
   });
 
@@ -198,9 +198,9 @@ describe('TopologyRefresher', () => {
     await expect(found).rejects.toMatchObject({ code: 'CLOSED' });
   });
 
-  it('does nothing once it is closed', async () => {
+  it('does nothing while it is paused', async () => {
     await find();
-    refresher.close();
+    refresher.pause();
     refresher.pollWhile(() => true);
     refresher.refreshSoon();
     void refresher.noteUse();
