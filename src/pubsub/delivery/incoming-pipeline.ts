@@ -5,7 +5,7 @@ import type { MessageDispatcher, MessageDispatcherListener } from './message-dis
 import { GapBatcher } from '../common/gap-batcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RecentMessages } from './recent-messages.js';
-import { Sequencer, type SequencerListener } from '../ordering/sequencer.js';
+import { type MissingReport, Sequencer, type SequencerListener } from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
@@ -59,7 +59,7 @@ export class IncomingPipeline implements SubscriptionScope {
     if (sequenced === undefined) {
       subscription.unnumbered = true;
       this.#recent.add(subscription, arrival); // a numbered one needs no memory: its number identifies duplicates
-      this.#deliver(subscription, arrival);
+      this.deliver(subscription, arrival);
       return;
     }
     subscription.sequencer ??= this.#newSequencer(subscription);
@@ -78,26 +78,51 @@ export class IncomingPipeline implements SubscriptionScope {
     this.#gaps.flush();
   }
 
-  #deliver(subscription: Subscription, arrival: Arrival): void {
+  deliver(subscription: Subscription, arrival: Arrival): void {
     this.metrics.received += 1;
     this.dispatcher.deliver(subscription, arrival.channel, arrival.data, arrival.node);
   }
 
+  missing({ kind, name, state }: Subscription, report: MissingReport): void {
+    this.metrics.missed += report.count;
+    this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report });
+  }
+
+  duplicate(): void {
+    this.metrics.duplicates += 1;
+  }
+
+  mayReorder(subscription: Subscription): boolean {
+    return subscription.state.migration !== undefined || this.hasMovedWithin(REORDERING_AFTER_MOVE_MS);
+  }
+
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
-    const listener: SequencerListener<Arrival> = {
-      deliver: (arrival) => this.#deliver(subscription, arrival),
-      missing: (report) => {
-        this.metrics.missed += report.count;
-        const { kind, name, state } = subscription;
-        this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report });
-      },
-      duplicate: () => {
-        this.metrics.duplicates += 1;
-      },
-    };
     const isPattern = subscription.kind.name === 'pattern';
-    const mayReorder = (): boolean =>
-      subscription.state.migration !== undefined || this.hasMovedWithin(REORDERING_AFTER_MOVE_MS);
-    return new Sequencer<Arrival>(listener, mayReorder, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
+    const listener = new NumberedMessages(this, subscription);
+    return new Sequencer<Arrival>(listener, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
+  }
+}
+
+/** The numbered messages of one subscription. A class: each closure would take memory in every subscription. */
+class NumberedMessages implements SequencerListener<Arrival> {
+  constructor(
+    private readonly pipeline: IncomingPipeline,
+    private readonly subscription: Subscription,
+  ) {}
+
+  deliver(arrival: Arrival): void {
+    this.pipeline.deliver(this.subscription, arrival);
+  }
+
+  missing(report: MissingReport): void {
+    this.pipeline.missing(this.subscription, report);
+  }
+
+  duplicate(): void {
+    this.pipeline.duplicate();
+  }
+
+  mayReorder(): boolean {
+    return this.pipeline.mayReorder(this.subscription);
   }
 }

@@ -13,6 +13,11 @@ export interface MissingReport {
 
 export interface SequencerListener<M> {
   deliver(message: M): void;
+  /**
+   * Returns true while messages may arrive over two connections: a message that is early then waits up to 100 ms for the
+   * ones before it. Otherwise these are reported missing at once.
+   */
+  mayReorder(): boolean;
   /** Called between the messages before and after the gap. */
   missing(report: MissingReport): void;
   /** A message arrived again, or after it was reported missing, and was dropped. */
@@ -28,10 +33,14 @@ const MAX_BUFFERED_MESSAGES = 1_000;
 /** A larger step in the sequence is taken for a damaged or forged stamp: no publisher sends so many unnoticed. */
 const MAX_GAP_MESSAGES = 100_000_000;
 
+/** Times since then fit into a small integer, for which V8 allocates nothing. */
+const START = Date.now();
+
 /** The messages of one publisher for this subscription, under one epoch. */
 interface Stream<M> {
+  readonly name: string;
   next: number;
-  /** In ms since the epoch. */
+  /** In ms since {@link START}. */
   lastReceivedAt: number;
   /** The value of `Sequencer.#resyncs` when its last message arrived. */
   resyncs: number;
@@ -50,12 +59,18 @@ type Output<M> =
  * The first message of a stream sets where it starts. Streams are remembered in two generations of a bounded size; a
  * stream that was forgotten starts anew. The listener may throw, or call any method of this class: all pending output is
  * still delivered, in order, before the first error is rethrown to the caller.
+ *
+ * There is one for each channel, and each message of many channels finds its own out of the processor's cache: what most
+ * channels never need (a second publisher, early messages) is created when it is needed.
  */
 export class Sequencer<M> {
-  readonly #streams: GenerationalCache<Stream<M>>;
+  /** The stream of the last message: the only one of most channels. */
+  #latest: Stream<M> | undefined;
+  /** All streams, once there are two. A stream that buffers messages is kept, so that they are delivered in order. */
+  #streams: GenerationalCache<Stream<M>> | undefined;
   /** The streams that buffer messages. */
-  readonly #buffering = new Set<Stream<M>>();
-  readonly #output = new FifoQueue<Output<M>>();
+  #buffering: Set<Stream<M>> | undefined;
+  #output: FifoQueue<Output<M>> | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** How many known gaps there were. */
   #resyncs = 0;
@@ -63,22 +78,14 @@ export class Sequencer<M> {
 
   constructor(
     private readonly listener: SequencerListener<M>,
-    /**
-     * Returns true while messages may arrive over two connections: a message that is early then waits up to 100 ms for
-     * the ones before it. Otherwise these are reported missing at once.
-     */
-    private readonly mayReorder: () => boolean,
-    generationSize = 512,
-  ) {
-    // A stream that buffers messages is kept, so that they are delivered in order.
-    this.#streams = new GenerationalCache(generationSize, ({ buffer }) => buffer !== undefined);
-  }
+    private readonly generationSize = 512,
+  ) {}
 
   accept(name: string, seq: number, message: M): void {
     if (this.#closed) {
       return;
     }
-    const stream = this.#streams.get(name) ?? this.#remember(name, seq);
+    const stream = this.#latest?.name === name ? this.#latest : this.#find(name, seq);
     if (seq < stream.next) {
       this.listener.duplicate();
     } else if (stream.buffer !== undefined) {
@@ -86,21 +93,21 @@ export class Sequencer<M> {
     } else if (seq === stream.next) {
       stream.resyncs = this.#resyncs;
       advance(stream, seq);
-      if (this.#output.length === 0) {
+      if (this.#output === undefined || this.#output.length === 0) {
         this.listener.deliver(message);
       } else {
-        this.#output.push({ type: 'message', message });
+        this.#push({ type: 'message', message });
         this.#flush();
       }
     } else if (seq - stream.next > MAX_GAP_MESSAGES) {
       this.listener.deliver(message); // without advancing, which would silence every message after it
-    } else if (stream.resyncs === this.#resyncs && this.mayReorder()) {
+    } else if (stream.resyncs === this.#resyncs && this.listener.mayReorder()) {
       this.#buffer(stream, new ReorderBuffer<M>(), seq, message);
     } else {
       this.#report(stream, seq - stream.next);
       stream.resyncs = this.#resyncs;
       advance(stream, seq);
-      this.#output.push({ type: 'message', message });
+      this.#push({ type: 'message', message });
       this.#flush();
     }
   }
@@ -108,14 +115,15 @@ export class Sequencer<M> {
   /** After a known gap: delivers what is buffered, and lets the next message of each stream pass without waiting. */
   resync(): void {
     this.#resyncs += 1;
-    this.#release([...this.#buffering]);
+    this.#release([...(this.#buffering ?? [])]);
   }
 
   /** Delivers what is buffered and accepts nothing more. */
   close(): void {
     this.#closed = true;
-    this.#streams.clear();
-    this.#release([...this.#buffering]);
+    this.#latest = undefined;
+    this.#streams = undefined;
+    this.#release([...(this.#buffering ?? [])]);
   }
 
   /** Once a stream buffers messages, later ones queue up behind them. */
@@ -125,10 +133,10 @@ export class Sequencer<M> {
       return;
     }
     advance(stream, seq);
-    this.#output.push({ type: 'message', message });
+    this.#push({ type: 'message', message });
     for (let early = buffer.take(stream.next); early !== undefined; early = buffer.take(stream.next)) {
       advance(stream, stream.next);
-      this.#output.push({ type: 'message', message: early.message });
+      this.#push({ type: 'message', message: early.message });
     }
     if (buffer.size === 0) {
       this.#dropBuffer(stream);
@@ -143,19 +151,21 @@ export class Sequencer<M> {
       return;
     }
     stream.buffer = buffer;
-    this.#buffering.add(stream);
+    (this.#buffering ??= new Set()).add(stream);
     if (buffer.size > MAX_BUFFERED_MESSAGES) {
       this.#release([stream]);
     } else {
-      this.#timer ??= setTimeout(this.#expire, REORDER_TIMEOUT_MS);
+      this.#timer ??= setTimeout(() => this.#expire(), REORDER_TIMEOUT_MS);
     }
   }
 
-  readonly #expire = (): void => {
+  #expire(): void {
     this.#timer = undefined;
     const due = performance.now() - REORDER_TIMEOUT_MS;
-    this.#release([...this.#buffering].filter(({ buffer }) => buffer !== undefined && buffer.oldest <= due));
-  };
+    this.#release(
+      [...(this.#buffering ?? [])].filter(({ buffer }) => buffer !== undefined && buffer.oldest <= due),
+    );
+  }
 
   /** Delivers what these streams buffer, each after a report of the messages that did not arrive. */
   #release(streams: readonly Stream<M>[]): void {
@@ -168,7 +178,7 @@ export class Sequencer<M> {
         advance(stream, last[0]);
       }
       for (const [, message] of early) {
-        this.#output.push({ type: 'message', message });
+        this.#push({ type: 'message', message });
       }
     }
     this.#rearm();
@@ -177,7 +187,7 @@ export class Sequencer<M> {
 
   #dropBuffer(stream: Stream<M>): void {
     stream.buffer = undefined;
-    this.#buffering.delete(stream);
+    this.#buffering?.delete(stream);
   }
 
   /** One timer serves all streams: it fires when the message that has waited longest has waited enough. */
@@ -185,25 +195,25 @@ export class Sequencer<M> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     let oldest = Infinity;
-    for (const { buffer } of this.#buffering) {
+    for (const { buffer } of this.#buffering ?? []) {
       oldest = Math.min(oldest, buffer?.oldest ?? Infinity);
     }
     if (oldest !== Infinity) {
       const delay = Math.max(oldest + REORDER_TIMEOUT_MS - performance.now(), 0);
-      this.#timer = setTimeout(this.#expire, delay);
+      this.#timer = setTimeout(() => this.#expire(), delay);
     }
   }
 
   #report(stream: Stream<M>, count: number): void {
     if (count > 0) {
-      const report = { count, since: stream.lastReceivedAt, until: Date.now() };
-      this.#output.push({ type: 'missing', report });
+      const report = { count, since: START + stream.lastReceivedAt, until: Date.now() };
+      this.#push({ type: 'missing', report });
     }
   }
 
   #flush(): void {
     let failure: { readonly error: unknown } | undefined;
-    for (let output = this.#output.shift(); output !== undefined; output = this.#output.shift()) {
+    for (let output = this.#output?.shift(); output !== undefined; output = this.#output?.shift()) {
       try {
         if (output.type === 'message') {
           this.listener.deliver(output.message);
@@ -219,14 +229,36 @@ export class Sequencer<M> {
     }
   }
 
-  #remember(name: string, seq: number): Stream<M> {
-    const stream = { next: seq, lastReceivedAt: 0, resyncs: this.#resyncs, buffer: undefined };
-    this.#streams.add(name, stream);
+  #push(output: Output<M>): void {
+    (this.#output ??= new FifoQueue()).push(output);
+  }
+
+  /** Finds a stream other than the latest one, or starts it. */
+  #find(name: string, seq: number): Stream<M> {
+    let stream = this.#streams?.get(name);
+    if (stream === undefined) {
+      stream = { name, next: seq, lastReceivedAt: 0, resyncs: this.#resyncs, buffer: undefined };
+      if (this.#latest !== undefined) {
+        this.#streams ??= this.#cacheOf(this.#latest);
+        this.#streams.add(name, stream);
+      }
+    }
+    this.#latest = stream;
     return stream;
   }
+
+  #cacheOf(first: Stream<M>): GenerationalCache<Stream<M>> {
+    const cache = new GenerationalCache<Stream<M>>(this.generationSize, isBuffering);
+    cache.add(first.name, first);
+    return cache;
+  }
+}
+
+function isBuffering({ buffer }: Stream<unknown>): boolean {
+  return buffer !== undefined;
 }
 
 function advance(stream: Stream<unknown>, seq: number): void {
   stream.next = seq + 1;
-  stream.lastReceivedAt = Date.now();
+  stream.lastReceivedAt = Date.now() - START;
 }

@@ -27,8 +27,8 @@ function newSequencer(generation?: number): Sequencer<string> {
       },
       missing: ({ count }) => output.push(`missing ${String(count)}`),
       duplicate: () => output.push('duplicate'),
+      mayReorder: () => mayReorder,
     },
-    () => mayReorder,
     generation,
   );
 }
@@ -72,16 +72,24 @@ describe('a stream of messages', () => {
     expect(output).not.toContain('duplicate');
   });
 
+  it('is continued where it was when its publisher takes turns with others', () => {
+    take(0, { stream: 'p.0' });
+    take(5, { stream: 'q.0' });
+    take(2, { stream: 'p.0' });
+    take(5, { stream: 'q.0' });
+    take(0, { stream: 'r.0' });
+    take(2, { stream: 'p.0' });
+    expect(output).toEqual(['p.0.0', 'q.0.5', 'missing 1', 'p.0.2', 'duplicate', 'r.0.0', 'duplicate']);
+  });
+
   it('has each gap dated from its last message', () => {
     const reports: { since: number; until: number }[] = [];
-    sequencer = new Sequencer(
-      {
-        deliver: () => undefined,
-        missing: (report) => reports.push(report),
-        duplicate: () => undefined,
-      },
-      () => mayReorder,
-    );
+    sequencer = new Sequencer({
+      deliver: () => undefined,
+      missing: (report) => reports.push(report),
+      duplicate: () => undefined,
+      mayReorder: () => mayReorder,
+    });
     const start = Date.now();
     take(0);
     jest.advanceTimersByTime(500);
