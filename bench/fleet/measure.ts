@@ -59,14 +59,15 @@ export class FleetMeasurement {
 
   /** Closes all services and starts them again at once. */
   async restartServices(): Promise<Restart> {
+    const { size: links, cpu } = this.#fleet;
     const before = await this.counters.read();
     const ready = await this.#fleet.restart();
     const after = await this.counters.read();
-    const links = this.#fleet.size;
+    const calls = [...callsBetween(before, after)];
     return {
-      ...this.#restart('services', ready),
+      ...this.#restart('services', ready, cpu),
       connectionsOpened: (after.accepted - before.accepted) / links,
-      commands: sumOf(callsBetween(before, after).values()) / links,
+      commands: Object.fromEntries(calls.map(([name, count]) => [name, count / links])),
     };
   }
 
@@ -75,11 +76,12 @@ export class FleetMeasurement {
     const { cluster } = this.brokers;
     await Promise.all(cluster.nodes.map((node) => cluster.kill(node)));
     const killed = Date.now();
+    const { cpu } = this.#fleet;
     const answers = this.#fleet.askUntilAnswered();
     await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
     const nodesWork = Date.now() - killed;
     const ready = (await answers).map((at) => at - killed);
-    return { ...this.#restart('nodes', ready), nodesWork };
+    return { ...this.#restart('nodes', ready, cpu), nodesWork };
   }
 
   async end(): Promise<void> {
@@ -87,12 +89,14 @@ export class FleetMeasurement {
     await this.#fleet.end();
   }
 
-  #restart(of: Restart['of'], times: readonly number[]): Restart {
+  #restart(of: Restart['of'], times: readonly number[], cpuBefore: number | undefined): Restart {
+    const { size: links, processes, cpu } = this.#fleet;
     return {
       of,
-      links: this.#fleet.size,
-      processes: this.#fleet.processes,
+      links,
+      processes,
       ready: { median: median(times), max: Math.max(...times) },
+      cpu: cpu === undefined || cpuBefore === undefined ? undefined : (cpu - cpuBefore) / 1_000 / links,
     };
   }
 
@@ -131,8 +135,4 @@ export async function memoryOf(brokers: Brokers, kind: Kind): Promise<MemoryCost
   } finally {
     await fleet.end();
   }
-}
-
-function sumOf(numbers: Iterable<number>): number {
-  return [...numbers].reduce((sum, number) => sum + number, 0);
 }

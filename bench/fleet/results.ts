@@ -27,9 +27,11 @@ export interface Restart {
   readonly ready: { readonly median: number; readonly max: number };
   /** ms from the end of the nodes until all of them form a working cluster again. */
   readonly nodesWork?: number;
-  /** What the nodes had to do for it, by link; not known of nodes that have restarted. */
+  /** CPU time of the processes in ms, for each link; undefined without /proc. */
+  readonly cpu: number | undefined;
+  /** Connections and commands that the nodes accepted meanwhile, for each link; not known of nodes that have restarted. */
   readonly connectionsOpened?: number;
-  readonly commands?: number;
+  readonly commands?: Readonly<Record<string, number>>;
 }
 
 /** Bytes that one more service needs. */

@@ -16,12 +16,18 @@ export function ratesOf({ commands }: Idle): CommandRates {
   return { ping, probes, others: all - ping - probes };
 }
 
-/** The most frequent commands besides PING and probes, by their names in `INFO commandstats`. */
-export function frequentOthers({ commands, links }: Idle): string {
+/** Commands besides PING and probes, a second and link, by their names in `INFO commandstats`. */
+export function othersOf({ commands, links }: Idle): Record<string, number> {
+  const others = Object.entries(commands).filter(([name]) => !/^(ping|s?publish)$/.test(name));
+  return Object.fromEntries(others.map(([name, rate]) => [name, rate / links]));
+}
+
+/** The most frequent commands, with their numbers. */
+export function mostFrequent(commands: Readonly<Record<string, number>>): string {
   return Object.entries(commands)
-    .filter(([name, rate]) => !/^(ping|s?publish)$/.test(name) && rate / links >= 0.05)
+    .filter(([, count]) => count >= 0.05)
     .sort(([, one], [, other]) => other - one)
     .slice(0, 3)
-    .map(([name, rate]) => `${name.replace('|', ' ')} ${(rate / links).toFixed(1)}`)
+    .map(([name, count]) => `${name.replace('|', ' ')} ${count.toFixed(1)}`)
     .join(', ');
 }

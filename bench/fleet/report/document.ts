@@ -1,8 +1,8 @@
 import { table } from '../../report/markdown.js';
 import { servicesPerProcess } from '../measure.js';
-import type { FleetResults, Idle, KindResults } from '../results.js';
+import type { FleetResults, Idle, KindResults, Restart } from '../results.js';
 import { kinds, titleOf, type Kind } from '../service.js';
-import { frequentOthers, ratesOf } from './commands.js';
+import { mostFrequent, othersOf, ratesOf } from './commands.js';
 import { fleetTargets } from './targets.js';
 
 /** The generated part of docs/performance.md. */
@@ -30,20 +30,21 @@ export function fleetDocument(results: FleetResults): string {
       rowsOf(results, ({ idle }) => idle.map(idleCells)),
     ),
     '### All at once',
-    'Time in ms until the first request of a service is answered: since all services started at once, or since all nodes were killed and started again, with the time until all nodes report a working cluster. Connections and commands that the nodes accepted meanwhile, for each link.',
+    'Time in ms until the first request of a service is answered: since all services started at once, or since all nodes were killed and started again, with the time until all nodes report a working cluster. For each link: CPU time in its process, and connections and commands that the nodes accepted meanwhile.',
     table(
-      ['', 'restarted', 'links', 'median', 'last', 'nodes work', 'connections', 'commands'],
-      rowsOf(results, ({ restarts }) =>
-        restarts.map(({ of, links, ready, nodesWork, connectionsOpened, commands }) => [
-          of,
-          String(links),
-          ready.median.toFixed(0),
-          ready.max.toFixed(0),
-          nodesWork === undefined ? '–' : nodesWork.toFixed(0),
-          shown(connectionsOpened),
-          shown(commands),
-        ]),
-      ),
+      [
+        '',
+        'restarted',
+        'links',
+        'median',
+        'last',
+        'nodes work',
+        'CPU, ms',
+        'connections',
+        'commands',
+        'most of them',
+      ],
+      rowsOf(results, ({ restarts }) => restarts.map(restartCells)),
     ),
     '### Memory of one more',
     'KiB that one more of them needs in a process, after a garbage collection; the Nest application is part of it.',
@@ -76,9 +77,25 @@ function idleCells(idle: Idle): string[] {
     perLink(ping),
     perLink(probes),
     perLink(others),
-    frequentOthers(idle),
+    mostFrequent(othersOf(idle)),
     `${percent(idle.nodesCpu)} (${percent(idle.nodesCpuBefore)})`,
     percent(idle.processesCpu === undefined ? undefined : idle.processesCpu / links),
+  ];
+}
+
+function restartCells(restart: Restart): string[] {
+  const { of, links, ready, cpu, nodesWork, connectionsOpened, commands } = restart;
+  const all = commands && Object.values(commands).reduce((sum, count) => sum + count, 0);
+  return [
+    of,
+    String(links),
+    shown(ready.median),
+    shown(ready.max),
+    shown(nodesWork),
+    shown(cpu),
+    shown(connectionsOpened, 1),
+    shown(all),
+    commands === undefined ? '' : mostFrequent(commands),
   ];
 }
 
@@ -107,4 +124,5 @@ function recorded(results: FleetResults): (readonly [Kind, KindResults])[] {
 }
 
 const percent = (share: number | undefined): string => (share === undefined ? '–' : (share * 100).toFixed(2));
-const shown = (value: number | undefined): string => (value === undefined ? '–' : value.toFixed(1));
+const shown = (value: number | undefined, digits = 0): string =>
+  value === undefined ? '–' : value.toFixed(digits);
