@@ -156,6 +156,7 @@ export class ClusterLink {
   async connect(scope: LinkScope, required: NodeKey | undefined, signal: AbortSignal): Promise<void> {
     this.#users.add(scope);
     this.connections.reopen();
+    this.probeRunner.reopen();
     await this.topology.connect(this.limits.connectTimeout, signal);
     this.supportsSharded = await this.query.supports('SPUBLISH');
     if (required !== undefined) {

@@ -49,7 +49,7 @@ export class ProbeRunner {
     private readonly deps: NodeProbeDeps,
     private readonly topology: Topology,
   ) {
-    this.#renew();
+    setMaxListeners(0, this.#stop.signal); // one for each probe that waits for its next attempt
   }
 
   /** Resolves by the deadline in any case. */
@@ -65,18 +65,20 @@ export class ProbeRunner {
     }
   }
 
-  /** Ends the probes under way, and closes the connections. */
+  /** Ends the probes under way, and closes the connections; opens none until {@link reopen}. */
   close(): void {
     this.#stop.abort();
-    this.#renew();
     for (const node of this.#connections.keys()) {
       this.#closeConnectionTo(node);
     }
   }
 
-  #renew(): void {
+  reopen(): void {
+    if (!this.#stop.signal.aborted) {
+      return;
+    }
     this.#stop = new AbortController();
-    setMaxListeners(0, this.#stop.signal); // one for each probe that waits for its next attempt
+    setMaxListeners(0, this.#stop.signal);
   }
 
   async #pingUntil(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
@@ -140,8 +142,11 @@ export class ProbeRunner {
 
   async #open(node: NodeKey): Promise<ProbeConnection> {
     const { signal } = this.#stop;
-    const opened = await this.factory.open(parseNodeKey(node));
     if (signal.aborted) {
+      throw new ClosedError();
+    }
+    const opened = await this.factory.open(parseNodeKey(node));
+    if (signal.aborted as boolean) {
       opened.close();
       throw new ClosedError();
     }
