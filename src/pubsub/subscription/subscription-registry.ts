@@ -108,6 +108,18 @@ export class SubscriptionRegistry {
     return all;
   }
 
+  /** As {@link all}, without the list. */
+  some(isSuch: (subscription: Subscription) => boolean): boolean {
+    for (const byName of Object.values(this.#byKind)) {
+      for (const one of byName.values()) {
+        if (one.perNode === undefined ? isSuch(one) : [...one.perNode.values()].some(isSuch)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /** The length of {@link all}, without the list. */
   get size(): number {
     let size = 0;
