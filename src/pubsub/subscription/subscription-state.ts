@@ -1,3 +1,4 @@
+import { GenerationalCache } from '../../util/generational-cache.js';
 import type { Deferred } from '../../util/promises.js';
 import type { Gap } from '../common/events.js';
 import type { NodeKey } from '../common/node-address.js';
@@ -45,6 +46,11 @@ export const SUBSCRIPTION_TRANSITIONS: readonly SubscriptionTransition[] = [
 
 const NEXT = new Map(SUBSCRIPTION_TRANSITIONS.map(({ from, on, to }) => [`${from}, ${on}`, to]));
 
+const NO_NODES: ReadonlySet<NodeKey> = new Set();
+
+/** The sets of one node, of the nodes of late. */
+const SINGLE_NODES = new GenerationalCache<ReadonlySet<NodeKey>>(1_024);
+
 /**
  * The actual state of one subscription: what is known of it, the named state that this adds up to, and its timers.
  *
@@ -61,8 +67,9 @@ export class SubscriptionState {
   #ownerQueries = 0;
   #graceTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
-  readonly #activeNodes = new Set<NodeKey>();
-  #waiters: Deferred<undefined>[] = [];
+  /** Never changed, but replaced: the set of one node is the same object for all subscriptions. */
+  #activeNodes = NO_NODES;
+  #waiters: Deferred<undefined>[] | undefined;
 
   get name(): SubscriptionStateName {
     return this.#name;
@@ -115,7 +122,7 @@ export class SubscriptionState {
 
   /** Its subscribers wait for the first confirmation, so that a refusal is theirs to handle. */
   get awaited(): boolean {
-    return this.#waiters.length > 0 && this.#cause === undefined;
+    return this.#waiters !== undefined && this.#cause === undefined;
   }
 
   assign(node: NodeKey | undefined): void {
@@ -124,7 +131,7 @@ export class SubscriptionState {
   }
 
   confirm(node: NodeKey): void {
-    this.#activeNodes.add(node);
+    this.#activeNodes = nodesOf([...this.#activeNodes, node]);
     this.#refusals = 0;
     this.#stopRetry();
   }
@@ -140,7 +147,11 @@ export class SubscriptionState {
 
   /** Returns whether the node had confirmed it. */
   leave(node: NodeKey): boolean {
-    return this.#activeNodes.delete(node);
+    if (!this.#activeNodes.has(node)) {
+      return false;
+    }
+    this.#activeNodes = nodesOf([...this.#activeNodes].filter((one) => one !== node));
+    return true;
   }
 
   /** Replaces a migration that is under way. */
@@ -201,7 +212,7 @@ export class SubscriptionState {
   }
 
   addWaiter(waiter: Deferred<undefined>): void {
-    this.#waiters.push(waiter);
+    (this.#waiters ??= []).push(waiter);
   }
 
   resolveWaiters(): void {
@@ -226,7 +237,7 @@ export class SubscriptionState {
 
   /** No node carries it any more. */
   leaveAll(): void {
-    this.#activeNodes.clear();
+    this.#activeNodes = NO_NODES;
   }
 
   #interruptBy(cause: InterruptionCause): void {
@@ -242,8 +253,8 @@ export class SubscriptionState {
   }
 
   #takeWaiters(): readonly Deferred<undefined>[] {
-    const waiters = this.#waiters;
-    this.#waiters = [];
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
     return waiters;
   }
 
@@ -255,6 +266,23 @@ export class SubscriptionState {
       throw new Error(`Illegal move of a subscription: "${on}" while ${this.#name}`);
     }
   }
+}
+
+/** The set of these nodes. Most subscriptions are on one node, and a set of its own takes more memory than its state. */
+function nodesOf(nodes: readonly NodeKey[]): ReadonlySet<NodeKey> {
+  const [only] = nodes;
+  if (only === undefined) {
+    return NO_NODES;
+  }
+  if (nodes.length > 1) {
+    return new Set(nodes);
+  }
+  let set = SINGLE_NODES.get(only);
+  if (set === undefined) {
+    set = new Set(nodes);
+    SINGLE_NODES.add(only, set);
+  }
+  return set;
 }
 
 /** The time of the monotonic clock at that date. Call it at once, before anybody sets the other clock. */

@@ -7,7 +7,6 @@ import { sharedCluster } from '../../../support/shared-cluster.js';
 import { eventually, next } from '../../../support/waiting.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import type { EngineSnapshot } from '../../../../src/pubsub/health/engine-snapshot.js';
-import type { NodeKey } from '../../../../src/pubsub/common/node-address.js';
 
 const open = engines();
 const plain = plainConnections();
@@ -21,7 +20,7 @@ it.each(KINDS)(
   'a subscription (%s) whose confirmation was forgotten is active again after the next refresh',
   async (subscribe, publish) => {
     const { pubsub, channel, received, subscription } = await subscribed(subscribe);
-    (subscription.state.activeNodes as Set<NodeKey>).clear();
+    subscription.state.leaveAll();
     expect(pubsub.metrics().confirmed).toBe(0);
     await eventually(() => pubsub.metrics().confirmed === 1, 'it is confirmed again');
     expect(subscription.state.name).toBe('active');
