@@ -175,6 +175,9 @@ export class Reconciler {
    * channel.
    */
   readonly #needsWatch = (): boolean => {
+    if (this.#stop.signal.aborted) {
+      return false;
+    }
     if (!this.#settled || this.registry.unsignalled > 0) {
       return true;
     }

@@ -256,6 +256,7 @@ export class Topology {
 
   #completed(queriedAt: number): void {
     this.#lookedAt = queriedAt;
+    this.#refresher.watchWhile(this.#isPartial);
     for (const listener of this.#refreshListeners) {
       listener();
     }
@@ -306,7 +307,6 @@ export class Topology {
     }
     this.#slotMap = slotMap;
     this.#whole = isWhole(slotMap);
-    this.#refresher.watchWhile(this.#isPartial);
     if (previous !== EMPTY_SLOT_MAP) {
       this.#noteMoves(changes);
       this.#refresher.alert();
