@@ -89,29 +89,35 @@ export function isWhole(map: SlotMap): boolean {
 
 /** The slots whose owner differs between `previous` and `next`: one entry for each pair of owners. */
 export function changesBetween(previous: SlotMap, next: SlotMap): readonly SlotsMoved[] {
-  // The index of each former master in the new list, so that the loop compares numbers; no owner is −1 in both.
+  // The index of each former master in the new list, so that numbers are compared; no owner is −1 in both.
   const newIndexes = previous.masters.map((master) => {
     const index = next.masters.indexOf(master);
     return index === -1 ? REMOVED : index;
   });
   const changes = new Map<string, { from: NodeKey | undefined; to: NodeKey | undefined; ranges: Range[] }>();
-  for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-    const was = previous.owners[slot] as number;
-    const is = next.owners[slot] as number;
-    if ((was === -1 ? -1 : newIndexes[was]) === is) {
-      continue;
+  for (let first = 0; first < SLOT_COUNT;) {
+    const was = previous.owners[first] as number;
+    const is = next.owners[first] as number;
+    const end = endOfRun(previous.owners, next.owners, first);
+    if ((was === -1 ? -1 : newIndexes[was]) !== is) {
+      const key = `${String(was)} ${String(is)}`;
+      const change = changes.get(key) ?? { from: previous.masters[was], to: next.masters[is], ranges: [] };
+      changes.set(key, change);
+      change.ranges.push([first, end - 1]);
     }
-    const key = `${String(was)} ${String(is)}`;
-    const change = changes.get(key) ?? { from: previous.masters[was], to: next.masters[is], ranges: [] };
-    changes.set(key, change);
-    const last = change.ranges.at(-1);
-    if (last?.[1] === slot - 1) {
-      last[1] = slot;
-    } else {
-      change.ranges.push([slot, slot]);
-    }
+    first = end;
   }
   return [...changes.values()];
+}
+
+/** The first slot after `first` whose owner differs in either. All slots are compared, so there is nothing else in the loop. */
+function endOfRun(one: Int16Array, other: Int16Array, first: number): number {
+  const [ownerInOne, ownerInOther] = [one[first], other[first]];
+  let end = first + 1;
+  while (end < SLOT_COUNT && one[end] === ownerInOne && other[end] === ownerInOther) {
+    end += 1;
+  }
+  return end;
 }
 
 type Range = [first: number, last: number];
