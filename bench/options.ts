@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type ArmName, armNames } from './arms/index.js';
 import type { Pace } from './session.js';
 
-export const sections = ['requests', 'events', 'latency', 'scaling', 'profile'] as const;
+export const sections = ['requests', 'events', 'latency', 'scaling', 'profile', 'memory'] as const;
 /** The sections of `--quick` without `--only`. */
 const inAHurry: readonly Section[] = ['requests', 'events', 'latency'];
 export type Section = (typeof sections)[number];

@@ -7,6 +7,7 @@ import { printReport } from './report/print.js';
 import { writeJson, writeResults } from './report/write.js';
 import type { Results } from './results.js';
 import { latency } from './sections/latency.js';
+import { linkMemory, memory } from './sections/memory.js';
 import { profile } from './sections/profile.js';
 import { scaling } from './sections/scaling.js';
 import { throughput } from './sections/throughput.js';
@@ -38,6 +39,9 @@ async function measure(asked: Options): Promise<Results> {
     if (runs('latency')) await add({ samples: await latency(brokers, options, results.samples) });
     if (runs('scaling')) await add({ samples: await scaling(brokers, options) });
     if (runs('profile')) await add({ samples: await profile(brokers, options) });
+    if (runs('memory')) {
+      await add({ samples: await memory(brokers, options), link: await linkMemory(brokers) });
+    }
     return results;
   } finally {
     await brokers.stop();

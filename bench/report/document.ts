@@ -70,6 +70,14 @@ export function documentOf(recorded: ReadonlyMap<Section, Results>): string {
       note('The same with a typical payload.'),
       profileOf(samples, profiledLoads[1]!),
     ),
+    heading(
+      'Memory',
+      note(
+        'Resident memory of a process after 60 s of requests with a typical payload, 256 in flight, in MiB.',
+      ),
+      residentOf(samples),
+      linkOf(recorded.get('memory')),
+    ),
     heading('Latency at a fixed rate', chart('latency'), latencyNote(samples), latencyOf(samples)),
     heading(
       'Scaling',
@@ -241,6 +249,22 @@ function ceilingOf(results: Results | undefined): string {
   if (results?.ceiling === undefined) return '';
   const { publish, spublish } = results.ceiling;
   return `The broker's own ceiling, by \`redis-benchmark -P 16\` to one node without subscribers: ${grouped(publish)} PUBLISH/s, ${grouped(spublish)} SPUBLISH/s.`;
+}
+
+function residentOf(samples: readonly Sample[]): string {
+  const rows = armNames.flatMap((arm) => {
+    const own = at(samples, { load: 'memory' }, arm);
+    const mebi = (metric: Metric): string => middle(own, (sample) => (metric(sample) ?? NaN) / 2 ** 20);
+    return own.length === 0 ? [] : [[titleOf(arm), mebi(metrics.clientRss), mebi(metrics.serverRss)]];
+  });
+  return rows.length === 0 ? '' : table(['', 'client', 'server'], rows);
+}
+
+function linkOf(results: Results | undefined): string {
+  if (results?.link === undefined) return '';
+  const { few, many } = results.link;
+  const more = grouped((many - few) / 2 ** 20, 1);
+  return `A link that is subscribed to 10,000 channels, and has published to and received from each, holds ${more} MiB more than one with 10 (heap and external memory after a garbage collection; the target is at most 12).`;
 }
 
 function latencyNote(samples: readonly Sample[]): string {

@@ -7,7 +7,7 @@ import { median } from './statistics.js';
 import { judge } from './targets.js';
 
 /** Prints every load with every arm, then the targets. */
-export function printReport({ samples, ceiling }: Results, arms: readonly ArmName[]): void {
+export function printReport({ samples, ceiling, link }: Results, arms: readonly ArmName[]): void {
   for (const where of placesOf(samples)) {
     console.log(`\n${where.load}${where.x === undefined ? '' : ` ${where.x}`}`);
     for (const arm of arms) {
@@ -20,6 +20,10 @@ export function printReport({ samples, ceiling }: Results, arms: readonly ArmNam
     console.log(
       `\nredis-benchmark, one node: PUBLISH ${Math.round(publish)}/s, SPUBLISH ${Math.round(spublish)}/s`,
     );
+  }
+  if (link !== undefined) {
+    const [few, many] = [link.few, link.many].map((bytes) => (bytes / 2 ** 20).toFixed(2));
+    console.log(`\na link with 10 channels: ${few} MiB, with 10,000: ${many} MiB`);
   }
   const judged = judge(samples).filter(({ value }) => value !== undefined);
   if (judged.length > 0) console.log('\ntargets');

@@ -16,6 +16,8 @@ export const metrics = {
   clientCpu: ({ clientCpu }) => clientCpu,
   bothCpu: ({ clientCpu, serverCpu }) => clientCpu + serverCpu,
   arrivals: ({ arrivals }) => arrivals,
+  clientRss: ({ clientRss }) => clientRss,
+  serverRss: ({ serverRss }) => serverRss,
   busBytes: ({ busBytes }) => busBytes,
 } satisfies Record<string, Metric>;
 

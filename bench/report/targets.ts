@@ -31,6 +31,7 @@ const flat = 1.1;
 const all256: Where = { load: 'requests@256' };
 const orders: Where = { load: 'requests, order' };
 const orderEvents: Where = { load: 'events, order' };
+const underLoad: Where = { load: 'memory' };
 const clients16: Where = { load: 'clients', x: 16 };
 
 const targets: readonly Target[] = [
@@ -72,6 +73,30 @@ const targets: readonly Target[] = [
     absolute: true,
     value: (samples) => spreadOf(valuesOf(at(samples, clients16, 'ours-sharded'), metrics.arrivals)),
   },
+  {
+    what: 'events/s over 10,000 channels, to over one',
+    against: 'itself',
+    limit: { atLeast: 0.8 },
+    value: (samples) => {
+      const arm = 'ours-sharded';
+      const of = (x: number) => ({ arm, where: { load: 'channels', x } }) as const;
+      return ratioOf(samples, metrics.rate, of(10_000), of(1));
+    },
+  },
+  ratio(
+    'memory of a client after 60 s of load',
+    underLoad,
+    'nest-redis',
+    { atMost: 1.05 },
+    metrics.clientRss,
+  ),
+  ratio(
+    'memory of a server after 60 s of load',
+    underLoad,
+    'nest-redis',
+    { atMost: 1.05 },
+    metrics.serverRss,
+  ),
   ratio('client CPU per request, 256 in flight', all256, 'nest-redis', { atMost: 0.4 }, metrics.clientCpu),
   {
     what: 'bus bytes per sharded message, 9 masters to 3',
