@@ -78,6 +78,23 @@ export interface TrailerPosition {
  * @internal
  */
 export function locateTrailer(data: Buffer): TrailerPosition | undefined {
+  if (data !== located.data) {
+    located.data = data;
+    located.position = findTrailer(data);
+  }
+  return located.position;
+}
+
+/** The frame before: the engine reads its stamp, and at once the transport its packet. */
+const located: { data: Buffer | undefined; position: TrailerPosition | undefined } = {
+  data: undefined,
+  position: undefined,
+};
+
+/** The length of the key and the fields before the stamp of the frame before: the same in each request of a client. */
+let lengthBefore = KEY.length;
+
+function findTrailer(data: Buffer): TrailerPosition | undefined {
   const stampEnd = data.length - AFTER_STAMP_BYTES.length;
   if (data[0] !== OPENING_BRACE || !isAt(data, stampEnd, AFTER_STAMP_BYTES)) {
     return undefined;
@@ -94,12 +111,18 @@ export function locateTrailer(data: Buffer): TrailerPosition | undefined {
   if (!isAt(data, fieldStart, STAMP_FIELD)) {
     return undefined;
   }
-  // The stamp follows the key at once, or other fields of ours.
-  const directly = fieldStart - KEY.length;
-  const keyStart = isAt(data, directly, KEY) ? directly : data.lastIndexOf(KEY, fieldStart);
+  const expected = fieldStart - lengthBefore;
+  const keyStart = isAt(data, expected, KEY) ? expected : keyBefore(data, fieldStart);
+  lengthBefore = fieldStart - keyStart;
   const before = data[keyStart - 1];
   const hasPacket = before === COMMA;
   return hasPacket || before === OPENING_BRACE ? { keyStart, stampStart, stampEnd, hasPacket } : undefined;
+}
+
+/** The stamp follows the key at once, or other fields of ours. */
+function keyBefore(data: Buffer, fieldStart: number): number {
+  const directly = fieldStart - KEY.length;
+  return isAt(data, directly, KEY) ? directly : data.lastIndexOf(KEY, fieldStart);
 }
 
 /** The fields of trailers that were read before, by the bytes up to the stamp, as latin1. */
