@@ -13,6 +13,9 @@ export interface ReplyHandler {
   onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
 }
 
+/** An idle connection is checked this often, in ms. */
+const KEEP_ALIVE_INTERVAL_MS = 5_000;
+
 /**
  * One connection to one node for everything but subscriptions: publishes and queries. Replies arrive in the order of the
  * commands.
@@ -20,6 +23,7 @@ export interface ReplyHandler {
 export class CommandConnection {
   readonly #pending = new FifoQueue<ReplyHandler>();
   readonly #socket: RespSocket;
+  readonly #keepAlive: NodeJS.Timeout;
   #drained: Deferred<undefined> | undefined;
   readonly #closeListeners = new Set<() => void>();
 
@@ -33,6 +37,7 @@ export class CommandConnection {
       waiting: () => this.#pending.length > 0,
       ended: (error) => this.#fail(error),
     });
+    this.#keepAlive = setInterval(() => this.#pingIfIdle(), KEEP_ALIVE_INTERVAL_MS).unref();
   }
 
   get closed(): boolean {
@@ -93,6 +98,16 @@ export class CommandConnection {
     this.#socket.close();
   }
 
+  /** A connection that is dropped on the way, by a NAT for instance, is found before a message needs it. */
+  #pingIfIdle(): void {
+    if (
+      this.#pending.length === 0 &&
+      performance.now() - this.#socket.lastReceived > KEEP_ALIVE_INTERVAL_MS / 2
+    ) {
+      this.call('PING', '').catch(() => undefined);
+    }
+  }
+
   #onReply(reply: Reply): void {
     const handler = this.#pending.shift();
     if (handler !== undefined && reply instanceof RedisReplyError) {
@@ -106,6 +121,7 @@ export class CommandConnection {
   }
 
   #fail(error: ConnectionLostError): void {
+    clearInterval(this.#keepAlive);
     // Before the handlers, so that none of them finds the lost connection still in use.
     for (const listener of this.#closeListeners) {
       listener();

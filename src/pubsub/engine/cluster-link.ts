@@ -96,6 +96,7 @@ export class ClusterLink {
       topology: this.topology,
       limits,
       prefix: () => this.#prefix,
+      restricted: (clusterOptions.redisOptions?.username ?? credentials.username) !== undefined,
       sharded: () => this.supportsSharded,
       publish: async (node: NodeKey, command: PublishCommand, channel: string) => {
         const connection = await this.connections.connect(node);

@@ -13,11 +13,10 @@ const USUAL_DELIVERY_MS = 300;
 
 /** The watchdog runs this often within the shorter of `probeInterval` and `probeTimeout`, but not more often than in 10 ms. */
 const CHECKS_PER_INTERVAL = 8;
-
-/** The command connection must be used now and then: an idle one may be dropped on the way, by a NAT for instance. */
-const OWN_PROBE_INTERVAL_MS = 30_000;
-
 const MIN_CHECK_INTERVAL_MS = 10;
+
+/** A probe may be early by up to this part of `probeInterval`, by chance, so that one engine is the first of all. */
+const MAX_HEAD_START = 0.25;
 
 export interface LivenessProbeDeps extends ProbeChannelDeps {
   /** Counts in the metrics of those whose subscriptions the connection carries. */
@@ -58,7 +57,9 @@ export class LivenessProbe {
   /** The probe that was published last has not come back. */
   #isUnderWay = false;
   #roundTrip: number | undefined;
-  readonly #channel: ProbeChannel;
+  /** Of the next probe, in ms. */
+  #headStart = 0;
+  #channel: ProbeChannel;
   /** Private, so that the pings of one engine do not come to all. */
   readonly #pingChannel: ProbeChannel;
   /** Calls of {@link ping} that wait, each with the name of its channel. */
@@ -70,7 +71,7 @@ export class LivenessProbe {
     private readonly connection: SubscriberConnection,
     private readonly deps: LivenessProbeDeps,
   ) {
-    this.#channel = new ProbeChannel(node, connection, deps, 'shared');
+    this.#channel = new ProbeChannel(node, connection, deps, deps.restricted ? 'of our prefix' : 'of all');
     this.#pingChannel = new ProbeChannel(node, connection, deps, 'private');
     const { probeInterval, probeTimeout } = deps.limits;
     if (probeInterval > 0) {
@@ -109,12 +110,9 @@ export class LivenessProbe {
     } else if (!this.#channel.owns(channel)) {
       return;
     }
-    const now = performance.now();
     if (this.#isUnderWay) {
       this.#isUnderWay = false;
-      this.#roundTrip = now - this.#publishedAt;
-    } else if (this.#state === 'idle' && now - this.#publishedAt > OWN_PROBE_INTERVAL_MS) {
-      this.#probe(now); // others publish in time for us, each time
+      this.#roundTrip = performance.now() - this.#publishedAt;
     }
   }
 
@@ -183,15 +181,15 @@ export class LivenessProbe {
         // Timers run before sockets are read: an application that blocked the event loop may not have read the probe yet.
         setImmediate(() => this.#endUnlessReceived());
       }
-    } else if (this.#state === 'idle' && now - this.connection.lastReceived >= probeInterval) {
-      this.#probe(now);
+    } else if (
+      this.#state === 'idle' &&
+      now - this.connection.lastReceived >= probeInterval - this.#headStart
+    ) {
+      this.#headStart = Math.random() * MAX_HEAD_START * probeInterval;
+      this.#move('waiting');
+      this.#waitingSince = now;
+      void this.#send();
     }
-  }
-
-  #probe(now: number): void {
-    this.#move('waiting');
-    this.#waitingSince = now;
-    void this.#send();
   }
 
   #endUnlessReceived(): void {
@@ -226,10 +224,19 @@ export class LivenessProbe {
       }
     } catch (error) {
       if (isRefusal(error)) {
-        this.#pingOnly = true;
-        this.connection.ping();
+        this.#refused();
       }
       topology.refreshSoon();
+    }
+  }
+
+  /** The ACL may allow channels with our prefix only. */
+  #refused(): void {
+    this.connection.ping();
+    if (this.#channel.use === 'of all' && this.deps.prefix() !== '') {
+      this.#channel = new ProbeChannel(this.node, this.connection, this.deps, 'of our prefix');
+    } else {
+      this.#pingOnly = true;
     }
   }
 

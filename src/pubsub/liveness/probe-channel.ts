@@ -23,8 +23,13 @@ export class ProbeSlotMovedError extends Error {
   }
 }
 
+/** Whose connections to a node use a channel: those of all engines, of the engines with our prefix, or this one alone. */
+export type ProbeChannelUse = 'of all' | 'of our prefix' | 'private';
+
 export interface ProbeChannelDeps {
   readonly topology: Topology;
+  /** The ACL may refuse channels without the prefix: the user is not the default one. */
+  readonly restricted: boolean;
   /** Starts the name of the channel, for ACLs that allow channels by prefix. */
   prefix(): string;
   sharded(): boolean;
@@ -36,9 +41,6 @@ export interface ProbeChannelDeps {
  * A channel for probes of one subscriber connection, in a slot that its node owns; in {@link PATTERN_SLOT} if it owns
  * that, because Redis ends the subscription when the slot moves, which it does not do for patterns. When the slot moves,
  * the next probe gets another channel.
- *
- * A shared channel has the same name for all connections to the node with the same prefix; a private one has one
- * subscriber.
  */
 export class ProbeChannel {
   #name: string | undefined;
@@ -50,10 +52,11 @@ export class ProbeChannel {
     private readonly node: NodeKey,
     private readonly connection: SubscriberConnection,
     private readonly deps: ProbeChannelDeps,
-    use: 'shared' | 'private',
+    readonly use: ProbeChannelUse,
   ) {
+    const prefix = use === 'of all' ? '' : deps.prefix();
     const id = use === 'private' ? `${randomBytes(6).toString('base64url')}:` : '';
-    this.#start = `${deps.prefix()}${PROBE_MARK}${id}{`;
+    this.#start = `${prefix}${PROBE_MARK}${id}{`;
   }
 
   /** The slot whose move ends the subscription; undefined without one, and for a classic channel. */
