@@ -28,7 +28,7 @@ describe('the smallest bench', () => {
       samples: Record<string, unknown>[];
     };
     expect(conditions).toMatchObject({ rounds: 1, window: 200, versions: { ioredis: expect.any(String) } });
-    const loads = ['requests@1', 'requests@64', 'requests@256', 'events'];
+    const loads = ['requests@1', 'requests@64', 'requests@256', 'requests, order', 'events', 'events, order'];
     expect(samples.map(({ arm, load }) => `${String(arm)} ${String(load)}`).sort()).toEqual(
       ['nest-tcp', 'ours-sharded'].flatMap((arm) => loads.map((load) => `${arm} ${load}`)).sort(),
     );
