@@ -26,6 +26,8 @@ export class CommandWriter {
   readonly #encoded = new EncodeBuffer((bytes) => this.#push(bytes));
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
+  /** Not all that is gathered is in {@link #text}. */
+  #hasBytes = false;
   #scheduled = false;
   readonly #flushNow = (): void => {
     this.#scheduled = false;
@@ -57,7 +59,8 @@ export class CommandWriter {
       this.#encodeText();
       this.#encoded.appendBulk(last);
     }
-    if (this.#text.length + this.#encoded.length + this.#chunkBytes >= FLUSH_THRESHOLD_BYTES) {
+    const bytes = this.#hasBytes ? this.#encoded.length + this.#chunkBytes : 0;
+    if (this.#text.length + bytes >= FLUSH_THRESHOLD_BYTES) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -67,8 +70,7 @@ export class CommandWriter {
 
   flush(): void {
     const { socket } = this;
-    const isText = this.#chunks.length === 0 && this.#encoded.length === 0;
-    if (isText) {
+    if (!this.#hasBytes) {
       if (this.#text.length > 0 && isOpen(socket)) {
         socket.write(this.#text, 'latin1');
       }
@@ -76,6 +78,7 @@ export class CommandWriter {
       return;
     }
     this.#takeEncoded();
+    this.#hasBytes = false;
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#chunkBytes = 0;
@@ -99,6 +102,7 @@ export class CommandWriter {
   }
 
   #encodeText(): void {
+    this.#hasBytes = true;
     if (this.#text.length > 0) {
       this.#encoded.appendAscii(this.#text);
       this.#text = '';

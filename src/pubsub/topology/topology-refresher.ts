@@ -58,8 +58,8 @@ export class TopologyRefresher {
   readonly #watches = new Set<() => boolean>();
   #outageSince = 0;
   #alertUntil = -Infinity;
-  /** See {@link noteUse}; since the last tick. */
-  #used = false;
+  /** See {@link noteUse}; since the last tick. A field, because every publish reads it. */
+  used = false;
   #pace: Pace = 'steady';
   /** False before the cluster is found: then an outage alone causes refreshes. */
   #found = false;
@@ -104,10 +104,10 @@ export class TopologyRefresher {
    * while the topology is checked at once, and that check is returned.
    */
   noteUse(): Promise<void> | undefined {
-    if (this.#used) {
+    if (this.used) {
       return undefined;
     }
-    this.#used = true;
+    this.used = true;
     if (this.#pace !== 'steady' || !this.#found || this.intervalOption !== undefined) {
       return undefined;
     }
@@ -205,7 +205,7 @@ export class TopologyRefresher {
     if (performance.now() < this.#alertUntil) {
       return 'alert';
     }
-    return this.#watches.size > 0 || this.#used ? 'watch' : 'steady';
+    return this.#watches.size > 0 || this.used ? 'watch' : 'steady';
   }
 
   /** The interval of the pace, varied, so that the clients of a cluster do not query in step. */
@@ -237,7 +237,7 @@ export class TopologyRefresher {
       void this.#check();
     }
     this.#schedule();
-    this.#used = false;
+    this.used = false;
   };
 
   /** Never rejects: no reply is a sign, too. */

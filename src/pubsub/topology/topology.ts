@@ -174,7 +174,9 @@ export class Topology {
 
   /** See {@link TopologyRefresher.noteUse}. */
   noteUse(): void {
-    void this.#refresher.noteUse();
+    if (!this.#refresher.used) {
+      void this.#refresher.noteUse();
+    }
   }
 
   /** For queries of all nodes: resolves when the slot map was checked lately, or no node replies soon. */
