@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { CommandWriter } from '../../../../src/pubsub/resp/command-writer.js';
 
@@ -76,6 +78,27 @@ describe('CommandWriter', () => {
     expect(Buffer.concat(written).toString()).toBe(
       commands.map((text) => `*1\r\n$${String(Buffer.byteLength(text))}\r\n${text}\r\n`).join(''),
     );
+  });
+
+  it('sends all text through a socket whose other end reads slowly', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [other] = (await once(server, 'connection')) as [Socket];
+    const writer = new CommandWriter(socket);
+    const texts = Array.from({ length: 4_000 }, (_, index) => `${String(index)} ${'é'.repeat(index)}`);
+    for (const text of texts) {
+      writer.write([text]);
+      writer.flush();
+      if (Number.parseInt(text) % 500 === 0) await endOfTick();
+    }
+    expect(socket.writableLength).toBeGreaterThan(0);
+    socket.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of other) chunks.push(chunk as Buffer);
+    server.close();
+    const expected = texts.map((text) => `*1\r\n$${String(Buffer.byteLength(text))}\r\n${text}\r\n`);
+    expect(Buffer.concat(chunks).equals(Buffer.from(expected.join('')))).toBe(true);
   });
 
   it('sends bytes as they are, between text in any order', async () => {
