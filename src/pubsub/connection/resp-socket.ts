@@ -55,7 +55,8 @@ export interface RespSocketListener {
  */
 export class RespSocket {
   readonly #writer: CommandWriter;
-  readonly #progressTimer: NodeJS.Timeout;
+  /** Runs while replies are due. */
+  #progressTimer: NodeJS.Timeout | undefined;
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
   #lastReceived = performance.now();
@@ -89,7 +90,6 @@ export class RespSocket {
     });
     socket.once('error', (error: Error) => this.end(error.message, this.#lossReason()));
     socket.once('close', () => this.end('closed by the server', this.#lossReason()));
-    this.#progressTimer = setInterval(() => this.#checkProgress(), Math.max(10, commandTimeout / 4)).unref();
   }
 
   get endedBy(): ConnectionLostError | undefined {
@@ -137,12 +137,22 @@ export class RespSocket {
   }
 
   #noteCommand(): void {
-    if (!this.listener.waiting()) {
-      this.#lastProgress = performance.now();
+    if (this.listener.waiting()) {
+      return;
     }
+    this.#lastProgress = performance.now();
+    this.#progressTimer ??= setInterval(
+      () => this.#checkProgress(),
+      Math.max(10, this.commandTimeout / 4),
+    ).unref();
   }
 
   #checkProgress(): void {
+    if (!this.listener.waiting()) {
+      clearInterval(this.#progressTimer);
+      this.#progressTimer = undefined;
+      return;
+    }
     if (!this.#isUnresponsive()) {
       return;
     }

@@ -11,9 +11,7 @@ import { ProbeChannel, ProbeSlotMovedError, type ProbeChannelDeps } from './prob
 /** A healthy node delivers a probe within this time, in ms. */
 const USUAL_DELIVERY_MS = 300;
 
-/** The watchdog runs this often within the shorter of `probeInterval` and `probeTimeout`, but not more often than in 10 ms. */
-const CHECKS_PER_INTERVAL = 8;
-const MIN_CHECK_INTERVAL_MS = 10;
+const MIN_CHECK_DELAY_MS = 10;
 
 /** A probe may be early by up to this part of `probeInterval`, by chance, so that one engine is the first of all. */
 const MAX_HEAD_START = 0.25;
@@ -64,7 +62,7 @@ export class LivenessProbe {
   readonly #pingChannel: ProbeChannel;
   /** Calls of {@link ping} that wait, each with the name of its channel. */
   readonly #pings = new Map<Deferred<undefined>, string>();
-  readonly #watchdog: NodeJS.Timeout | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly node: NodeKey,
@@ -73,16 +71,17 @@ export class LivenessProbe {
   ) {
     this.#channel = new ProbeChannel(node, connection, deps, deps.restricted ? 'of our prefix' : 'of all');
     this.#pingChannel = new ProbeChannel(node, connection, deps, 'private');
-    const { probeInterval, probeTimeout } = deps.limits;
-    if (probeInterval > 0) {
-      const interval = Math.min(probeInterval, probeTimeout) / CHECKS_PER_INTERVAL;
-      this.#watchdog = setInterval(() => this.#check(), Math.max(MIN_CHECK_INTERVAL_MS, interval)).unref();
-    }
+    this.#checkAt(performance.now() + deps.limits.probeInterval);
   }
 
   /** Whether a probe is overdue, though not yet lost. */
   get suspicious(): boolean {
-    return this.#state === 'waiting' && performance.now() - this.#waitingSince > USUAL_DELIVERY_MS;
+    return this.#isOverdue && performance.now() - this.#waitingSince > USUAL_DELIVERY_MS;
+  }
+
+  /** Nothing was received since the probe was published. */
+  get #isOverdue(): boolean {
+    return this.#state === 'waiting' && this.connection.lastReceived < this.#waitingSince;
   }
 
   /** The time from the publication of the last delivered probe to its delivery, in ms. */
@@ -160,7 +159,7 @@ export class LivenessProbe {
   close(closedBy: ConnectionLostError): void {
     this.#move('closed');
     this.#closedBy = closedBy;
-    clearInterval(this.#watchdog);
+    clearTimeout(this.#watchdog);
     for (const ping of this.#pings.keys()) {
       ping.reject(closedBy);
     }
@@ -171,29 +170,43 @@ export class LivenessProbe {
     this.#state = transition(`the liveness probe of ${this.node}`, PROBE_TRANSITIONS, this.#state, next);
   }
 
-  #check(): void {
-    const { probeInterval, probeTimeout } = this.deps.limits;
-    const now = performance.now();
-    if (this.#state === 'waiting') {
-      if (this.connection.lastReceived >= this.#waitingSince) {
-        this.#move('idle');
-      } else if (now - this.#waitingSince > probeTimeout) {
-        // Timers run before sockets are read: an application that blocked the event loop may not have read the probe yet.
-        setImmediate(() => this.#endUnlessReceived());
-      }
-    } else if (
-      this.#state === 'idle' &&
-      now - this.connection.lastReceived >= probeInterval - this.#headStart
-    ) {
-      this.#headStart = Math.random() * MAX_HEAD_START * probeInterval;
-      this.#move('waiting');
-      this.#waitingSince = now;
-      void this.#send();
+  /** One timer for the next time that something can be due, instead of a fast one: there are many connections. */
+  #checkAt(time: number): void {
+    if (this.deps.limits.probeInterval > 0 && this.#state !== 'closed') {
+      const delay = Math.max(MIN_CHECK_DELAY_MS, time - performance.now());
+      this.#watchdog = setTimeout(() => this.#check(), delay).unref();
     }
   }
 
+  #check(): void {
+    const { probeInterval, probeTimeout } = this.deps.limits;
+    const now = performance.now();
+    if (this.#isOverdue) {
+      const lostAt = this.#waitingSince + probeTimeout;
+      if (now >= lostAt) {
+        // Timers run before sockets are read: an application that blocked the event loop may not have read the probe yet.
+        setImmediate(() => this.#endUnlessReceived());
+      }
+      this.#checkAt(lostAt);
+      return;
+    }
+    if (this.#state === 'waiting') {
+      this.#move('idle');
+    }
+    const dueAt = this.connection.lastReceived + probeInterval - this.#headStart;
+    if (now < dueAt) {
+      this.#checkAt(dueAt);
+      return;
+    }
+    this.#headStart = Math.random() * MAX_HEAD_START * probeInterval;
+    this.#move('waiting');
+    this.#waitingSince = now;
+    void this.#send();
+    this.#checkAt(now + Math.min(probeInterval, probeTimeout));
+  }
+
   #endUnlessReceived(): void {
-    if (this.#state === 'waiting' && this.connection.lastReceived < this.#waitingSince) {
+    if (this.#isOverdue) {
       this.deps.count('probesLost');
       const silentFor = Math.round(performance.now() - this.connection.lastReceived);
       this.connection.end(`nothing received for ${String(silentFor)} ms, not even a probe`);
