@@ -85,6 +85,11 @@ export class CommandConnection {
     }
   }
 
+  /** Forgets a listener of {@link onClose}: the connection may live much longer than one who used it. */
+  offClose(listener: () => void): void {
+    this.#closeListeners.delete(listener);
+  }
+
   /** Ends the connection when all commands in flight have their reply, or have failed; after `timeout` ms at the latest. */
   async drain(timeout: number): Promise<void> {
     if (this.#pending.length > 0) {

@@ -22,6 +22,8 @@ export interface PublishReplyListener {
 export interface Outlet {
   readonly connection: CommandConnection;
   inFlight: number;
+  /** Listens to the end of the connection. */
+  readonly onClose: () => void;
 }
 
 /** A message on its way to Redis. */

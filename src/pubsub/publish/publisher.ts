@@ -67,6 +67,7 @@ export class Publisher implements PublishReplyListener {
   readonly #retries = new Map<NodeJS.Timeout, PublishRequest>();
   readonly #outlets = new Map<CommandConnection, Outlet>();
   #drained: Deferred<undefined> | undefined;
+  #closed = false;
   #serial = 0;
 
   constructor(
@@ -118,6 +119,7 @@ export class Publisher implements PublishReplyListener {
 
   /** Fails the messages that still wait. Resolves when those in flight have got their replies. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#gate.close();
     this.#offline.close();
     for (const [timer, request] of this.#retries) {
@@ -128,6 +130,9 @@ export class Publisher implements PublishReplyListener {
       this.#drained = deferred();
       await this.#drained.promise;
     }
+    for (const { connection, onClose } of this.#outlets.values()) {
+      connection.offClose(onClose);
+    }
   }
 
   get #inFlight(): number {
@@ -135,6 +140,14 @@ export class Publisher implements PublishReplyListener {
   }
 
   #dispatch(request: PublishRequest): void {
+    if (this.#closed) {
+      this.#fail(request, new ClosedError()); // others may still use the connection
+    } else {
+      this.#route(request);
+    }
+  }
+
+  #route(request: PublishRequest): void {
     if (this.#gate.tryHold(request)) {
       return;
     }
@@ -167,9 +180,12 @@ export class Publisher implements PublishReplyListener {
   }
 
   #newOutlet(connection: CommandConnection): Outlet {
-    const outlet: Outlet = { connection, inFlight: 0 };
+    const onClose = (): void => {
+      this.#outlets.delete(connection);
+    };
+    const outlet: Outlet = { connection, inFlight: 0, onClose };
     this.#outlets.set(connection, outlet);
-    connection.onClose(() => this.#outlets.delete(connection));
+    connection.onClose(onClose);
     return outlet;
   }
 
@@ -248,7 +264,7 @@ export class Publisher implements PublishReplyListener {
     if (error.kind === 'MOVED' && request.redirects < MAX_REDIRECTS) {
       request.redirects += 1;
       this.topology.applyMovedError(error, node);
-      this.#dispatch(request);
+      this.#route(request); // also one that was in flight when we were closed
     } else if (isTransient(error)) {
       request.refusals += 1;
       this.topology.refreshSoon();

@@ -1,13 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ClusterPubSub, type ClusterConnectionOptions } from '../../../../src/pubsub/index.js';
-import { UnknownNodeError } from '../../../../src/pubsub/common/errors.js';
+import { ClosedError, UnknownNodeError } from '../../../../src/pubsub/common/errors.js';
 import { Closing } from '../../../support/closing.js';
 import { ReceivedMessages } from '../../../support/messages.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { eventually } from '../../../support/waiting.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Engines of one process with the same options, which share one link to the cluster. */
 describe('engines that share a link', () => {
@@ -81,6 +86,41 @@ describe('engines that share a link', () => {
     await counts[0];
     await leaves.close();
     expect(new Set(await Promise.all(counts))).toEqual(new Set([1]));
+  });
+
+  it('publish nothing once they are closed, though others still use the connection', async () => {
+    const { open } = group();
+    const [stays, leaves] = [open(), open()];
+    const [received, channel] = [new ReceivedMessages(), unique()];
+    await stays.subscribe({ [channel]: received.handler });
+    expect(await stays.publish(channel, 'before')).toBe(1);
+    const closed = leaves.connect().then(() => leaves.close());
+    await expect(leaves.publish(channel, 'too late')).rejects.toBeInstanceOf(ClosedError);
+    await closed;
+    expect(await stays.publish(channel, 'after')).toBe(1);
+    await received.has(2);
+    expect(received.data).toEqual(['before', 'after']);
+  });
+
+  it('are forgotten once they are closed, though others still use the connections', async () => {
+    const { open, options } = group();
+    const stays = open();
+    await stays.connect();
+    const channels = onEachMaster(stays);
+    const use = async (): Promise<WeakRef<object>> => {
+      const engine = new ClusterPubSub(options());
+      for (const channel of channels) {
+        await engine.subscribe(channel);
+        await engine.publish(channel, '');
+      }
+      await engine.close();
+      return new WeakRef(engine);
+    };
+    const used = [await use(), await use()];
+    await eventually(() => {
+      collectGarbage();
+      return used.every((one) => one.deref() === undefined);
+    }, 'nothing refers to them');
   });
 
   it('connect again after all that were connected have been closed', async () => {
@@ -163,17 +203,18 @@ describe('engines that share a link', () => {
   /** Engines that share a link with one another, and with no other test. */
   function group() {
     const connectionName = unique();
+    const options = (others: Partial<ClusterConnectionOptions> = {}): ClusterConnectionOptions => {
+      const redisOptions = { ...others.clusterOptions?.redisOptions, connectionName };
+      return { nodes: [...cluster.nodes], ...others, clusterOptions: { redisOptions } };
+    };
     return {
       connections: async (): Promise<number> => {
         const lists = await Promise.all(cluster.nodes.map(({ port }) => plain(port).client('LIST')));
         return String(lists).split(`name=${connectionName} `).length - 1;
       },
-      open: (options: Partial<ClusterConnectionOptions> = {}, own: { node?: string } = {}): ClusterPubSub => {
-        const redisOptions = { ...options.clusterOptions?.redisOptions, connectionName };
-        return opened.add(
-          new ClusterPubSub({ nodes: [...cluster.nodes], ...options, clusterOptions: { redisOptions } }, own),
-        );
-      },
+      options,
+      open: (others: Partial<ClusterConnectionOptions> = {}, own: { node?: string } = {}): ClusterPubSub =>
+        opened.add(new ClusterPubSub(options(others), own)),
     };
   }
 
