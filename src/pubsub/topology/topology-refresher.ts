@@ -159,9 +159,12 @@ export class TopologyRefresher {
     this.#schedule();
   }
 
-  /** Keeps the pace at `watch`, or above, while `isUnsignalled` returns true. */
+  /**
+   * Keeps the pace at `watch`, or above, while `isUnsignalled` returns true. Where the user has set the interval, the
+   * condition would change nothing, and with an interval of 0 never be dropped.
+   */
   watchWhile(isUnsignalled: () => boolean): void {
-    if (!this.#watches.has(isUnsignalled) && isUnsignalled()) {
+    if (this.intervalOption === undefined && !this.#watches.has(isUnsignalled) && isUnsignalled()) {
       this.#watches.add(isUnsignalled);
       this.#quicken();
     }

@@ -140,6 +140,18 @@ describe('TopologyRefresher', () => {
     expect(check).not.toHaveBeenCalled();
   });
 
+  it.each([0, 20_000])(
+    'keeps no condition that changes nothing, at an interval of %i ms',
+    async (interval) => {
+      refresher = new TopologyRefresher({ refresh, check }, interval);
+      await find();
+      const condition = jest.fn(() => true);
+      refresher.watchWhile(condition);
+      expect(refresher.pace).toBe('steady');
+      expect(condition).not.toHaveBeenCalled();
+    },
+  );
+
   it('refreshes every 75 ms while an outage lasts, then at the interval again', async () => {
     await find();
     let isOutage = true;
