@@ -33,7 +33,7 @@ export interface NodeEventsDeps {
   /** A chosen node is not a node of the cluster now. */
   isMissing(node: NodeKey): boolean;
   /** See {@link CarriedScope.isAwaited}. */
-  readonly isAwaited: (node: NodeKey) => boolean;
+  readonly isAwaited: CarriedScope['isAwaited'];
 }
 
 const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
@@ -46,7 +46,7 @@ const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
 /** Turns what happens at the nodes into facts of the subscriptions, and has these reconciled. */
 export class NodeEvents implements CarriedScope, SubscriptionMigrationsListener {
   readonly migrations: SubscriptionMigrations;
-  readonly isAwaited: (node: NodeKey) => boolean;
+  readonly isAwaited: CarriedScope['isAwaited'];
 
   constructor(
     private readonly deps: NodeEventsDeps,

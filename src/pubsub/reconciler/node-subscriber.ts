@@ -141,6 +141,7 @@ export class NodeSubscriber {
     this.books.toAdd.delete(subscription);
     const isAsked = this.#state === 'syncing' && this.connection !== undefined;
     if (!isAsked && !this.books.isConfirmed(subscription)) {
+      this.router.idle(this); // it may have been the last that was awaited here, or that Redis has ended here
       return Promise.resolve();
     }
     const dropped = this.books.drop(subscription);

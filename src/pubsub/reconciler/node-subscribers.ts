@@ -7,8 +7,8 @@ import type { Subscription, SubscriptionScope } from '../subscription/subscripti
 
 /** What a scope is asked and told about the connections that carry its subscriptions. */
 export interface CarriedScope extends NodeSubscriberListener {
-  /** A subscription is to be added to the node in a moment. */
-  isAwaited(node: NodeKey): boolean;
+  /** A subscription is to be added to this connection of the node in a moment. */
+  isAwaited(node: NodeKey, layer: number): boolean;
 }
 
 /** The subscriber connections that carry the subscriptions of one scope. */
@@ -94,9 +94,12 @@ export class NodeSubscribers implements NodeSubscriberRouter {
   /** Closes the connection if it carries nothing. */
   idle(subscriber: NodeSubscriber): void {
     const { node, layer } = subscriber;
-    const isAwaited = [...this.#scopes.values()].some((scope) => scope.isAwaited(node));
     const layers = this.#byNode.get(node);
-    if (isAwaited || !subscriber.empty || layers?.get(layer) !== subscriber) {
+    if (!subscriber.empty || layers?.get(layer) !== subscriber) {
+      return;
+    }
+    // Asked last: a scope looks through all its subscriptions.
+    if ([...this.#scopes.values()].some((scope) => scope.isAwaited(node, layer))) {
       return;
     }
     layers.delete(layer);

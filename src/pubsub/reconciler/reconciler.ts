@@ -86,7 +86,8 @@ export class Reconciler {
         reconcile,
         isInterrupted: () => registry.some(({ state }) => state.interrupted),
         isMissing: (node) => this.#pinnedNodes.has(node),
-        isAwaited: (node) => registry.some(({ state }) => state.paused && state.assigned === node),
+        isAwaited: (node, layer) =>
+          registry.some((one) => one.state.paused && one.state.assigned === node && one.layer === layer),
       },
       subscribers,
       scope,

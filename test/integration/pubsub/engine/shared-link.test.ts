@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ClusterPubSub, type ClusterConnectionOptions } from '../../../../src/pubsub/index.js';
+import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { ClosedError, UnknownNodeError } from '../../../../src/pubsub/common/errors.js';
 import { Closing } from '../../../support/closing.js';
 import { ReceivedMessages } from '../../../support/messages.js';
@@ -74,6 +75,20 @@ describe('engines that share a link', () => {
     expect(changes).toEqual([]);
     await stays.close();
     expect(await connections()).toBe(0);
+  });
+
+  it('leave no connection behind at a node whose slot has moved to another', async () => {
+    const { open, subscriberConnections } = group();
+    const [stays, leaves] = [open(), open()];
+    const channel = unique();
+    await Promise.all([stays.connect(), leaves.ssubscribe(channel)]);
+    const from = leaves.nodeOf(channel)!;
+    const to = cluster.nodes.find((node) => `${node.host}:${node.port}` !== from)!;
+    await cluster.moveSlot(slotOf(channel), to);
+    await eventually(async () => (await stays.spublish(channel, '')) === 1, 'subscribed at the new node');
+    await eventually(async () => (await subscriberConnections()) === 1, 'the old connection is closed');
+    await leaves.close();
+    expect(await subscriberConnections()).toBe(0);
   });
 
   it('answer what one has published before it is closed', async () => {
@@ -207,11 +222,15 @@ describe('engines that share a link', () => {
       const redisOptions = { ...others.clusterOptions?.redisOptions, connectionName };
       return { nodes: [...cluster.nodes], ...others, clusterOptions: { redisOptions } };
     };
+    const list = async (): Promise<string[]> => {
+      const lists = await Promise.all(cluster.nodes.map(({ port }) => plain(port).client('LIST')));
+      const lines = lists.flatMap((text) => String(text).split('\n'));
+      return lines.filter((line) => line.includes(`name=${connectionName} `));
+    };
     return {
-      connections: async (): Promise<number> => {
-        const lists = await Promise.all(cluster.nodes.map(({ port }) => plain(port).client('LIST')));
-        return String(lists).split(`name=${connectionName} `).length - 1;
-      },
+      connections: async (): Promise<number> => (await list()).length,
+      subscriberConnections: async (): Promise<number> =>
+        (await list()).filter((line) => /cmd=\w*subscribe /.test(line)).length,
       options,
       open: (others: Partial<ClusterConnectionOptions> = {}, own: { node?: string } = {}): ClusterPubSub =>
         opened.add(new ClusterPubSub(options(others), own)),
