@@ -139,8 +139,7 @@ export class NodeSubscriber {
   /** Resolves when the node no longer carries it. */
   drop(subscription: Subscription): Promise<void> {
     this.books.toAdd.delete(subscription);
-    const isAsked = this.#state === 'syncing' && this.connection !== undefined;
-    if (!isAsked && !this.books.isConfirmed(subscription)) {
+    if (!this.books.knows(subscription)) {
       this.router.idle(this); // it may have been the last that was awaited here, or that Redis has ended here
       return Promise.resolve();
     }

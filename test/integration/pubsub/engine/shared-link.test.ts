@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ClusterPubSub, type ClusterConnectionOptions } from '../../../../src/pubsub/index.js';
@@ -75,6 +76,24 @@ describe('engines that share a link', () => {
     expect(changes).toEqual([]);
     await stays.close();
     expect(await connections()).toBe(0);
+  });
+
+  it('do not wait for a node for which another waits', async () => {
+    const { open } = group();
+    const [one, other] = [open(), open()];
+    await Promise.all([one.connect(), other.connect()]);
+    const [own, others] = onEachMaster(one) as [string, string, string];
+    await one.ssubscribe(own);
+    await other.ssubscribe(others);
+    const silent = cluster.nodes.find(({ host, port }) => `${host}:${port}` === one.nodeOf(others))!;
+    await cluster.pause(silent);
+    const late = other.ssubscribe(`${unique()}{${others}}`);
+    await setImmediate(); // it is asked
+    const before = performance.now();
+    await one.sunsubscribe(own);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    await cluster.resume(silent);
+    await late;
   });
 
   it('leave no connection behind at a node whose slot has moved to another', async () => {
