@@ -1,17 +1,21 @@
 const ids = new WeakMap<object, number>();
 let lastId = 0;
 
-/** Text that is equal for equal values: by content for plain objects, arrays and bytes, by identity for all others. */
-export function fingerprint(value: unknown): string {
+/**
+ * Text that is equal for equal values: by content for plain objects, arrays and bytes, by identity for all others, and for
+ * those that contain themselves.
+ */
+export function fingerprint(value: unknown, within: readonly object[] = []): string {
   if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
-    return contentOf(value) ?? `#${String(idOf(value))}`;
+    const content = within.includes(value) ? undefined : contentOf(value, [...within, value]);
+    return content ?? `#${String(idOf(value))}`;
   }
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }
 
-function contentOf(value: object): string | undefined {
+function contentOf(value: object, within: readonly object[]): string | undefined {
   if (Array.isArray(value)) {
-    return `[${value.map(fingerprint).join()}]`;
+    return `[${value.map((one) => fingerprint(one, within)).join()}]`;
   }
   if (value instanceof Uint8Array) {
     return `bytes:${Buffer.from(value).toString('base64')}`;
@@ -21,7 +25,7 @@ function contentOf(value: object): string | undefined {
     return undefined;
   }
   const entries = Object.entries(value).filter(([, one]) => one !== undefined);
-  const texts = entries.map(([name, one]) => `${JSON.stringify(name)}:${fingerprint(one)}`);
+  const texts = entries.map(([name, one]) => `${JSON.stringify(name)}:${fingerprint(one, within)}`);
   return `{${texts.sort().join()}}`;
 }
 

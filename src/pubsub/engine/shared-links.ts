@@ -43,6 +43,6 @@ function identityOf(
   { nodes = [], cluster, clusterOptions }: ClusterConnectionOptions,
   { connectTimeout, commandTimeout, probeInterval, probeTimeout }: LinkLimits,
 ): unknown {
-  const sorted = nodes.map(fingerprint).sort();
+  const sorted = nodes.map((node) => fingerprint(node)).sort();
   return [sorted, cluster, clusterOptions, connectTimeout, commandTimeout, probeInterval, probeTimeout];
 }

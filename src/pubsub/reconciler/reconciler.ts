@@ -222,17 +222,19 @@ export class Reconciler {
       this.#events.migrations.prepare(subscription, target);
     }
     state.assign(target);
+    if (moves && assigned !== undefined && !state.activeNodes.has(assigned)) {
+      void this.subscribers.get(assigned, subscription)?.drop(subscription);
+    }
     if (target !== undefined) {
       const subscriber = this.subscribers.at(target, subscription);
       if (state.activeNodes.has(target) && !subscriber.knows(subscription)) {
         this.#forgotten(subscription, target);
+        this.#reconcile(subscription); // again: a listener of the interruption may have closed the engine
+        return;
       }
       if (moves || !state.activeNodes.has(target) || !subscriber.has(subscription)) {
         subscriber.add(subscription);
       }
-    }
-    if (moves && assigned !== undefined && !state.activeNodes.has(assigned)) {
-      void this.subscribers.get(assigned, subscription)?.drop(subscription);
     }
   }
 

@@ -95,7 +95,10 @@ export class SubscriptionCommands {
     } catch (error) {
       // After MOVED the slot has left, and the subscription with it, as after a lost connection.
       if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
-        this.#listenerOf(active[0] as Subscription)?.unsubscribeRefused(this.node, active, error);
+        for (const scope of new Set(active.map((one) => one.scope))) {
+          const own = active.filter((one) => one.scope === scope);
+          this.router.listenerOf(scope)?.unsubscribeRefused(this.node, own, error);
+        }
       }
     }
     for (const subscription of active) {

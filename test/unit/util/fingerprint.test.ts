@@ -21,6 +21,12 @@ describe('fingerprint()', () => {
     expect(fingerprint(one)).toBe(fingerprint(other));
   });
 
+  it('is that of the object itself where an object contains itself', () => {
+    const one: Record<string, unknown> = { a: 1 };
+    one.self = one;
+    expect(fingerprint(one)).toBe(fingerprint(one));
+  });
+
   it.each([
     [{ a: 1 }, { a: '1' }],
     [
