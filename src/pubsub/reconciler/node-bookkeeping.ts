@@ -158,6 +158,22 @@ export class NodeBookkeeping {
 
 type SubscriptionsByName = Readonly<Record<SubscriptionKindName, Map<string, Subscription>>>;
 
+/** Each scope with those of the subscriptions that are its own. */
+export function byScope(
+  subscriptions: readonly Subscription[],
+): ReadonlyMap<SubscriptionScope, readonly Subscription[]> {
+  const groups = new Map<SubscriptionScope, Subscription[]>();
+  for (const subscription of subscriptions) {
+    const group = groups.get(subscription.scope);
+    if (group === undefined) {
+      groups.set(subscription.scope, [subscription]);
+    } else {
+      group.push(subscription);
+    }
+  }
+  return groups;
+}
+
 /** Cuts a list into what single commands may carry: one kind, and for shard channels one slot. */
 export function batchesOf(subscriptions: readonly Subscription[]): readonly (readonly Subscription[])[] {
   const groups = new Map<string, Subscription[][]>();

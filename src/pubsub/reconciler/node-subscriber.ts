@@ -6,7 +6,7 @@ import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { NodeBookkeeping } from './node-bookkeeping.js';
+import { byScope, NodeBookkeeping } from './node-bookkeeping.js';
 import {
   SubscriptionCommands,
   type ListenerRouter,
@@ -272,8 +272,7 @@ export class NodeSubscriber {
       return;
     }
     this.router.disconnected();
-    for (const scope of new Set(lost.map((one) => one.scope))) {
-      const own = lost.filter((one) => one.scope === scope);
+    for (const [scope, own] of byScope(lost)) {
       this.router.listenerOf(scope)?.lost(this.node, own, error.disconnectReason, silence);
     }
   }

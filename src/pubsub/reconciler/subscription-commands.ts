@@ -4,7 +4,7 @@ import type { DisconnectReason } from '../connection/resp-socket.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
 import { RedisReplyError } from '../resp/reply.js';
 import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
-import { batchesOf, type NodeBookkeeping } from './node-bookkeeping.js';
+import { batchesOf, byScope, type NodeBookkeeping } from './node-bookkeeping.js';
 
 export interface NodeSubscriberListener {
   /** The node has confirmed it. */
@@ -95,8 +95,7 @@ export class SubscriptionCommands {
     } catch (error) {
       // After MOVED the slot has left, and the subscription with it, as after a lost connection.
       if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
-        for (const scope of new Set(active.map((one) => one.scope))) {
-          const own = active.filter((one) => one.scope === scope);
+        for (const [scope, own] of byScope(active)) {
           this.router.listenerOf(scope)?.unsubscribeRefused(this.node, own, error);
         }
       }

@@ -36,8 +36,8 @@ const RECENT_MOVE_MS = 5_000;
  * The slots and nodes of the cluster, by which everything in the engine routes.
  *
  * The slot map is refreshed whenever a part of the engine sees a sign that it is stale (a lost connection, `MOVED`, a
- * revoked subscription), and at an interval that depends on such signs ({@link TopologyRefresher}). The view of a node that is cut off, or was away, is not trusted where
- * another node has a newer one.
+ * revoked subscription), and at an interval that depends on such signs ({@link TopologyRefresher}). The view of a node
+ * that is cut off, or was away, is not trusted where another node has a newer one.
  */
 export class Topology {
   #slotMap: SlotMap = EMPTY_SLOT_MAP;
