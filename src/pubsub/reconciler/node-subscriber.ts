@@ -4,6 +4,7 @@ import type { ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
+import { SlotWatch } from '../liveness/slot-watch.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
 import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import { byScope, NodeBookkeeping } from './node-bookkeeping.js';
@@ -55,6 +56,7 @@ export class NodeSubscriber {
   private connection: SubscriberConnection | undefined;
   private readonly books = new NodeBookkeeping();
   #probe: LivenessProbe | undefined;
+  #slotWatch: SlotWatch | undefined;
   readonly #commands: SubscriptionCommands;
   readonly #stop = new AbortController();
   #running = false;
@@ -99,6 +101,11 @@ export class NodeSubscriber {
   /** The probe of the connection; undefined without one. */
   get probe(): LivenessProbe | undefined {
     return this.connection === undefined ? undefined : this.#probe;
+  }
+
+  /** See {@link SlotWatch.watches}. */
+  watchesSlotOf({ text, slot }: Subscription): boolean {
+    return this.connection !== undefined && this.#slotWatch?.watches(text, slot) === true;
   }
 
   /** Like {@link LivenessProbe.ping}; undefined without a connection. */
@@ -231,6 +238,7 @@ export class NodeSubscriber {
         closed: (error) => this.#disconnected(error, performance.now() - connection.completeUntil),
       });
       this.connection = connection;
+      this.#slotWatch = new SlotWatch(this.node, connection, this.probes);
       this.#probe = new LivenessProbe(this.node, connection, {
         ...this.probes,
         count: (what) => {
@@ -254,6 +262,10 @@ export class NodeSubscriber {
   #revoked(kind: SubscriptionKind, channel: ChannelKey): void {
     if (this.#probe?.owns(channel)) {
       this.#probe.onRevoked(channel);
+      return;
+    }
+    if (this.#slotWatch?.owns(channel)) {
+      this.#slotWatch.onRevoked(channel);
       return;
     }
     const subscription = this.books.forget(kind.name, channel);

@@ -10,6 +10,7 @@ import { NodeEvents } from './node-events.js';
 import { NodeErrorThrottle } from './node-error-throttle.js';
 import { Refusals } from './refusals.js';
 import { AllMastersSubscriptions } from './all-masters-subscriptions.js';
+import { MAX_WATCHED_SLOTS } from '../liveness/slot-watch.js';
 import type { NodeSubscribers } from './node-subscribers.js';
 import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
@@ -171,23 +172,40 @@ export class Reconciler {
     await Promise.all(subscriptions.map((subscription) => this.subscribers.drop(subscription)));
   }
 
-  /**
-   * Some subscription is not where it belongs, or would get no sign when that changes. Patterns get the one of the probe
-   * channel.
-   */
+  /** Some subscription is not where it belongs, or would get no sign when that changes. */
   readonly #needsWatch = (): boolean => {
     if (this.#stop.signal.aborted) {
       return false;
     }
-    if (!this.#settled || this.registry.unsignalled > 0) {
-      return true;
-    }
-    const owner = this.topology.ownerOf(PATTERN_SLOT);
-    const isWatched =
-      owner !== undefined &&
-      this.subscribers.of(owner).some(({ probe }) => probe?.watchedSlot === PATTERN_SLOT);
-    return this.registry.patterns > 0 && !isWatched;
+    return (
+      !this.#settled || this.registry.elsewhere > 0 || !this.#channelsWatched() || !this.#patternsWatched()
+    );
   };
+
+  /** Classic channels get the sign of a shard channel in their slot. */
+  #channelsWatched(): boolean {
+    const { unaccompanied } = this.registry;
+    if (unaccompanied === 0 || unaccompanied > MAX_WATCHED_SLOTS) {
+      return unaccompanied === 0;
+    }
+    const unwatched = this.registry.unaccompaniedChannels.filter((channel) => {
+      const { assigned } = channel.state;
+      return (
+        assigned === undefined || this.subscribers.get(assigned, channel)?.watchesSlotOf(channel) !== true
+      );
+    });
+    return unwatched.length === 0;
+  }
+
+  /** Patterns get the sign of the probe channel. */
+  #patternsWatched(): boolean {
+    const owner = this.topology.ownerOf(PATTERN_SLOT);
+    return (
+      this.registry.patterns === 0 ||
+      (owner !== undefined &&
+        this.subscribers.of(owner).some(({ probe }) => probe?.watchedSlot === PATTERN_SLOT))
+    );
+  }
 
   #reconcileAll(): void {
     for (const subscription of this.registry.all) {

@@ -73,12 +73,19 @@ export class SubscriptionRegistry {
     return this.#confirmedWith(subscription.kind.name).add(subscription).size;
   }
 
-  /**
-   * Number of subscriptions that get no sign when they belong to another node: those on chosen nodes or all masters, and
-   * classic channels without a shard subscription of the same name, which Redis would end when their slot moves.
-   */
-  get unsignalled(): number {
-    return this.#elsewhere + this.#unaccompanied;
+  /** Number of subscriptions on chosen nodes and on all masters. */
+  get elsewhere(): number {
+    return this.#elsewhere;
+  }
+
+  /** Number of classic channels without a shard subscription of the same name, which Redis would end when their slot moves. */
+  get unaccompanied(): number {
+    return this.#unaccompanied;
+  }
+
+  get unaccompaniedChannels(): readonly Subscription[] {
+    const { channel, shard } = this.#byKind;
+    return [...channel.values()].filter(({ target, key }) => target === 'home' && !shard.has(key));
   }
 
   /** Number of patterns at the owner of their slot. */

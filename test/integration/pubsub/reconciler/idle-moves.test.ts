@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { slotOf } from '../../../../src/pubsub/common/channel-name.js';
 import { PATTERN_SLOT, PATTERN_SLOT_TAG } from '../../../../src/pubsub/common/subscription-kind.js';
 import type { EngineSnapshot } from '../../../../src/pubsub/health/engine-snapshot.js';
 import type { ClusterPubSub } from '../../../../src/pubsub/index.js';
@@ -28,6 +29,17 @@ describe('idle subscriptions of each kind', () => {
     await cluster.moveSlot(PATTERN_SLOT, source);
   });
 
+  it('follow a migration of a slot that has no probe channel', async () => {
+    const elsewhere = unique('{elsewhere}');
+    const pubsub = open({}, { nodes: cluster.nodes });
+    await pubsub.subscribe(elsewhere);
+    await eventually(() => pubsub.metrics().probes >= 2, 'it was silent for seconds', 15_000);
+    const slot = slotOf(elsewhere);
+    const source = await cluster.ownerOf(slot);
+    const target = (await cluster.masters()).find(({ port }) => port !== source.port)!;
+    await follow([pubsub], () => cluster.moveSlot(slot, target), target.port, elsewhere);
+  });
+
   it('follow a planned failover', async () => {
     const all = await silentEngines();
     const [replica] = await cluster.replicasOf(await cluster.ownerOf(PATTERN_SLOT));
@@ -55,6 +67,7 @@ describe('idle subscriptions of each kind', () => {
     all: readonly ClusterPubSub[],
     move: () => Promise<void>,
     port: number,
+    name = channel,
   ): Promise<void> {
     const moved = all.map((pubsub) => next(pubsub, 'moved').then(() => performance.now()));
     await move();
@@ -62,7 +75,7 @@ describe('idle subscriptions of each kind', () => {
     const took = (await Promise.all(moved)).map((at) => at - done);
     expect(took.filter((ms) => ms > FOLLOWED_WITHIN_MS)).toEqual([]);
     for (const pubsub of all) {
-      expect(portOf(pubsub.nodeOf(channel))).toBe(port);
+      expect(portOf(pubsub.nodeOf(name))).toBe(port);
       await eventually(() => {
         const { subscriptions } = pubsub.snapshot() as EngineSnapshot;
         return subscriptions.every(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MAX_WATCHED_SLOTS } from '../../../../src/pubsub/liveness/slot-watch.js';
 import { engines } from '../../../support/engines.js';
 import { unique } from '../../../support/names.js';
 import { ownCluster } from '../../../support/own-cluster.js';
@@ -15,10 +16,11 @@ describe('an idle engine', () => {
   const cluster = ownCluster({ masters: 3, replicas: 0 });
 
   it.each([
-    ['with what handlers need: a shard subscription for each classic one, and patterns', true, 0.6],
-    ['with classic channels alone', false, 1.6],
-  ])('%s, sends no more commands than its signs leave open', async (_, accompanied, most) => {
-    const names = Array.from({ length: 20 }, () => unique());
+    ['with what handlers need: a shard subscription for each classic one, and patterns', 20, true, 0.6],
+    ['with some classic channels alone, whose slots are watched', 20, false, 0.6],
+    ['with more classic channels alone than slots are watched for', MAX_WATCHED_SLOTS + 1, false, 1.6],
+  ])('%s, sends no more commands than its signs leave open', async (_, count, accompanied, most) => {
+    const names = Array.from({ length: count }, () => unique());
     const pubsub = open({}, { nodes: cluster.nodes });
     await pubsub.subscribe(names);
     if (accompanied) await pubsub.ssubscribe(names);
