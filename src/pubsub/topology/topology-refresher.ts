@@ -223,7 +223,7 @@ export class TopologyRefresher {
 
   #outageInterval(): number {
     const slowFor = Math.max(0, performance.now() - this.#outageSince - OUTAGE_FAST_POLL_FOR_MS);
-    return Math.min(MAX_POLL_INTERVAL_MS, OUTAGE_POLL_INTERVAL_MS + slowFor / 10);
+    return vary(Math.min(MAX_POLL_INTERVAL_MS, OUTAGE_POLL_INTERVAL_MS + slowFor / 10), JITTER);
   }
 
   readonly #tick = (): void => {

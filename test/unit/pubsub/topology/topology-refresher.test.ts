@@ -152,13 +152,15 @@ describe('TopologyRefresher', () => {
     },
   );
 
-  it('refreshes every 75 ms while an outage lasts, then at the interval again', async () => {
+  it('refreshes every 75 ms or so while an outage lasts, then at the interval again', async () => {
     await find();
     let isOutage = true;
     refresher.pollWhile(() => isOutage);
-    expect(await refreshesWithin(750)).toBe(10);
+    const count = await refreshesWithin(750);
+    expect(count).toBeGreaterThanOrEqual(9);
+    expect(count).toBeLessThanOrEqual(11);
     isOutage = false;
-    await refreshesWithin(75);
+    await refreshesWithin(90);
     expect(refresher.pace).toBe('steady');
     expect(await refreshesWithin(1_200)).toBe(0);
   });
