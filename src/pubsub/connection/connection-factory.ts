@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { deferred, withTimeout, type Deferred } from '../../util/promises.js';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
 import type { NodeAddress } from '../common/node-address.js';
+import { isServingRefusal } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
 
 /** A socket that is connected, encrypted and authenticated as the options require. */
@@ -76,7 +77,7 @@ export class ConnectionFactory {
       redis.on('error', (error: Error) => {
         cause ??= error;
       });
-      await Promise.race([redis.connect().then(() => redis?.ping()), ended.promise]);
+      await Promise.race([redis.connect().then(() => ping(redis)), ended.promise]);
       return redis;
     };
     // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
@@ -117,6 +118,14 @@ export class ConnectionFactory {
       }),
     );
   }
+}
+
+async function ping(redis: Redis | undefined): Promise<void> {
+  await redis?.ping().catch((error: unknown) => {
+    if (!isServingRefusal(errorMessage(error))) {
+      throw error;
+    }
+  });
 }
 
 /** The types declare it as always set; before `connect()` opens the socket it is not. */

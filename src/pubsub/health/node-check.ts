@@ -3,7 +3,7 @@ import { channels, numpat, numsub } from '../connection/pubsub-commands.js';
 import { readClusterInfo } from '../topology/node-view.js';
 import type { ChannelKey, ChannelName } from '../common/channel-name.js';
 import type { NodeKey } from '../common/node-address.js';
-import { RedisReplyError } from '../resp/reply.js';
+import { isServingRefusal, RedisReplyError } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';
 import { errorReason } from '../../util/error-message.js';
 
@@ -119,7 +119,7 @@ async function ping(connection: CommandConnection): Promise<number> {
   try {
     await connection.call('PING');
   } catch (error) {
-    if (!(error instanceof RedisReplyError && error.kind === 'NOPERM')) {
+    if (!(error instanceof RedisReplyError && (error.kind === 'NOPERM' || isServingRefusal(error.message)))) {
       throw error;
     }
   }

@@ -28,7 +28,7 @@ export interface NodeSubscriberRouter extends ListenerRouter {
  * - `idle`: nothing to do, perhaps without a connection
  * - `connecting`: a connection is being opened
  * - `syncing`: commands were sent, and confirmations are awaited
- * - `backoff`: the node could not be reached; a retry is scheduled
+ * - `backoff`: the node could not be reached, or needs a moment; a retry is scheduled
  * - `closed`: closed for good
  */
 export type NodeSubscriberState = 'idle' | 'connecting' | 'syncing' | 'backoff' | 'closed';
@@ -37,7 +37,7 @@ export const NODE_SUBSCRIBER_TRANSITIONS: Transitions<NodeSubscriberState> = {
   idle: ['connecting', 'syncing', 'closed'],
   connecting: ['syncing', 'backoff', 'idle', 'closed'],
   syncing: ['idle', 'connecting', 'syncing', 'backoff', 'closed'],
-  backoff: ['connecting', 'idle', 'closed'],
+  backoff: ['connecting', 'syncing', 'idle', 'closed'],
   closed: [],
 };
 
@@ -193,6 +193,7 @@ export class NodeSubscriber {
   }
 
   async #loop(): Promise<void> {
+    let refusedSince: number | undefined;
     for (let attempt = 0; this.#hasWork();) {
       const connection = this.connection ?? (await this.#connect());
       if (connection === undefined) {
@@ -204,11 +205,13 @@ export class NodeSubscriber {
         break; // closed in the microtask between the two
       }
       this.#move('syncing');
-      await this.#commands.sync(connection);
-      if (this.connection === connection) {
+      const isLastAttempt = performance.now() - (refusedSince ?? Infinity) > this.commandTimeout;
+      const isDone = await this.#commands.sync(connection, isLastAttempt);
+      refusedSince = isDone ? undefined : (refusedSince ?? performance.now());
+      if (this.connection === connection && isDone) {
         attempt = 0;
       } else if (this.#hasWork()) {
-        // The node accepts the connection and then drops it: back off before retrying.
+        // The node drops the connection that it has accepted, or refuses for the moment: back off before retrying.
         attempt += 1;
         this.#move('backoff');
         await pause(backoffDelay(attempt, 5, MAX_BACKOFF_MS), this.#stop.signal);

@@ -2,7 +2,7 @@ import { SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscriptio
 import type { NodeKey } from '../common/node-address.js';
 import type { DisconnectReason } from '../connection/resp-socket.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';
-import { RedisReplyError } from '../resp/reply.js';
+import { isTransient, RedisReplyError } from '../resp/reply.js';
 import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import { batchesOf, byScope, type NodeBookkeeping } from './node-bookkeeping.js';
 
@@ -32,12 +32,18 @@ export class SubscriptionCommands {
     private readonly router: ListenerRouter,
   ) {}
 
-  /** Subscribes before it unsubscribes, so that a moved subscription is never without a node. */
-  async sync(connection: SubscriberConnection): Promise<void> {
+  /**
+   * Subscribes before it unsubscribes, so that a moved subscription is never without a node. Resolves to false if the node
+   * refuses for the moment to end subscriptions: they are to be dropped still, unless `isLastAttempt`.
+   */
+  async sync(connection: SubscriberConnection, isLastAttempt: boolean): Promise<boolean> {
     const adding = [...this.books.toAdd];
     this.books.toAdd.clear();
     await Promise.all(batchesOf(adding).map((batch) => this.#subscribe(connection, batch)));
-    await Promise.all(batchesOf(this.books.toDrop).map((batch) => this.#unsubscribe(connection, batch)));
+    const dropped = await Promise.all(
+      batchesOf(this.books.toDrop).map((batch) => this.#unsubscribe(connection, batch, isLastAttempt)),
+    );
+    return dropped.every(Boolean);
   }
 
   async #subscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
@@ -80,7 +86,11 @@ export class SubscriptionCommands {
     }
   }
 
-  async #unsubscribe(connection: SubscriberConnection, batch: readonly Subscription[]): Promise<void> {
+  async #unsubscribe(
+    connection: SubscriberConnection,
+    batch: readonly Subscription[],
+    isLastAttempt: boolean,
+  ): Promise<boolean> {
     const active = batch.filter((one) => this.books.isConfirmed(one));
     for (const subscription of active) {
       this.books.leave(subscription);
@@ -95,6 +105,13 @@ export class SubscriptionCommands {
     } catch (error) {
       // After MOVED the slot has left, and the subscription with it, as after a lost connection.
       if (error instanceof RedisReplyError && error.kind !== 'MOVED') {
+        if (isTransient(error) && !isLastAttempt) {
+          for (const subscription of active) {
+            this.books.left(subscription);
+            this.books.confirm(subscription);
+          }
+          return false;
+        }
         for (const [scope, own] of byScope(active)) {
           this.router.listenerOf(scope)?.unsubscribeRefused(this.node, own, error);
         }
@@ -106,6 +123,7 @@ export class SubscriptionCommands {
     for (const subscription of batch) {
       this.books.settleDrop(subscription);
     }
+    return true;
   }
 
   #listenerOf({ scope }: Subscription): NodeSubscriberListener | undefined {

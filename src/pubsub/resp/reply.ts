@@ -10,11 +10,19 @@ export class RedisReplyError extends Error {
   }
 }
 
-/** The slot is elsewhere, or the node or the cluster needs a moment: the command was not run and may work soon. */
-const TRANSIENT = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN']);
+/**
+ * The slot is elsewhere, or the node or the cluster needs a moment: the command was not run and may work soon. A node that
+ * runs a long script or module command says `BUSY` to everything else.
+ */
+const TRANSIENT = new Set(['MOVED', 'ASK', 'CLUSTERDOWN', 'TRYAGAIN', 'LOADING', 'MASTERDOWN', 'BUSY']);
 
 export function isTransient({ kind }: RedisReplyError): boolean {
   return TRANSIENT.has(kind);
+}
+
+/** A node that cannot save its data refuses PING with `MISCONF`, as it does writes, and serves everything we send. */
+export function isServingRefusal(message: string): boolean {
+  return message.startsWith('MISCONF ');
 }
 
 /** A decoded reply. Strings of all types stay bytes; maps and sets of RESP3 become flat arrays, as in RESP2. */
