@@ -26,6 +26,9 @@ const ZERO = 0x30;
 /** Longer lengths are left to the decoder, which checks everything. */
 const MAX_LENGTH_DIGITS = 9;
 
+/** What {@link MessageParser} returns for what is not a channel message. */
+const NOT_A_MESSAGE = 0;
+
 /**
  * Reads channel messages in place: without an array for each, or buffers for the elements that are known. They are most
  * of what a subscriber receives.
@@ -37,37 +40,43 @@ export class MessageParser {
 
   constructor(private readonly sink: MessageSink) {}
 
-  /** Passes the frame at `at` to the sink and returns its end, or returns 0 unless it is a complete channel message. */
+  /**
+   * Passes the frame at `at` to the sink and returns its end. Where the buffer ends within a message, returns the length
+   * that it needs at least, negated.
+   */
   read(buffer: Buffer, at: number): number {
     const first = buffer[at];
     if (first !== ARRAY && first !== PUSH) {
-      return 0;
+      return NOT_A_MESSAGE;
     }
     if (isAt(buffer, at + 1, SHARDED)) {
       return this.#readAfter(buffer, at + 1 + SHARDED.length, 'smessage');
     }
-    return isAt(buffer, at + 1, CLASSIC) ? this.#readAfter(buffer, at + 1 + CLASSIC.length, 'message') : 0;
+    if (isAt(buffer, at + 1, CLASSIC)) {
+      return this.#readAfter(buffer, at + 1 + CLASSIC.length, 'message');
+    }
+    const length = buffer.length - at - 1;
+    return length < SHARDED.length && isCutMessage(buffer.subarray(at + 1))
+      ? -(buffer.length + 1)
+      : NOT_A_MESSAGE;
   }
 
   #readAfter(buffer: Buffer, at: number, type: MessageFrameType): number {
-    if (!this.#findBulk(buffer, at)) {
-      return 0;
+    const channelResult = this.#findBulk(buffer, at);
+    if (channelResult <= 0) {
+      return channelResult;
     }
     const channelStart = this.#start;
     const channelEnd = this.#end;
-    if (!this.#findBulk(buffer, channelEnd + 2)) {
-      return 0;
+    const dataResult = this.#findBulk(buffer, channelResult);
+    if (dataResult > 0) {
+      this.sink(type, buffer, channelStart, channelEnd, this.#start, this.#end);
     }
-    const end = this.#end + 2;
-    this.sink(type, buffer, channelStart, channelEnd, this.#start, this.#end);
-    return end;
+    return dataResult;
   }
 
-  /** Returns whether a complete bulk string starts at `at`. */
-  #findBulk(buffer: Buffer, at: number): boolean {
-    if (buffer[at] !== BULK) {
-      return false;
-    }
+  /** Finds the bulk string at `at` and returns its end, with the line end after it; otherwise as {@link read}. */
+  #findBulk(buffer: Buffer, at: number): number {
     let length = 0;
     let index = at + 1;
     for (const end = index + MAX_LENGTH_DIGITS; index < end; index += 1) {
@@ -77,11 +86,22 @@ export class MessageParser {
       }
       length = length * 10 + digit;
     }
-    if (index === at + 1 || buffer[index] !== CR) {
-      return false;
+    if (index >= buffer.length) {
+      return at >= buffer.length || buffer[at] === BULK ? -(buffer.length + 1) : NOT_A_MESSAGE;
+    }
+    if (buffer[at] !== BULK || index === at + 1 || buffer[index] !== CR) {
+      return NOT_A_MESSAGE;
     }
     this.#start = index + 2;
     this.#end = this.#start + length;
-    return this.#end + 2 <= buffer.length;
+    const end = this.#end + 2;
+    if (end > buffer.length) {
+      return -end;
+    }
+    return buffer[this.#end] === CR ? end : NOT_A_MESSAGE;
   }
+}
+
+function isCutMessage(frame: Buffer): boolean {
+  return [SHARDED, CLASSIC].some((head) => head.subarray(0, frame.length).equals(frame));
 }

@@ -37,8 +37,11 @@ describe('RespDecoder', () => {
     ],
     ['a verbatim string, without its format', '=8\r\ntxt:some\r\n', 'some'],
     ['a reply without the attributes before it', '|1\r\n+ttl\r\n:3600\r\n$1\r\na\r\n', 'a'],
+    ['an array without the attributes in it', '*2\r\n|1\r\n+a\r\n*1\r\n:1\r\n:2\r\n|0\r\n:3\r\n', [2, 3]],
+    ['arrays as deep as Redis nests them', `${'*1\r\n'.repeat(3)}:1\r\n`, [[[1]]]],
   ])('reads %s', (_what, bytes, expected) => {
     expect(decode(bytes)).toEqual([expected]);
+    expect(decode(...[...Buffer.from(bytes)].map((byte) => Buffer.from([byte])))).toEqual([expected]);
   });
 
   it.each([
@@ -121,12 +124,54 @@ describe('RespDecoder', () => {
     expect(concat.mock.calls.length).toBeLessThan(4);
   });
 
+  it('reads a long array as fast in many chunks as in one', () => {
+    const names = Array.from(
+      { length: 400_000 },
+      (_, index) => `channel.${index.toString().padStart(8, '0')}`,
+    );
+    const bytes = Buffer.from(`*${names.length}\r\n${names.map((name) => `$16\r\n${name}\r\n`).join('')}`);
+    const chunks: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += 64 * KiB) chunks.push(bytes.subarray(at, at + 64 * KiB));
+    expect(decode(...chunks)).toEqual([names]);
+
+    const duration = (pieces: readonly Buffer[]): number => {
+      const before = performance.now();
+      collect((decoder) => pieces.forEach((piece) => decoder.write(piece)));
+      return performance.now() - before;
+    };
+    const runs = [1, 2, 3, 4, 5];
+    const atOnce = Math.min(...runs.map(() => duration([bytes])));
+    expect(Math.min(...runs.map(() => duration(chunks)))).toBeLessThan(atOnce * 2);
+  });
+
+  it('tells the pushes of RESP3 from replies, also when they come in pieces', () => {
+    const pushes: boolean[] = [];
+    const decoder = new RespDecoder((_reply, isPush) => pushes.push(isPush));
+    for (const byte of Buffer.from(':1\r\n>1\r\n*1\r\n:2\r\n*1\r\n:3\r\n'))
+      decoder.write(Buffer.from([byte]));
+    decoder.write(Buffer.from('>1\r\n:2\r\n:3\r\n'));
+    expect(pushes).toEqual([false, true, false, true, false]);
+  });
+
   it.each([
     ['an unknown type', 'HTTP/1.1 400 Bad Request\r\n'],
     ['a length that is no number', '$five\r\nhello\r\n'],
+    ['an empty length', '$\r\n\r\n'],
     ['an integer that is no number', ':1.5\r\n'],
+    ['a number that does not end', `:${'1'.repeat(30)}`],
+    ['a line that does not end', `+${'x'.repeat(70_000)}`],
+    ['a line with half an end', '+OK\rx'],
+    ['a string that is longer than its length', '$2\r\nabc\r\n'],
+    ['arrays in arrays without end', '*1\r\n'.repeat(4_000)],
+    ['maps in pushes without end', '>1\r\n%1\r\n'.repeat(4_000)],
+    ['more elements than a reply may have', '*99999999999\r\n'],
+    ['more elements in all than a reply may have', '*9\r\n' + '*1000000\r\n'.repeat(5)],
+    ['a string that is longer than Redis takes', '$600000000\r\n'],
   ])('refuses %s', (_what, bytes) => {
     expect(() => decode(bytes)).toThrow(/Not a RESP reply/);
+    expect(() => decode(...[...Buffer.from(bytes)].map((byte) => Buffer.from([byte])))).toThrow(
+      /Not a RESP reply/,
+    );
   });
 });
 
