@@ -79,10 +79,10 @@ export class GapTracker {
   }
 
   /** It is active, but may have missed something since the cause. */
-  missed(subscription: Subscription, cause: InterruptionCause): void {
+  missed(subscription: Subscription, cause: InterruptionCause, until = Date.now()): void {
     subscription.sequencer?.resync();
     const { kind, name } = subscription;
-    const interval = { ...cause, since: cause.since.getTime(), until: Date.now() };
+    const interval = { ...cause, since: cause.since.getTime(), until };
     this.#gaps.add({ kind: kind.name, name, ...interval }, cause);
   }
 

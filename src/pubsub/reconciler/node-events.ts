@@ -73,8 +73,8 @@ export class NodeEvents implements CarriedScope, SubscriptionMigrationsListener 
     this.deps.nodeErrors.reached(node);
     const { name, cause } = state;
     this.deps.gaps.recovered(subscription);
-    if (name === 'grace' && cause !== undefined && this.#mayHaveMissed(subscription, cause.node)) {
-      this.deps.gaps.missed(subscription, cause);
+    if (name === 'grace' && cause !== undefined) {
+      this.#missedIfDemoted(subscription, cause);
     }
     state.resolveWaiters();
   }
@@ -100,9 +100,7 @@ export class NodeEvents implements CarriedScope, SubscriptionMigrationsListener 
       return;
     }
     if (state.activeNodes.size > 0) {
-      if (this.#mayHaveMissed(subscription, node)) {
-        this.deps.gaps.missed(subscription, cause); // the new master has it, but perhaps only since then
-      }
+      this.#missedIfDemoted(subscription, cause); // the new master has it, but perhaps only since then
       return;
     }
     subscription.state.migration?.end();
@@ -176,12 +174,28 @@ export class NodeEvents implements CarriedScope, SubscriptionMigrationsListener 
   }
 
   /**
-   * When a slot is migrated, its old owner refuses what comes late, and publishers wait. When a master is demoted, it
-   * takes what it has kept back during the failover (Redis pauses publishers for it), counts nobody, and passes it on
-   * to its successor, where we are not yet. Our publishers send that again; others do not.
+   * When a slot is migrated, its old owner refuses what comes late, and publishers wait. A master that loses its last slot,
+   * by a failover or a migration, becomes a replica of the new owner: it takes what it has kept back meanwhile and what
+   * still comes, counts nobody, and passes it on to its successor, where we may not have been yet. Our publishers send
+   * that again if it is numbered; others do not.
    */
-  #mayHaveMissed({ unnumbered, sequencer }: Subscription, node: string | undefined): boolean {
-    const demoted = this.deps.topology.replicas.some((replica) => replica === node);
-    return demoted && (unnumbered || (sequencer === undefined && !this.deps.numbered));
+  #missedIfDemoted(subscription: Subscription, cause: InterruptionCause): void {
+    const { unnumbered, sequencer } = subscription;
+    if (!unnumbered && (sequencer !== undefined || this.deps.numbered)) {
+      return;
+    }
+    const { topology, gaps } = this.deps;
+    const until = Date.now();
+    const decide = (): void => {
+      // That it has no slots is what counts: views leave out a demoted node for as long as it loads its new master's data.
+      if (!subscription.state.ended && !topology.slotMap.masters.some((master) => master === cause.node)) {
+        gaps.missed(subscription, cause, until);
+      }
+    };
+    if (topology.masters.some((master) => master === cause.node)) {
+      topology.refresh().then(decide, decide); // a `MOVED` has changed one slot of the view, and the others may follow
+    } else {
+      decide();
+    }
   }
 }
