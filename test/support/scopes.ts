@@ -4,5 +4,11 @@ import type { SubscriptionScope } from '../../src/pubsub/subscription/subscripti
 
 /** A scope that ignores its messages. */
 export function silentScope(): SubscriptionScope & MigrationSink {
-  return { metrics: newMetrics(), receive: () => undefined, accept: () => undefined, recent: () => [] };
+  return {
+    metrics: newMetrics(),
+    completeUntil: 0,
+    receive: () => undefined,
+    accept: () => undefined,
+    recent: () => [],
+  };
 }

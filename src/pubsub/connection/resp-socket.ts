@@ -1,4 +1,5 @@
 import type { OpenSocket } from './connection-factory.js';
+import { DrainClock } from './drain-clock.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/messages.js';
 import type { CommandHead } from '../resp/command-writer.js';
@@ -15,12 +16,6 @@ import { errorMessage } from '../../util/error-message.js';
  * - `closed`: ended by us, because it is not needed any more
  */
 export type DisconnectReason = 'lost' | 'slow-consumer' | 'unresponsive' | 'closed';
-
-/** The most that one read returns (libuv's own buffer): a full read means that more was waiting. */
-const FULL_READ_BYTES = 65_536;
-
-/** A connection that the node closes within this time after a full read counts as a slow consumer. */
-const SLOW_CONSUMER_WINDOW_MS = 1_000;
 
 /** The connection ended while a command waited for its reply: whether Redis ran it is unknown. */
 export class ConnectionLostError extends Error {
@@ -60,8 +55,7 @@ export class RespSocket {
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
   #lastProgress = 0;
   #lastReceived = performance.now();
-  #previousReceived = this.#lastReceived;
-  #lastFullRead = -Infinity;
+  readonly #drained: DrainClock;
   #endedBy: ConnectionLostError | undefined;
 
   constructor(
@@ -72,15 +66,13 @@ export class RespSocket {
   ) {
     const { socket } = opened;
     this.#writer = new CommandWriter(socket);
+    this.#drained = new DrainClock('encrypted' in socket, this.#lastReceived);
     const decoder = new RespDecoder((reply) => listener.reply(reply), listener.message);
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
       this.#lastProgress = now;
-      this.#previousReceived = this.#lastReceived;
       this.#lastReceived = now;
-      if (chunk.length >= FULL_READ_BYTES) {
-        this.#lastFullRead = now;
-      }
+      this.#drained.onRead(chunk.length, now);
       try {
         decoder.write(chunk);
       } catch (error) {
@@ -101,12 +93,9 @@ export class RespSocket {
     return this.#lastReceived;
   }
 
-  /**
-   * Time up to which nothing can have been missed, by the monotonic clock, in ms: that of the read before the last one,
-   * because data of the last one may have waited in the socket since then, and the connection may have ended meanwhile.
-   */
+  /** See {@link DrainClock.completeUntil}. */
   get completeUntil(): number {
-    return this.#previousReceived;
+    return this.#drained.completeUntil;
   }
 
   write(args: readonly Payload[]): void {
@@ -168,7 +157,7 @@ export class RespSocket {
   }
 
   #lossReason(): DisconnectReason {
-    return performance.now() - this.#lastFullRead < SLOW_CONSUMER_WINDOW_MS ? 'slow-consumer' : 'lost';
+    return this.#drained.isSlowConsumer(performance.now()) ? 'slow-consumer' : 'lost';
   }
 
   #isUnresponsive(): boolean {

@@ -27,6 +27,7 @@ const PATTERN_STREAMS = 16_384;
 export class IncomingPipeline implements SubscriptionScope {
   readonly #gaps: GapBatcher;
   readonly #recent = new RecentMessages();
+  completeUntil = performance.now();
 
   constructor(
     private readonly registry: SubscriptionRegistry,
@@ -85,7 +86,9 @@ export class IncomingPipeline implements SubscriptionScope {
 
   missing({ kind, name, state }: Subscription, report: MissingReport): void {
     this.metrics.missed += report.count;
-    this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report });
+    const completeUntil = Date.now() - (performance.now() - this.completeUntil);
+    const since = Math.min(report.since, completeUntil);
+    this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report, since });
   }
 
   duplicate(): void {

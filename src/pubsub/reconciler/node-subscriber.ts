@@ -314,6 +314,9 @@ export class NodeSubscriber {
     }
     this.#dispatching = scope;
     this.#dispatchingSince = now;
+    if (scope !== undefined) {
+      scope.completeUntil = this.connection?.completeUntil ?? now;
+    }
   }
 
   #listenerOf({ scope }: Subscription): NodeSubscriberListener | undefined {

@@ -26,6 +26,11 @@ export type SubscriptionTarget = 'home' | 'all-masters' | NodeKey;
  */
 export interface SubscriptionScope {
   readonly metrics: Metrics;
+  /**
+   * Set before the messages of one read: all that the connection was sent before has been read, by the monotonic clock, in
+   * ms. A message that was read late says nothing about when the one before it arrived.
+   */
+  completeUntil: number;
   /** Accepts a message that the node has delivered for the subscription. */
   receive(subscription: Subscription, node: NodeKey, channel: Buffer, data: Buffer): void;
 }

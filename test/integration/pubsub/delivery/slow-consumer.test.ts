@@ -29,6 +29,7 @@ describe('a consumer that does not keep up', () => {
       const redis = plain(cluster.nodes[0]!.port);
       await redis.call('SPUBLISH', channel, 'block');
       expect(await consumer.next()).toBe('blocked');
+      const lostFrom = Date.now();
 
       // What the sockets of both sides hold comes first; then Redis keeps up to 1 MB, and ends the connection.
       const much = Buffer.alloc(262_144, 'x');
@@ -40,6 +41,8 @@ describe('a consumer that does not keep up', () => {
 
       const { gap, metrics } = JSON.parse(await consumer.next()) as { gap: Gap; metrics: PubSubMetrics };
       expect(gap).toMatchObject({ kind: 'shard', names: [channel], reason: 'slow-consumer' });
+      // What arrived was read when the consumer read again, and ends long before that.
+      expect(Date.parse(String(gap.since))).toBeLessThanOrEqual(lostFrom);
       expect(metrics).toMatchObject({ gaps: 1, connectionsLost: 1, confirmed: 1, desired: 1 });
       expect(await consumer.code).toBe(0);
     } finally {
