@@ -345,9 +345,22 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
     this.#engine.dispatcher.clear();
   }
 
-  /** Closes everything: subscriptions, waiting readers, unsent messages, connections. May be called again. */
+  /**
+   * Closes everything. Subscriptions and waiting readers end at once. Messages that were accepted before are published
+   * first, for up to `shutdownGracePeriod`; what is left then fails with `ClosedError`, or with a `PublishError` whose
+   * outcome is `unknown` if Redis may have taken it. May be called again.
+   */
   close(): Promise<void> {
-    this.#closing ??= this.#engine.close();
+    return this.closeWithin();
+  }
+
+  /**
+   * As {@link close}, with another time than `shutdownGracePeriod`.
+   *
+   * @internal
+   */
+  closeWithin(grace?: number): Promise<void> {
+    this.#closing ??= this.#engine.close(grace);
     return this.#closing;
   }
 

@@ -38,6 +38,59 @@ export async function settledWithin(ms: number, promise: Promise<unknown>): Prom
   await withTimeout(promise, ms, () => new Error('too late')).catch(() => undefined);
 }
 
+/** What was accepted between two calls of {@link Backlog.flush}. */
+export class Batch {
+  #open = 0;
+  #flushed: Deferred<undefined> | undefined;
+
+  get open(): number {
+    return this.#open;
+  }
+
+  enter(): this {
+    this.#open += 1;
+    return this;
+  }
+
+  leave(): void {
+    this.#open -= 1;
+    if (this.#open === 0) {
+      this.#flushed?.resolve(undefined);
+    }
+  }
+
+  /** Resolves when everything has left; for a batch that nothing enters any more. */
+  flushed(): Promise<undefined> {
+    this.#flushed ??= deferred();
+    if (this.#open === 0) {
+      this.#flushed.resolve(undefined);
+    }
+    return this.#flushed.promise;
+  }
+}
+
+/** Counts work that was accepted and has not ended; costs a comparison and two additions for each piece of work. */
+export class Backlog {
+  #current = new Batch();
+  #older: Batch[] = [];
+
+  get size(): number {
+    return this.#older.reduce((sum, { open }) => sum + open, this.#current.open);
+  }
+
+  /** Accepts a piece of work, which leaves the batch when it ends. */
+  enter(): Batch {
+    return this.#current.enter();
+  }
+
+  /** Resolves when everything accepted before has ended. */
+  async flush(): Promise<void> {
+    this.#older = [...this.#older, this.#current].filter(({ open }) => open > 0);
+    this.#current = new Batch();
+    await Promise.all(this.#older.map((batch) => batch.flushed()));
+  }
+}
+
 /**
  * Lets concurrent calls share one run of a task, but never a run that began before the call: the caller may have seen
  * something newer than that run. So at most one run is active and one waits.

@@ -149,8 +149,8 @@ export class ShardedUnsupportedError extends ClusterPubSubError {
  * @publicApi
  */
 export class ClosedError extends ClusterPubSubError {
-  constructor(what = 'ClusterPubSub', options?: ErrorOptions) {
-    super('CLOSED', `${what} is closed. Create a new one to continue.`, options);
+  constructor(what = 'ClusterPubSub', options?: ErrorOptions, advice = 'Create a new one to continue.') {
+    super('CLOSED', `${what} is closed. ${advice}`, options);
   }
 }
 

@@ -47,6 +47,12 @@ export interface ClusterConnectionOptions {
    */
   slotMigrationTimeout?: number | undefined;
   /**
+   * Time that `close()` gives to what was accepted before it, in ms: messages and requests to be taken by Redis, running
+   * handlers of a server to finish and reply. What has not ended by then fails with an error. 0: it fails at once.
+   * Default 5,000.
+   */
+  shutdownGracePeriod?: number | undefined;
+  /**
    * Whether to share connections and the knowledge of the topology with the other servers, clients and `ClusterPubSub`s of
    * this process that have the same startup nodes and connection options. Each keeps its own subscriptions, limits,
    * metrics, events and `close()`. `false`: connections of its own. Default true.
@@ -119,10 +125,11 @@ const DEFAULT_LIMITS = {
   probeInterval: 1_000,
   probeTimeout: 1_000,
   slotMigrationTimeout: 500,
+  shutdownGracePeriod: 5_000,
 };
 
 /** The options that 0 turns off. */
-const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'slotMigrationTimeout'];
+const MAY_BE_ZERO: readonly string[] = ['probeInterval', 'slotMigrationTimeout', 'shutdownGracePeriod'];
 
 /** The numbers of the options, with every default filled in; see {@link ClusterConnectionOptions} for units. */
 export type Limits = Readonly<typeof DEFAULT_LIMITS>;

@@ -61,12 +61,12 @@ export class CommandConnectionPool {
     this.#closed = false;
   }
 
-  /** Waits for the replies to commands in flight, at most `commandTimeout`, then closes all connections. */
-  async close(): Promise<void> {
+  /** Waits for the replies to commands in flight, at most `timeout` ms, then closes all connections. */
+  async close(timeout = this.commandTimeout): Promise<void> {
     this.#closed = true;
     const connections = [...this.#open.values()];
     this.#open.clear();
-    await Promise.all(connections.map((connection) => connection.drain(this.commandTimeout)));
+    await Promise.all(connections.map((connection) => connection.drain(timeout)));
     await Promise.allSettled(this.#opening.values());
   }
 

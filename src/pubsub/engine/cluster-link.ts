@@ -55,6 +55,9 @@ export interface LinkParts {
  */
 const NODE_CONNECT_TIMEOUT_MS = 2_000;
 
+/** How long a reply may still take when the time of `close()` is over: it may have arrived already. */
+const LAST_REPLY_TIMEOUT_MS = 100;
+
 /**
  * The link of a process to one cluster: topology, connections and probes, shared by any number of scopes.
  *
@@ -168,31 +171,38 @@ export class ClusterLink {
   /** Closes what a failed {@link connect} of the scope has opened, where no other scope uses it. */
   connectFailed(scope: LinkScope): void {
     if (this.#users.delete(scope) && this.#users.size === 0) {
-      void this.#close();
+      void this.#close(this.limits.commandTimeout);
     }
   }
 
   /**
-   * Ends the subscriptions and publishes of the scope. Resolves when Redis has confirmed that, at the latest after
-   * `commandTimeout`; for the last user, when all connections are closed.
+   * Ends the subscriptions of the scope, and its publishes once these are `drained` (true) or had their time (false).
+   * Resolves when Redis has confirmed that, at the latest after `commandTimeout`; for the last user, when all connections
+   * are closed.
    */
-  async detach(scope: LinkScope): Promise<void> {
+  async detach(scope: LinkScope, drained: Promise<boolean>): Promise<void> {
     const parts = this.#scopes.get(scope);
     this.#scopes.delete(scope);
-    const ended = Promise.all([parts?.reconciler.close(), parts?.publisher.close()]);
+    const isLast = this.#users.has(scope) && this.#users.size === 1;
+    const unsubscribed = parts?.reconciler.close(!isLast);
+    if (isLast) {
+      this.#subscribers.close();
+    }
+    const replyTimeout = (await drained) ? this.limits.commandTimeout : LAST_REPLY_TIMEOUT_MS;
+    const ended = Promise.all([unsubscribed, parts?.publisher.close()]);
     if (this.#users.delete(scope) && this.#users.size === 0) {
-      await this.#close();
+      await this.#close(replyTimeout);
     } else {
-      await settledWithin(this.limits.commandTimeout, ended);
+      await settledWithin(replyTimeout, ended);
     }
   }
 
-  async #close(): Promise<void> {
+  async #close(replyTimeout: number): Promise<void> {
     this.topology.pause();
     this.probeRunner.close();
     this.#subscribers.close();
     this.#factory.close();
-    await this.connections.close();
+    await this.connections.close(replyTimeout);
   }
 
   /** Redis counts each connection once, so scopes that subscribe to the same name need one each. */

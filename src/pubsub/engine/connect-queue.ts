@@ -3,6 +3,7 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Metrics } from '../common/metrics.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { PublishCommand, PublishObserver, PublishOptions } from '../common/publish-options.js';
+import { deferred, type Deferred } from '../../util/promises.js';
 import type { Publisher } from '../publish/publisher.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 
@@ -10,6 +11,7 @@ import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 export class ConnectQueue {
   /** Messages that wait for the first connection. */
   #held = 0;
+  #drained: Deferred<undefined> | undefined;
 
   constructor(
     private readonly publisher: Publisher,
@@ -34,18 +36,34 @@ export class ConnectQueue {
     }
   }
 
+  /** Whether no message waits for the cluster or for the reply of Redis. */
+  get isIdle(): boolean {
+    return this.#held === 0 && this.publisher.open === 0;
+  }
+
+  /** Resolves when every message has been taken by Redis, or has failed. */
+  async drained(): Promise<void> {
+    if (this.#held > 0) {
+      this.#drained = deferred();
+      await this.#drained.promise;
+    }
+    await this.publisher.drained();
+  }
+
   async #publishWhenConnected(...message: Parameters<Publisher['publish']>): Promise<void> {
     this.#held += 1;
     try {
-      await this.lifecycle.connect();
+      await this.lifecycle.find();
+      this.publisher.publish(...message);
     } catch (error) {
       const [command, channel, , observer] = message;
       this.notifier.publishFailed(command, channel, error);
       observer.failed(error);
-      return;
     } finally {
       this.#held -= 1;
+      if (this.#held === 0) {
+        this.#drained?.resolve(undefined);
+      }
     }
-    this.publisher.publish(...message);
   }
 }

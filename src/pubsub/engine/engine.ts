@@ -10,6 +10,7 @@ import {
   type ClusterConnectionOptions,
   type PubSubOptions,
 } from '../common/options.js';
+import { settledWithin } from '../../util/promises.js';
 import { readBoolean, readObject } from '../common/validation.js';
 import { IncomingPipeline } from '../delivery/incoming-pipeline.js';
 import { MessageDispatcher } from '../delivery/message-dispatcher.js';
@@ -59,6 +60,7 @@ export class Engine<E extends PubSubEncoding> {
   readonly #pipeline: IncomingPipeline;
   readonly #health: HealthCheck;
   readonly #closed = new AbortController();
+  readonly #gracePeriod: number;
 
   /** @throws {@link InvalidArgumentError} when an option cannot work */
   constructor(
@@ -71,6 +73,7 @@ export class Engine<E extends PubSubEncoding> {
     readObject('ClusterPubSub: options', options);
     const connection: ClusterConnectionOptions = isCluster(source) ? { cluster: source } : source;
     const limits = readLimits({ ...connection, bufferLimit: options.bufferLimit });
+    this.#gracePeriod = limits.shutdownGracePeriod;
     const onOverflow = readOverflowPolicy(connection.onOverflow);
     readBoolean('shared', connection.shared ?? true);
     const { sequence = false } = options;
@@ -180,11 +183,16 @@ export class Engine<E extends PubSubEncoding> {
     return this.#health.check(options, [this.snapshot, ...others], prefix);
   }
 
-  async close(): Promise<void> {
+  /**
+   * Ends the subscriptions at once, and accepts nothing more.
+   *
+   * @param grace the time, in ms, that messages accepted before get to be taken by Redis
+   */
+  async close(grace = this.#gracePeriod): Promise<void> {
     this.lifecycle.close();
     this.#health.close();
     this.#closed.abort();
-    const detached = this.#attachment.detach();
+    const detached = this.#attachment.detach(this.#drain(grace));
     this.#pipeline.close();
     for (const subscription of this.#registry.named) {
       this.#registry.delete(subscription);
@@ -192,6 +200,15 @@ export class Engine<E extends PubSubEncoding> {
     this.dispatcher.close();
     await detached;
     await this.lifecycle.connecting?.catch(() => undefined);
+  }
+
+  /** Resolves to whether every message was taken by Redis, or has failed, in time. */
+  async #drain(grace: number): Promise<boolean> {
+    if (grace > 0 && !this.connectQueue.isIdle) {
+      await settledWithin(grace, this.connectQueue.drained());
+    }
+    this.lifecycle.abort();
+    return this.connectQueue.isIdle;
   }
 
   readonly snapshot: TakeSnapshot = () => ({

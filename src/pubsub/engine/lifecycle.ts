@@ -1,4 +1,5 @@
 import { ClosedError } from '../common/errors.js';
+import { deferred, type Deferred } from '../../util/promises.js';
 import { type Transitions, transition } from '../../util/transitions.js';
 import type { PubSubStatus } from '../common/events.js';
 
@@ -24,7 +25,8 @@ export interface LifecycleCallbacks {
 export class Lifecycle {
   readonly #abort = new AbortController();
   #status: PubSubStatus = 'idle';
-  #connecting: Promise<void> | undefined;
+  #attempt: Deferred<undefined> | undefined;
+  #search: Promise<void> | undefined;
 
   constructor(private readonly steps: LifecycleCallbacks) {}
 
@@ -53,16 +55,29 @@ export class Lifecycle {
     if (this.closed) {
       return Promise.reject(new ClosedError());
     }
-    this.#connecting ??= this.#connect().catch((error: unknown) => {
-      this.#connecting = undefined;
-      throw error;
-    });
-    return this.#connecting;
+    this.#attempt ??= this.#connect();
+    return this.#attempt.promise;
   }
 
   /** The attempt that {@link connect} has started and shares, unless it failed. */
   get connecting(): Promise<void> | undefined {
-    return this.#connecting;
+    return this.#attempt?.promise;
+  }
+
+  /**
+   * As {@link connect}, for what is accepted now: when the engine is closed meanwhile it goes on waiting, until
+   * {@link abort}.
+   */
+  async find(): Promise<void> {
+    this.assertNotClosed();
+    try {
+      await this.connect();
+    } catch (error) {
+      if (!this.closed) {
+        throw error;
+      }
+      await this.#search;
+    }
   }
 
   /** Notes whether all subscriptions are active. */
@@ -72,25 +87,42 @@ export class Lifecycle {
     }
   }
 
+  /** A search for the cluster goes on until {@link abort}. */
   close(): void {
     this.#become('closed');
+    this.#attempt?.reject(new ClosedError());
+  }
+
+  /** Ends the search for the cluster of an engine that is closed. */
+  abort(): void {
     this.#abort.abort();
   }
 
-  async #connect(): Promise<void> {
+  #connect(): Deferred<undefined> {
     this.#become('connecting');
-    try {
-      await this.steps.find(this.#abort.signal);
-    } catch (error) {
-      if (this.closed) {
-        throw new ClosedError(undefined, { cause: error });
-      }
-      this.steps.notFound();
-      this.#become('idle');
-      throw error;
-    }
-    this.assertNotClosed();
-    this.#become('connected');
+    const attempt = deferred<undefined>();
+    this.#search = this.steps.find(this.#abort.signal).catch((error: unknown) => {
+      throw this.#abort.signal.aborted ? new ClosedError(undefined, { cause: error }) : error;
+    });
+    this.#search.then(
+      () => {
+        this.#become('connected');
+        if (this.open) {
+          attempt.resolve(undefined);
+        } else {
+          attempt.reject(new ClosedError());
+        }
+      },
+      (error: unknown) => {
+        if (!this.closed) {
+          this.steps.notFound();
+          this.#attempt = undefined;
+          this.#become('idle');
+        }
+        attempt.reject(error as Error);
+      },
+    );
+    return attempt;
   }
 
   #become(status: PubSubStatus): void {

@@ -10,7 +10,7 @@ const links = new Map<string, ClusterLink>();
 export interface Attachment extends LinkParts {
   readonly link: ClusterLink;
   /** See {@link ClusterLink.detach}. */
-  detach(): Promise<void>;
+  detach(drained: Promise<boolean>): Promise<void>;
 }
 
 /**
@@ -29,8 +29,8 @@ export function attach(source: ClusterConnectionOptions, limits: LinkLimits, sco
   return {
     ...link.attach(scope),
     link,
-    detach: () => {
-      const detached = link.detach(scope);
+    detach: (drained) => {
+      const detached = link.detach(scope, drained);
       if (key !== undefined && link.size === 0) {
         links.delete(key);
       }

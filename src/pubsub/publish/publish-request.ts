@@ -16,6 +16,8 @@ export interface PublishReplyListener {
     error: RedisReplyError | ConnectionLostError | undefined,
     reply: Reply,
   ): void;
+  /** The caller is told the outcome of a message. */
+  settled(): void;
 }
 
 /** A connection that several publishers share, and how many messages of this one are in flight on it. */
@@ -63,14 +65,17 @@ export class PublishRequest implements ReplyHandler {
 
   /** Calls the observer at once: not to be used in a loop over requests, because the observer may publish. */
   resolve(count: number): void {
+    this.listener.settled();
     this.observer.published(count);
   }
 
   resolveSoon(count: number): void {
+    this.listener.settled();
     queueMicrotask(() => this.observer.published(count));
   }
 
   reject(error: ClusterPubSubError): void {
+    this.listener.settled();
     queueMicrotask(() => this.observer.failed(error));
   }
 }

@@ -6,7 +6,6 @@ import {
   ShardedUnsupportedError,
   type ClusterPubSubError,
 } from '../common/errors.js';
-import { sum } from '../../util/arrays.js';
 import { deferred, type Deferred } from '../../util/promises.js';
 import { OutgoingChannels } from './outgoing-channel.js';
 import type { Metrics } from '../common/metrics.js';
@@ -69,6 +68,7 @@ export class Publisher implements PublishReplyListener {
   #drained: Deferred<undefined> | undefined;
   #closed = false;
   #serial = 0;
+  #open = 0;
 
   constructor(
     private readonly topology: Topology,
@@ -98,8 +98,30 @@ export class Publisher implements PublishReplyListener {
   ): void {
     this.topology.noteUse();
     this.#serial += 1;
+    this.#open += 1;
     const outgoing = this.#channels.get(command, channel, via === 'patterns');
     this.#dispatch(new PublishRequest(this, outgoing, data, verifyZero, sequence, this.#serial, observer));
+  }
+
+  /** Number of messages whose caller has not been told the outcome. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Resolves when no message is {@link open}; for a publisher that gets no more. */
+  async drained(): Promise<void> {
+    if (this.#open > 0) {
+      this.#drained ??= deferred();
+      await this.#drained.promise;
+    }
+  }
+
+  /** Called by the request whose outcome is known. */
+  settled(): void {
+    this.#open -= 1;
+    if (this.#open === 0) {
+      this.#drained?.resolve(undefined);
+    }
   }
 
   /** Number of messages that wait to be sent. */
@@ -126,17 +148,10 @@ export class Publisher implements PublishReplyListener {
       clearTimeout(timer);
       this.#fail(request, new ClosedError());
     }
-    if (this.#inFlight > 0) {
-      this.#drained = deferred();
-      await this.#drained.promise;
-    }
+    await this.drained();
     for (const { connection, onClose } of this.#outlets.values()) {
       connection.offClose(onClose);
     }
-  }
-
-  get #inFlight(): number {
-    return sum([...this.#outlets.values()].map(({ inFlight }) => inFlight));
   }
 
   #dispatch(request: PublishRequest): void {
@@ -218,9 +233,6 @@ export class Publisher implements PublishReplyListener {
       this.#refused(node, request, error);
     } else {
       this.#lost(node, request, error);
-    }
-    if (this.#drained !== undefined && this.#inFlight === 0) {
-      this.#drained.resolve(undefined);
     }
   }
 

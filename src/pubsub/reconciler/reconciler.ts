@@ -156,8 +156,8 @@ export class Reconciler {
     subscription.sequencer?.close();
   }
 
-  /** Resolves when no node carries any of its subscriptions. */
-  async close(): Promise<void> {
+  /** @param drop false if the connections close anyway; otherwise it resolves when no node carries its subscriptions. */
+  async close(drop = true): Promise<void> {
     this.#stop.abort();
     this.subscribers.leave(this.scope);
     this.#allMasters.close();
@@ -169,7 +169,9 @@ export class Reconciler {
       subscription.sequencer?.close();
       subscription.state.rejectWaiters(new ClosedError());
     }
-    await Promise.all(subscriptions.map((subscription) => this.subscribers.drop(subscription)));
+    if (drop) {
+      await Promise.all(subscriptions.map((subscription) => this.subscribers.drop(subscription)));
+    }
   }
 
   /** Some subscription is not where it belongs, or would get no sign when that changes. */

@@ -22,7 +22,7 @@ import { EventSender } from './event-sender.js';
 import { failUnopened, type PendingRequestsDeps } from './pending-requests.js';
 import { traceEmit, traceRequest } from './request-diagnostics.js';
 
-const CONNECTED = Promise.resolve();
+const CONNECTED = Promise.resolve(undefined);
 
 type Callback = (packet: WritePacket) => void;
 
@@ -35,6 +35,7 @@ type Callback = (packet: WritePacket) => void;
  *   carries it is lost. Unsubscribing tells the server to stop.
  * - `emit`: completes when Redis has taken the message. It is published whether or not the Observable is subscribed to;
  *   a failure is then logged.
+ * - `close` publishes first what was accepted before it, for up to `shutdownGracePeriod`.
  *
  * ```ts
  * ClientsModule.register([{ name: 'SHOP', customClass: ClusterPubSubClient, options: { nodes } }]);
@@ -58,6 +59,10 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   /** Removes this client from the registry of unused ones. */
   private readonly unregisterUnused: () => void;
   private closing: Promise<void> = Promise.resolve();
+  /** Connections that close. While there are any, only `connect()` opens another one: nobody might close that. */
+  private closingCount = 0;
+  /** The connection on which `publish()` is to send, which may be closing. */
+  private sending: ClientConnection | undefined;
 
   /** @throws {InvalidArgumentError} naming the invalid option. */
   constructor(options: ClusterPubSubOptions) {
@@ -110,21 +115,36 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
    * @throws {ClusterPubSubError} when the cluster cannot be reached or refuses; the next call tries again.
    */
   async connect(): Promise<void> {
-    const connection = (this.connection ??= this.openConnection());
-    if (!connection.connected) {
-      await connection.engine.connect();
-      // Later, because those who already wait for this promise come first.
-      setImmediate(() => (connection.connected = true));
-    }
+    await (this.connection ??= this.openConnection()).connect();
   }
 
-  /** Fails all pending requests with `ClosedError`, and closes all connections. `connect()` opens new ones. */
+  /**
+   * Resolves when all events and requests accepted before have been taken by Redis, or have failed; their callers have
+   * been told. Later ones are not waited for.
+   *
+   * @example
+   * ```ts
+   * this.client.emit('job.done', { id });
+   * await this.client.flush(); // before process.exit()
+   * ```
+   */
+  async flush(): Promise<void> {
+    await this.connection?.flush();
+    await this.closing;
+  }
+
+  /**
+   * Publishes what was accepted before, for up to `shutdownGracePeriod`; then fails all pending requests with
+   * `ClosedError`, and closes all connections. Meanwhile `send` and `emit` fail with `ClosedError`; afterwards the next
+   * one connects again, as `connect()` does at any time.
+   */
   close(): Promise<void> {
     this.unregisterUnused();
     const { connection } = this;
     if (connection !== undefined) {
       this.connection = undefined;
-      this.closing = connection.close(new ClosedError(ClusterPubSubClient.name));
+      this.closingCount += 1;
+      this.closing = connection.close(this.newClosedError()).finally(() => (this.closingCount -= 1));
     }
     return this.closing;
   }
@@ -157,7 +177,9 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     // Nest's own uses three Observables and as many promises, a quarter of what a request costs its client.
     return new Observable<TResult>((observer) => {
       let cancel: (() => void) | undefined;
-      this.whenConnected((unreachable) => {
+      const connection = this.usableConnection();
+      this.whenConnected(connection, (unreachable) => {
+        this.sending = connection;
         try {
           if (!observer.closed) {
             const packet = this.newPacket('request', pattern, data);
@@ -173,6 +195,8 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
           }
         } catch (error) {
           observer.error(unreachable ?? error);
+        } finally {
+          this.sending = undefined;
         }
       });
       return () => cancel?.();
@@ -184,8 +208,9 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
     if (isMissing(pattern) || isMissing(data)) {
       return super.emit(pattern, data);
     }
-    const result = this.eventSender.newResult<TResult>();
-    this.whenConnected((unreachable) => {
+    const connection = this.usableConnection();
+    const result = this.eventSender.newResult<TResult>(connection?.backlog.enter());
+    this.whenConnected(connection, (unreachable) => {
       let observer: PublishObserver = result;
       try {
         const packet = this.newPacket('event', pattern, data);
@@ -194,7 +219,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
           observer = traceEmit(this, this.patternOf(packet), packet, result);
         }
         if (unreachable === undefined) {
-          this.sendEvent(packet, observer);
+          this.sendEvent(connection, packet, observer);
         } else {
           observer.failed(unreachable);
         }
@@ -211,7 +236,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   protected dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     return new Promise((resolve, reject) =>
-      this.sendEvent(packet, { published: () => resolve(undefined as T), failed: reject }),
+      this.sendEvent(this.connection, packet, { published: () => resolve(undefined as T), failed: reject }),
     );
   }
 
@@ -229,41 +254,43 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private sendUntraced(packet: ReadPacket, callback: Callback, unreachable: unknown): () => void {
-    return unreachable === undefined && this.connection !== undefined
-      ? this.connection.requests.send(packet, callback)
+    const connection = this.sending ?? this.connection;
+    return unreachable === undefined && connection !== undefined
+      ? connection.requests.send(packet, callback)
       : failUnopened(this.requestCounters, unreachable ?? this.newClosedError(), callback);
   }
 
-  private sendEvent(packet: ReadPacket, observer: PublishObserver): void {
-    if (this.connection === undefined) {
+  private sendEvent(
+    connection: ClientConnection | undefined,
+    packet: ReadPacket,
+    observer: PublishObserver,
+  ): void {
+    if (connection === undefined) {
       throw this.newClosedError();
     }
-    this.eventSender.send(this.connection.engine, packet, observer);
+    this.eventSender.send(connection.engine, packet, observer);
+  }
+
+  /** Undefined while the last connection closes. */
+  private usableConnection(): ClientConnection | undefined {
+    return this.connection ?? (this.closingCount > 0 ? undefined : (this.connection = this.openConnection()));
   }
 
   /**
    * Runs a task in a microtask, or later if there is no connection yet; in the order of the calls. If connecting fails,
    * the task gets the error.
    */
-  private whenConnected(task: (unreachable?: unknown) => void): void {
-    const run = (): void => {
-      // The connection may have been replaced since the call.
-      if (this.isConnecting) {
-        this.connect().then(run, task);
-      } else {
-        task();
-      }
-    };
-    if (this.connection?.connected === true) {
-      void CONNECTED.then(run);
+  private whenConnected(
+    connection: ClientConnection | undefined,
+    task: (unreachable?: unknown) => void,
+  ): void {
+    if (connection === undefined) {
+      queueMicrotask(() => task(this.newClosedError()));
+    } else if (connection.connected) {
+      void CONNECTED.then(task);
     } else {
-      this.connect().then(run, task);
+      connection.connect().then(task, task);
     }
-  }
-
-  private get isConnecting(): boolean {
-    const status = this.connection?.engine.status;
-    return status === 'idle' || status === 'connecting';
   }
 
   /** Nest 12 passes the packet to its dispatch hook; Nest 11 has no such method. */
@@ -274,7 +301,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
 
   private openConnection(): ClientConnection {
     this.unregisterUnused();
-    const connection = new ClientConnection(this.connectionDeps);
+    const connection = new ClientConnection(this.connectionDeps, this.logger);
     this.engineEvents.bind(connection.engine);
     return connection;
   }
@@ -289,7 +316,7 @@ export class ClusterPubSubClient extends ClientProxy<ClusterPubSubTransportEvent
   }
 
   private newClosedError(): ClosedError {
-    return new ClosedError(ClusterPubSubClient.name);
+    return new ClosedError(ClusterPubSubClient.name, {}, 'Call connect() to use it again.');
   }
 }
 

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Observable, type Subscriber } from 'rxjs';
+import type { Batch } from '../../util/promises.js';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 
 /**
@@ -13,17 +14,23 @@ export class EmitResult<T> extends Observable<T> implements PublishObserver {
   #error: unknown;
   #subscribers: ContextBoundSubscriber<T>[] | undefined;
 
-  constructor(private readonly onUnobservedError: (error: unknown) => void) {
+  constructor(
+    private readonly onUnobservedError: (error: unknown) => void,
+    /** Left when the result is known. */
+    private readonly batch: Batch | undefined,
+  ) {
     super((subscriber) => this.#add(subscriber));
   }
 
   published(): void {
     this.#state = 'published';
+    this.batch?.leave();
     this.#subscribers?.forEach((subscriber) => subscriber.complete());
   }
 
   failed(error: unknown): void {
     this.#state = 'failed';
+    this.batch?.leave();
     this.#error = error;
     this.#subscribers?.forEach((subscriber) => subscriber.fail(error));
     // In a microtask, because what fails at once has not been returned to the caller yet.

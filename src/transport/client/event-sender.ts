@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { MsPattern, ProducerSerializer, ReadPacket } from '@nestjs/microservices';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import { errorLogText } from '../../util/error-message.js';
-import { isPromiseLike } from '../../util/promises.js';
+import { type Batch, isPromiseLike } from '../../util/promises.js';
 import { type UnpackedPacket, unpackPacket } from '../common/cluster-pubsub.record-builder.js';
 import type { PubSubMode, ResolvedOptions } from '../common/options.js';
 import type { TransportEngine } from '../connection/create-engine.js';
@@ -37,8 +37,8 @@ export class EventSender {
   }
 
   /** The result of an event that is to be sent, which logs a failure if the result is not subscribed to. */
-  newResult<T>(): EmitResult<T> {
-    return new EmitResult(this.#logFailure);
+  newResult<T>(batch: Batch | undefined): EmitResult<T> {
+    return new EmitResult(this.#logFailure, batch);
   }
 
   /** Throws if the packet cannot be sent; everything later is reported to the observer. */

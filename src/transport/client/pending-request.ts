@@ -1,4 +1,5 @@
 import type { WritePacket } from '@nestjs/microservices';
+import type { Batch } from '../../util/promises.js';
 import { type Transitions, transition } from '../../util/transitions.js';
 import type { PublishObserver } from '../../pubsub/common/publish-options.js';
 import type { EncodedFrame } from '../wire/frame.js';
@@ -51,8 +52,15 @@ export class PendingRequest implements PublishObserver {
     readonly timeout: number,
     readonly callback: (packet: WritePacket) => void,
     private readonly listener: PendingRequestListener,
+    private batch: Batch | undefined,
   ) {
     this.target = route.exact;
+  }
+
+  /** It is out: some server has it, or it has ended. */
+  leaveBacklog(): void {
+    this.batch?.leave();
+    this.batch = undefined;
   }
 
   get state(): PendingRequestState {

@@ -7,7 +7,7 @@ import type {
 } from '@nestjs/microservices';
 import { GapError } from '../../pubsub/common/errors.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
-import { isPromiseLike } from '../../util/promises.js';
+import { type Backlog, isPromiseLike } from '../../util/promises.js';
 import { TimeoutQueue } from '../../util/timeout-queue.js';
 import { unpackPacket } from '../common/cluster-pubsub.record-builder.js';
 import { NO_MESSAGE_HANDLER } from '../common/constants.js';
@@ -65,6 +65,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     private readonly engine: TransportEngine,
     clientId: string,
     private readonly deps: PendingRequestsDeps,
+    private readonly backlog: Backlog,
   ) {
     const { names, options } = deps;
     this.#routes = new RequestRoutes(engine, names);
@@ -113,7 +114,15 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   #open(pattern: string, timeout: number, callback: Callback): PendingRequest {
     const route = this.#routes.of(pattern);
     const inbox = this.#inboxes.for(route.channel);
-    const request = new PendingRequest((this.#nextId++).toString(36), route, inbox, timeout, callback, this);
+    const request = new PendingRequest(
+      (this.#nextId++).toString(36),
+      route,
+      inbox,
+      timeout,
+      callback,
+      this,
+      this.backlog.enter(),
+    );
     this.#pending.set(request.id, request);
     this.deps.counters.requests++;
     if (timeout !== 0) {
@@ -148,6 +157,9 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     if (request.state === 'publishing') {
       request.become('waiting');
       request.receivers = receivers;
+      if (receivers > 0) {
+        request.leaveBacklog();
+      }
       this.#checkReceivers(request);
     }
   }
@@ -285,6 +297,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
       this.#waitQueue.delete(request);
     }
     request.become('done');
+    request.leaveBacklog();
     this.#pending.delete(request.id);
     this.#timeouts.stop(request, request.timeout);
   }

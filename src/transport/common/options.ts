@@ -42,8 +42,6 @@ export interface ClusterPubSubOptions extends ClusterConnectionOptions {
    * Default true.
    */
   sequence?: boolean | undefined;
-  /** The time that `close()` gives running handlers to finish and reply, in ms. Default 5,000. */
-  shutdownGracePeriod?: number | undefined;
   /** Whether `*`, `?` and `[…]` in a handler's string pattern are wildcards. `\` escapes them. Default true. */
   wildcards?: boolean | undefined;
   /** Nest's serializer for the packet of each message sent. Default: Nest's identity serializer. */
@@ -80,10 +78,10 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
       'No cluster to connect to: pass `nodes: [{ host, port }]`, or an ioredis Cluster as `cluster`.',
     );
   }
-  const { requestTimeout = 30_000, maxPayload = 1_048_576, shutdownGracePeriod = 5_000 } = given;
+  const { requestTimeout = 30_000, maxPayload = 1_048_576 } = given;
   const connection = connectionOf(given);
   // The engine validates them too, but it is created on connecting, which is too late to report a mistake.
-  readLimits(connection);
+  const { shutdownGracePeriod } = readLimits(connection);
   readOverflowPolicy(connection.onOverflow);
   readBoolean('shared', connection.shared ?? true);
   readStartupNodes(connection);
@@ -94,7 +92,7 @@ export function resolveOptions(options: ClusterPubSubOptions): ResolvedOptions {
     requestTimeout: readNumber('requestTimeout', requestTimeout, 0),
     maxPayload: readNumber('maxPayload', maxPayload, 1),
     sequence: given.sequence ?? true,
-    shutdownGracePeriod: readNumber('shutdownGracePeriod', shutdownGracePeriod, 0),
+    shutdownGracePeriod,
     wildcards: given.wildcards ?? true,
   };
   // It holds credentials, which must not be printed with a server or client that a diagnostics message names.
@@ -114,6 +112,7 @@ function connectionOf(options: ClusterPubSubOptions): ClusterConnectionOptions {
     probeInterval: options.probeInterval,
     probeTimeout: options.probeTimeout,
     slotMigrationTimeout: options.slotMigrationTimeout,
+    shutdownGracePeriod: options.shutdownGracePeriod,
     shared: options.shared,
   };
 }

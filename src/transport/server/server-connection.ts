@@ -72,7 +72,10 @@ export class ServerConnection implements TransportInstance {
     return this.engine.close();
   }
 
-  /** Stops receiving, lets handlers finish for `shutdownGracePeriod`, aborts the rest and disconnects. */
+  /**
+   * Stops receiving, lets handlers finish for `shutdownGracePeriod`, aborts the rest, publishes what was accepted in the
+   * rest of that time, and disconnects.
+   */
   async close(): Promise<void> {
     const { shutdownGracePeriod } = this.options;
     const end = performance.now() + shutdownGracePeriod;
@@ -85,9 +88,16 @@ export class ServerConnection implements TransportInstance {
       }
       this.#router.accepting = false;
     }
+    const { size } = this.#inFlight;
+    if (size > 0) {
+      this.deps.logger.warn(
+        `close(): ${String(size)} messages were not handled within ${String(shutdownGracePeriod)} ms ` +
+          '(shutdownGracePeriod). Requesters get an error.',
+      );
+    }
     this.#inFlight.abortAll();
     await this.#inFlight.idle(ABORTED_REPLY_TIMEOUT_MS);
-    await this.engine.close();
+    await this.engine.closeWithin(Math.max(end - performance.now(), 0));
   }
 
   #createRouter(): MessageRouter {

@@ -108,7 +108,7 @@ describe('a client that closes', () => {
     client.send('nobody', 1).subscribe({ error: failed.resolve });
     await client.published.promise;
     await client.close();
-    expect(await failed.promise).toMatchObject({ code: 'CLOSED' });
+    expect(await failed.promise).toMatchObject({ code: 'NO_SUBSCRIBERS' });
     await eventually(async () => (await shardChannels()).length === 0, 'no inbox is there');
   });
 });

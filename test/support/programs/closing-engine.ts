@@ -15,7 +15,10 @@ async function fault(): Promise<void> {
 }
 
 function open(options: Partial<ClusterConnectionOptions> = {}, sequence = false): ClusterPubSub {
-  return new ClusterPubSub({ nodes, commandTimeout: 1_000, ...options }, { sequence });
+  return new ClusterPubSub(
+    { nodes, commandTimeout: 1_000, shutdownGracePeriod: 300, ...options },
+    { sequence },
+  );
 }
 
 /** Records the outcome of promises, from the start: an unhandled rejection would end the program. */

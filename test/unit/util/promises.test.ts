@@ -1,5 +1,32 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { deferred, SingleFlight, type Deferred } from '../../../src/util/promises.js';
+import { Backlog, deferred, SingleFlight, type Deferred } from '../../../src/util/promises.js';
+
+describe('Backlog', () => {
+  it('is flushed when all that was accepted before has left, whatever is accepted later', async () => {
+    const backlog = new Backlog();
+    const [first, second] = [backlog.enter(), backlog.enter()];
+    const done: string[] = [];
+    const flushed = backlog.flush().then(() => done.push('flushed'));
+    const third = backlog.enter();
+    const flushedLater = backlog.flush().then(() => done.push('flushed later'));
+    first.leave();
+    await turn();
+    expect([done, backlog.size]).toEqual([[], 2]);
+    second.leave();
+    await flushed;
+    expect([done, backlog.size]).toEqual([['flushed'], 1]);
+    third.leave();
+    await flushedLater;
+    expect(backlog.size).toBe(0);
+  });
+
+  it('is flushed at once when it is empty, or all that it had has left', async () => {
+    const backlog = new Backlog();
+    await backlog.flush();
+    backlog.enter().leave();
+    await backlog.flush();
+  });
+});
 
 describe('SingleFlight', () => {
   let runs: Deferred<undefined>[];

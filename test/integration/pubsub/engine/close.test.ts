@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterPubSub } from '../../../../src/pubsub/index.js';
 import { engines } from '../../../support/engines.js';
 import { ReceivedMessages } from '../../../support/messages.js';
-import { unique } from '../../../support/names.js';
+import { unique, uniques } from '../../../support/names.js';
 import { plainConnections } from '../../../support/plain-connections.js';
 import { startProgram } from '../../../support/programs.js';
 import { sharedCluster } from '../../../support/shared-cluster.js';
@@ -54,14 +54,56 @@ describe('close', () => {
     expect(await pubsub.listen().next()).toEqual({ done: true, value: undefined });
   });
 
-  it('while connecting rejects what waits, at once', async () => {
+  it('while connecting rejects what waits, at once, but for messages', async () => {
     const pubsub = open();
-    const waiting = [pubsub.connect(), pubsub.subscribe(unique()), pubsub.publish(unique(), '')];
-    const results = Promise.allSettled(waiting);
-    await pubsub.close();
-    for (const result of await results) {
+    const published = pubsub.publish(unique(), '');
+    const waiting = Promise.allSettled([pubsub.connect(), pubsub.subscribe(unique())]);
+    let isPublished = false;
+    void published.then(() => (isPublished = true));
+    const closed = pubsub.close();
+    for (const result of await waiting) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'CLOSED' } });
     }
+    expect(isPublished).toBe(false);
+    expect(await published).toBe(0);
+    await closed;
+  });
+
+  it.each([
+    ['not connected', async () => undefined],
+    ['connected to no node', (pubsub: ClusterPubSub) => pubsub.connect()],
+    ['connected to its nodes', (pubsub: ClusterPubSub) => pubsub.publish(unique(), '')],
+  ])('publishes what an engine that is %s has accepted', async (_state, prepare) => {
+    const received = new ReceivedMessages();
+    const channels = uniques(6);
+    await open().subscribe(Object.fromEntries(channels.map((channel) => [channel, received.handler])));
+    const pubsub = open();
+    await prepare(pubsub);
+    const counts = channels.map((channel) => pubsub.publish(channel, channel));
+    const closed = pubsub.close();
+    await expect(pubsub.publish(channels[0]!, 'too late')).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(await Promise.all(counts)).toEqual(channels.map(() => 1));
+    await closed;
+    await received.has(6);
+    expect(received.data.sort()).toEqual([...channels].sort());
+  });
+
+  it('publishes nothing more where shutdownGracePeriod is 0', async () => {
+    const pubsub = open({}, { nodes: sharedCluster(), shutdownGracePeriod: 0 });
+    const outcome = pubsub.publish(unique(), '').catch((error: unknown) => error);
+    await pubsub.close();
+    expect(await outcome).toMatchObject({ code: 'CLOSED' });
+  });
+
+  it('ends handlers at once, also while messages go out', async () => {
+    const channel = unique();
+    const received = new ReceivedMessages();
+    const pubsub = open();
+    await pubsub.subscribe({ [channel]: received.handler });
+    const published = pubsub.publish(channel, 'to itself');
+    await pubsub.close();
+    await published;
+    expect(received.data).toEqual([]);
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6, 8])(

@@ -128,7 +128,8 @@ describe('engines that share a link', () => {
     const [received, channel] = [new ReceivedMessages(), unique()];
     await stays.subscribe({ [channel]: received.handler });
     expect(await stays.publish(channel, 'before')).toBe(1);
-    const closed = leaves.connect().then(() => leaves.close());
+    await leaves.connect();
+    const closed = leaves.close();
     await expect(leaves.publish(channel, 'too late')).rejects.toBeInstanceOf(ClosedError);
     await closed;
     expect(await stays.publish(channel, 'after')).toBe(1);

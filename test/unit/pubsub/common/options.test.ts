@@ -11,6 +11,7 @@ describe('readLimits', () => {
       probeInterval: 1_000,
       probeTimeout: 1_000,
       slotMigrationTimeout: 500,
+      shutdownGracePeriod: 5_000,
     });
   });
 

@@ -69,11 +69,40 @@ describe('Lifecycle', () => {
     const { lifecycle, searches, signals, told } = newLifecycle();
     const connecting = lifecycle.connect();
     lifecycle.close();
+    lifecycle.abort();
     expect(signals[0]?.aborted).toBe(true);
     searches[0]?.resolve(undefined);
     await expect(connecting).rejects.toMatchObject({ code: 'CLOSED' });
     lifecycle.settled(false);
     await expect(lifecycle.connect()).rejects.toMatchObject({ code: 'CLOSED' });
     expect(told).toEqual(['connecting', 'closed']);
+  });
+
+  it('goes on searching, until the end, for what was accepted before it was closed', async () => {
+    const { lifecycle, searches, signals } = newLifecycle();
+    const [connecting, accepted] = [lifecycle.connect(), lifecycle.find()];
+    lifecycle.close();
+    await expect(connecting).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(lifecycle.find()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(signals[0]?.aborted).toBe(false);
+    searches[0]?.resolve(undefined);
+    await accepted;
+    expect(lifecycle.open).toBe(false);
+  });
+
+  it('tells what was accepted why nothing was found, or that the search was ended', async () => {
+    const failed = newLifecycle();
+    const told = failed.lifecycle.find();
+    failed.lifecycle.connect().catch(() => undefined);
+    failed.lifecycle.close();
+    failed.searches[0]?.reject(new Error('nobody there'));
+    await expect(told).rejects.toThrow('nobody there');
+
+    const ended = newLifecycle();
+    const waiting = ended.lifecycle.find();
+    ended.lifecycle.close();
+    ended.lifecycle.abort();
+    ended.searches[0]?.reject(new Error('aborted'));
+    await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' });
   });
 });

@@ -81,7 +81,7 @@ function queueOf(...given: number[]): PublishQueue {
 }
 
 function request(serial: number, deadline = 0): PublishRequest {
-  const listener = { onReply: () => undefined };
+  const listener = { onReply: () => undefined, settled: () => undefined };
   const observer = { published: () => undefined, failed: () => undefined };
   const made = new PublishRequest(listener, channel, '', false, false, serial, observer);
   made.deadline = deadline;
