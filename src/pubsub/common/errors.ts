@@ -32,6 +32,45 @@ export class ClusterUnreachableError extends ClusterPubSubError {
 }
 
 /**
+ * An address of the cluster, or of a startup node, belongs to another cluster. The node there gets no messages and no
+ * subscriptions, and the search for the cluster goes on.
+ *
+ * @publicApi
+ */
+export class ForeignNodeError extends ClusterPubSubError {
+  constructor(
+    /** The address (`host:port`). */
+    readonly node: string,
+    id: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      'FOREIGN_NODE',
+      `The node at ${node} belongs to another cluster (that of node ${id}): it does not know the nodes of this one, and is ` +
+        'not used. Check the startup nodes, and whether the address was given to another cluster.',
+      options,
+    );
+  }
+}
+
+/**
+ * All nodes of the cluster have been replaced, and those at the startup nodes are the cluster from now on. A warning:
+ * the engine goes on with them.
+ *
+ * @publicApi
+ */
+export class ClusterReplacedError extends ClusterPubSubError {
+  constructor(nodes: string, silence: string, options?: ErrorOptions) {
+    super(
+      'CLUSTER_REPLACED',
+      `No node of the cluster has answered for ${silence}, and the startup nodes (${nodes}) all belong to another one: ` +
+        'it is the cluster from now on. Restart this process with other startup nodes if it is not.',
+      options,
+    );
+  }
+}
+
+/**
  * The server responds, but does not run in cluster mode.
  *
  * @publicApi

@@ -1,4 +1,5 @@
 import { CommandConnection } from './command-connection.js';
+import type { ClusterIdentity } from './cluster-identity.js';
 import type { ConnectionFactory } from './connection-factory.js';
 import { ClosedError } from '../common/errors.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
@@ -21,6 +22,11 @@ export class CommandConnectionPool {
   /** Calls `listener` when a connection is lost, and when one cannot be opened. */
   onFailure(listener: () => void): void {
     this.#onFailure = listener;
+  }
+
+  /** Which nodes are those of the cluster. */
+  get identity(): ClusterIdentity {
+    return this.factory.identity;
   }
 
   /** The open connection to `node`, if any. */

@@ -2,9 +2,10 @@ import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
 import { deferred, withTimeout, type Deferred } from '../../util/promises.js';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
-import type { NodeAddress } from '../common/node-address.js';
+import { nodeKey, type NodeAddress } from '../common/node-address.js';
 import { isServingRefusal } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
+import { ClusterIdentity } from './cluster-identity.js';
 
 /** A socket that is connected, encrypted and authenticated as the options require. */
 export interface OpenSocket {
@@ -27,6 +28,8 @@ const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:usern
  * and a Command object and a promise are most of the cost of its publish. See docs/adr/0002.
  */
 export class ConnectionFactory {
+  /** Every connection is checked against it before it is used. */
+  readonly identity = new ClusterIdentity();
   readonly #redisOptions: RedisOptions;
   readonly #dnsLookup: ClusterOptions['dnsLookup'];
   readonly #attempts = new Set<Deferred<never>>();
@@ -55,13 +58,16 @@ export class ConnectionFactory {
   }
 
   /**
-   * Resolves when the node replies to PING, which also shows that it is not loading its data.
+   * Resolves when the node replies to PING, which also shows that it is not loading its data, and is one of the cluster.
    *
    * @throws {@link AuthenticationError} when Redis refuses the credentials
+   * @throws {@link ForeignNodeError} when the address belongs to another cluster
    * @throws {@link ClusterUnreachableError} when it does not reply within `connectTimeout`
    */
   async open(address: NodeAddress, timeout = this.connectTimeout): Promise<OpenSocket> {
-    const node = `${address.host}:${String(address.port)}`;
+    const node = nodeKey(address);
+    const { identity } = this;
+    identity.assertNotForeign(node);
     const ended = deferred<never>();
     let redis: Redis | undefined;
     let cause: unknown;
@@ -77,8 +83,14 @@ export class ConnectionFactory {
       redis.on('error', (error: Error) => {
         cause ??= error;
       });
-      await Promise.race([redis.connect().then(() => ping(redis)), ended.promise]);
-      return redis;
+      const opened = redis;
+      // Both in one round trip: nothing else is sent to a node before it is known which cluster it belongs to.
+      const accepted = opened.connect().then(() => {
+        const verified = identity.verify(node, (subcommand) => opened.call('CLUSTER', subcommand));
+        return Promise.all([ping(opened), verified]);
+      });
+      await Promise.race([accepted, ended.promise]);
+      return opened;
     };
     // ioredis's connectTimeout ends at the TCP handshake, which the kernel completes for a paused process too.
     const hint = this.#redisOptions.tls === undefined ? '' : ' (does the port speak TLS?)';
@@ -120,8 +132,8 @@ export class ConnectionFactory {
   }
 }
 
-async function ping(redis: Redis | undefined): Promise<void> {
-  await redis?.ping().catch((error: unknown) => {
+async function ping(redis: Redis): Promise<void> {
+  await redis.ping().catch((error: unknown) => {
     if (!isServingRefusal(errorMessage(error))) {
       throw error;
     }

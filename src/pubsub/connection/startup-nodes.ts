@@ -20,6 +20,8 @@ export interface StartupNodes {
    * SRV records rank them, so that processes that start at once do not all connect to the first node.
    */
   addresses(): Promise<readonly NodeKey[]>;
+  /** As {@link addresses}, without those that a caller's `Cluster` has found: it may have been led to another cluster. */
+  configured(): Promise<readonly NodeKey[]>;
 }
 
 interface StartupNode extends Pick<RedisOptions, 'username' | 'password' | 'tls'> {
@@ -44,16 +46,20 @@ export function readStartupNodes(source: ClusterConnectionOptions): StartupNodes
   }
   nodes.forEach((node) => parseNodeKey(nodeKey(node)));
   const { username, password, tls } = nodes.find((node) => node.password !== undefined || node.tls) ?? {};
+  const configured = async (): Promise<NodeKey[]> => {
+    const startup = clusterOptions.useSRVRecords
+      ? (await Promise.all(nodes.map((node) => lookUpSrv(node.host, clusterOptions)))).flat()
+      : shuffle(nodes.map(nodeKey));
+    return [...new Set(startup)];
+  };
   return {
     clusterOptions,
     credentials: { ...(username && { username }), ...(password && { password }), ...(tls && { tls }) },
     addresses: async () => {
       const known = cluster?.nodes('all').map(({ options }) => addressOf(options)) ?? [];
-      const startup = clusterOptions.useSRVRecords
-        ? (await Promise.all(nodes.map((node) => lookUpSrv(node.host, clusterOptions)))).flat()
-        : shuffle(nodes.map(nodeKey));
-      return [...new Set([...known, ...startup])];
+      return [...new Set([...known, ...(await configured())])];
     },
+    configured,
   };
 }
 

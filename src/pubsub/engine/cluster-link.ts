@@ -1,5 +1,6 @@
 import { settledWithin } from '../../util/promises.js';
 import type { ChannelName } from '../common/channel-name.js';
+import type { ClusterPubSubError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Limits, OverflowPolicy } from '../common/options.js';
 import type { PublishCommand } from '../common/publish-options.js';
@@ -93,6 +94,12 @@ export class ClusterLink {
     );
     this.connections = new CommandConnectionPool(this.#factory, commandTimeout);
     this.topology = new Topology(this.connections, startupNodes);
+    this.#factory.identity.onForeign((error) => {
+      // A connection from before the node changed clusters.
+      this.#subscribers.of(error.node as NodeKey).forEach((one) => one.giveUpConnection(error.message));
+      this.#report(error);
+    });
+    this.topology.foreign.onReplaced((warning) => this.#report(warning));
     this.slotlessNodes = new SlotlessNodes(this.topology, this.connections, clusterOptions.natMap);
     this.query = new ClusterQuery(this.topology, this.connections, this.slotlessNodes);
     const probes = {
@@ -194,6 +201,13 @@ export class ClusterLink {
       await this.#close(replyTimeout);
     } else {
       await settledWithin(replyTimeout, ended);
+    }
+  }
+
+  /** An error that concerns all who use the cluster. */
+  #report(error: ClusterPubSubError): void {
+    for (const { listener } of this.#users) {
+      listener.error(error);
     }
   }
 

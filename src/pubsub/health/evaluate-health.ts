@@ -15,6 +15,8 @@ export interface ClusterReports {
   readonly masters: readonly NodeReport[];
   /** Replicas and all other nodes without slots. */
   readonly replicas: readonly NodeReport[];
+  /** While nodes of other clusters alone answer: what they are, one sentence each. */
+  readonly foreign: readonly string[];
   /** By master; empty without `probe`. */
   readonly probes: ReadonlyMap<NodeKey, ProbeResult>;
 }
@@ -35,6 +37,7 @@ export interface HealthResult {
 export function evaluateHealth(input: HealthInput, limits: HealthLimits): HealthResult {
   const tooFew = tooFewSubscribers(input, limits);
   const down = [
+    ...input.foreign,
     ...unreachableMasters(input),
     ...failedClusterState(input),
     ...failedProbes(input),

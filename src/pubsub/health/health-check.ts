@@ -139,7 +139,8 @@ export class HealthCheck {
       checkSlotless(),
       Promise.all((probe ? topology.masters : []).map(runProbe)),
     ]);
-    return { masters, replicas: [...replicas, ...slotless], probes: new Map(probed) };
+    const foreign = topology.foreign.nodes.map(({ message }) => message);
+    return { masters, replicas: [...replicas, ...slotless], foreign, probes: new Map(probed) };
   }
 }
 

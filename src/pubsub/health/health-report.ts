@@ -18,7 +18,7 @@ const NO_CHANNELS: ActiveChannels = { count: 0, names: [] };
  * @param prefix removed from their names
  */
 export function reportHealth(
-  { masters, replicas, probes }: ClusterReports,
+  { masters, replicas, foreign, probes }: ClusterReports,
   channels: readonly ChannelName[],
   engines: EngineSnapshots,
   limits: HealthLimits,
@@ -43,7 +43,7 @@ export function reportHealth(
   const { lastGap } = engineHealth;
   const masterNodes = masters.map((master) => reportMaster(master, engines, probes.get(master.node)));
   return {
-    ...evaluateHealth({ masters, replicas, probes, unconfirmed, counts, lastGap }, limits),
+    ...evaluateHealth({ masters, replicas, foreign, probes, unconfirmed, counts, lastGap }, limits),
     at: new Date(),
     masters: {
       known: masters.length,

@@ -2,6 +2,7 @@ import {
   ClosedError,
   ClusterUnreachableError,
   CommandRefusedError,
+  ForeignNodeError,
   InvalidArgumentError,
 } from '../common/errors.js';
 import { hedge } from '../../util/hedged-attempts.js';
@@ -50,7 +51,7 @@ export class ClusterQuery {
       try {
         await add(node, reply);
       } catch (error) {
-        if (!(error instanceof ClusterUnreachableError)) {
+        if (!(error instanceof ClusterUnreachableError || error instanceof ForeignNodeError)) {
           throw error;
         }
       }

@@ -11,27 +11,45 @@ export interface SlotMap {
   readonly owners: Int16Array;
   readonly masters: readonly NodeKey[];
   readonly replicas: readonly NodeKey[];
+  /** The node ids of all these, by which a cluster is recognized, and their nodes; empty where the server names none. */
+  readonly ids: ReadonlyMap<string, NodeKey>;
 }
 
 export const EMPTY_SLOT_MAP: SlotMap = {
   owners: new Int16Array(SLOT_COUNT).fill(-1),
   masters: [],
   replicas: [],
+  ids: new Map(),
 };
 
 /**
  * Reads the reply to `CLUSTER SLOTS`: `[first, last, [host, port, id, …], [replica…]…]…`.
  *
  * A node that does not know its own address reports an empty host or null; the Redis documentation tells clients to use the
- * address that they queried.
+ * address that they queried. A node whose address was taken by another one has port 0 (`CLUSTER_NODE_NOADDR`).
+ *
+ * @param addressOf the last address of the node with this id, for one that has none
  */
-export function readClusterSlots(reply: Reply, queried: NodeKey, natMap: NatMap | undefined): SlotMap {
+export function readClusterSlots(
+  reply: Reply,
+  queried: NodeKey,
+  natMap: NatMap | undefined,
+  addressOf: (id: string) => NodeKey | undefined = () => undefined,
+): SlotMap {
   const owners = new Int16Array(SLOT_COUNT).fill(-1);
   const masters: NodeKey[] = [];
   const replicas = new Set<NodeKey>();
+  const ids = new Map<string, NodeKey>();
   for (const range of Array.isArray(reply) ? (reply as readonly Reply[]) : []) {
     const [first, last, ...nodes] = range as readonly Reply[];
-    const [master, ...others] = nodes.map((node) => readNode(node, queried, natMap));
+    const [master, ...others] = nodes.map((node) => {
+      const { id, address } = readNode(node, queried, natMap);
+      const known = address ?? (id === undefined ? undefined : addressOf(id));
+      if (id !== undefined && known !== undefined) {
+        ids.set(id, known);
+      }
+      return known;
+    });
     if (master === undefined) {
       continue;
     }
@@ -41,17 +59,26 @@ export function readClusterSlots(reply: Reply, queried: NodeKey, natMap: NatMap 
     }
     owners.fill(index, first as number, (last as number) + 1);
     for (const replica of others) {
-      replicas.add(replica);
+      if (replica !== undefined) {
+        replicas.add(replica);
+      }
     }
   }
-  return { owners, masters, replicas: [...replicas].filter((node) => !masters.includes(node)) };
+  return { owners, masters, replicas: [...replicas].filter((node) => !masters.includes(node)), ids };
 }
 
-function readNode(node: Reply, queried: NodeKey, natMap: NatMap | undefined): NodeKey {
-  const [rawHost, port] = node as readonly Reply[];
+function readNode(
+  node: Reply,
+  queried: NodeKey,
+  natMap: NatMap | undefined,
+): { readonly id: string | undefined; readonly address: NodeKey | undefined } {
+  const [rawHost, port, rawId] = node as readonly Reply[];
   const host =
     Buffer.isBuffer(rawHost) && rawHost.length > 0 ? rawHost.toString('utf8') : parseNodeKey(queried).host;
-  return mapAddress(nodeKey({ host, port: port as number }), natMap);
+  return {
+    id: Buffer.isBuffer(rawId) ? rawId.toString('latin1') : undefined,
+    address: port === 0 ? undefined : mapAddress(nodeKey({ host, port: port as number }), natMap),
+  };
 }
 
 /** Reads the error `MOVED slot host:port` of `queried`; an empty host means the host of that node. */
@@ -138,9 +165,14 @@ export function sameNodes(previous: SlotMap, next: SlotMap): boolean {
   return names(previous) === names(next);
 }
 
+/** True if the same nodes have the same ids: one may have been replaced at its address. */
+export function sameIds({ ids: one }: SlotMap, { ids: other }: SlotMap): boolean {
+  return one.size === other.size && [...one.keys()].every((id) => other.has(id));
+}
+
 /** True if each slot has the same owner in both, and both have the same nodes. */
 export function sameSlotMap(one: SlotMap, other: SlotMap): boolean {
-  return changesBetween(one, other).length === 0 && sameNodes(one, other);
+  return changesBetween(one, other).length === 0 && sameNodes(one, other) && sameIds(one, other);
 }
 
 /** The slot map after a `MOVED`: `slot` belongs to `owner`. */
@@ -148,5 +180,5 @@ export function withOwner(map: SlotMap, slot: number, owner: NodeKey): SlotMap {
   const masters = map.masters.includes(owner) ? map.masters : [...map.masters, owner];
   const owners = map.owners.slice();
   owners[slot] = masters.indexOf(owner);
-  return { owners, masters, replicas: map.replicas.filter((node) => node !== owner) };
+  return { owners, masters, replicas: map.replicas.filter((node) => node !== owner), ids: map.ids };
 }

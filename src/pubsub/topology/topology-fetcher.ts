@@ -5,6 +5,7 @@ import {
   AuthenticationError,
   ClusterPubSubError,
   ClusterUnreachableError,
+  ForeignNodeError,
   InvalidArgumentError,
   NotAClusterError,
 } from '../common/errors.js';
@@ -13,6 +14,7 @@ import type { CommandConnection } from '../connection/command-connection.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import { RedisReplyError } from '../resp/reply.js';
+import { chooseFirstView } from './first-view.js';
 import { isOlder, isTrustworthy, preferNewer, readClusterInfo, type NodeView } from './node-view.js';
 import { readClusterSlots, type SlotMap } from './slot-map.js';
 
@@ -30,6 +32,8 @@ export class TopologyFetcher {
   readonly #overdue = new Set<NodeKey>();
   #queried: readonly NodeKey[] = [];
   #failure: unknown;
+  /** Views of startup nodes that belong to another cluster than the most. */
+  readonly #outvoted: NodeView[] = [];
 
   constructor(
     private readonly connections: CommandConnectionPool,
@@ -60,10 +64,17 @@ export class TopologyFetcher {
         return this.#fromAny(others, fetchFrom);
       });
       this.#failure = undefined;
-      return view;
+      return known.masters.length === 0 ? await this.#chooseFirst(view) : view;
     } catch (error) {
       this.#failure = error;
       throw error;
+    }
+  }
+
+  /** Reports the startup nodes that turned out to be foreign when the cluster was found. */
+  reportOutvoted(): void {
+    for (const { node, slotMap } of this.#outvoted.splice(0)) {
+      this.connections.identity.report(node, slotMap.ids);
     }
   }
 
@@ -159,6 +170,14 @@ export class TopologyFetcher {
     });
   }
 
+  async #chooseFirst(first: NodeView): Promise<NodeView> {
+    const startup = await this.startupNodes.configured();
+    const fetchFrom = (node: NodeKey): Promise<NodeView> => this.fetchFrom(node);
+    const { view, foreign } = await chooseFirstView(first, startup, fetchFrom, NODE_REPLY_TIMEOUT_MS);
+    this.#outvoted.push(...foreign);
+    return view;
+  }
+
   /** All known nodes: connected masters first, replicas last, because they learn of moves later. */
   #nodesOf({ masters, replicas }: SlotMap): readonly NodeKey[] {
     const connected = new Set(this.connections.nodes);
@@ -179,10 +198,21 @@ export class TopologyFetcher {
 
   async #querySlots(connection: CommandConnection): Promise<SlotMap> {
     const { node } = connection;
+    const { identity } = this.connections;
     const slots = await connection.call('CLUSTER', 'SLOTS');
-    const slotMap = readClusterSlots(slots, node, this.startupNodes.clusterOptions.natMap);
+    const slotMap = readClusterSlots(slots, node, this.startupNodes.clusterOptions.natMap, (id) =>
+      identity.addressOf(id),
+    );
     if (slotMap.masters.length === 0) {
       throw new ClusterUnreachableError(`The cluster of ${node} has no slots assigned yet.`);
+    }
+    try {
+      identity.check(node, slotMap.ids);
+    } catch (error) {
+      if (error instanceof ForeignNodeError) {
+        connection.close(); // it has changed clusters since the connection was opened
+      }
+      throw error;
     }
     return slotMap;
   }

@@ -1,3 +1,4 @@
+import { Listeners } from '../../util/listeners.js';
 import { settledWithin, SingleFlight, withTimeout } from '../../util/promises.js';
 import type { Moved, SlotsMoved } from '../common/events.js';
 import { UnknownNodeError } from '../common/errors.js';
@@ -7,6 +8,7 @@ import type { CommandConnectionPool } from '../connection/command-connection-poo
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import type { RedisReplyError } from '../resp/reply.js';
 import type { NodeView } from './node-view.js';
+import { ForeignClusterWatch } from './foreign-cluster-watch.js';
 import {
   changesBetween,
   countMoved,
@@ -14,6 +16,7 @@ import {
   isWhole,
   ownerIn,
   readMoved,
+  sameIds,
   sameNodes,
   sameSlotMap,
   SLOT_COUNT,
@@ -40,6 +43,8 @@ const RECENT_MOVE_MS = 5_000;
  * that is cut off, or was away, is not trusted where another node has a newer one.
  */
 export class Topology {
+  /** What is known of nodes that are not of the cluster. */
+  readonly foreign: ForeignClusterWatch;
   #slotMap: SlotMap = EMPTY_SLOT_MAP;
   /** Of the present slot map, as far as it is known. */
   #epoch = 0;
@@ -54,14 +59,15 @@ export class Topology {
   readonly #movedAt = new Float64Array(SLOT_COUNT).fill(-Infinity);
   #changedAt = -Infinity;
   #lookedAt = 0;
-  readonly #changeListeners = new Set<(moved: Moved) => void>();
-  readonly #refreshListeners = new Set<() => void>();
+  readonly #changeListeners = new Listeners<Moved>();
+  readonly #refreshListeners = new Listeners<void>();
 
   constructor(
     private readonly connections: CommandConnectionPool,
     private readonly startupNodes: StartupNodes,
   ) {
     this.#fetcher = new TopologyFetcher(connections, startupNodes);
+    this.foreign = new ForeignClusterWatch(connections, startupNodes);
     const { slotsRefreshInterval } = startupNodes.clusterOptions;
     this.#refresher = new TopologyRefresher(
       { refresh: () => this.#refresh(), check: () => this.#check() },
@@ -133,7 +139,7 @@ export class Topology {
 
   /** Calls `listener` after every change of slots or nodes, until the signal aborts. */
   onChange(listener: (moved: Moved) => void, signal: AbortSignal): void {
-    listen(this.#changeListeners, listener, signal);
+    this.#changeListeners.add(listener, signal);
   }
 
   /**
@@ -141,7 +147,7 @@ export class Topology {
    * Until the signal aborts.
    */
   onRefresh(listener: () => void, signal: AbortSignal): void {
-    listen(this.#refreshListeners, listener, signal);
+    this.#refreshListeners.add(listener, signal);
   }
 
   /** See {@link TopologyRefresher.findCluster}. */
@@ -234,7 +240,17 @@ export class Topology {
 
   async #refresh(): Promise<void> {
     const queriedAt = Date.now();
-    await this.#update(() => this.#fetcher.fetch(this.#slotMap, this.#lastMoved?.owner));
+    try {
+      await this.#update(() => this.#fetcher.fetch(this.#slotMap, this.#lastMoved?.owner));
+    } catch (error) {
+      const isReplaced = await this.foreign.unanswered();
+      this.#refresher.pollWhile(this.foreign.isSuspected);
+      if (!isReplaced) {
+        throw error;
+      }
+      this.#epoch = 0;
+      return this.#refresh();
+    }
     this.#lastMoved = undefined;
     this.#completed(queriedAt);
   }
@@ -258,10 +274,9 @@ export class Topology {
 
   #completed(queriedAt: number): void {
     this.#lookedAt = queriedAt;
+    this.foreign.answered();
     this.#refresher.watchWhile(this.#isPartial);
-    for (const listener of this.#refreshListeners) {
-      listener();
-    }
+    this.#refreshListeners.call();
   }
 
   /** Fetches and adopts a view; fetches again if a `MOVED` arrived meanwhile, because the view may be older. */
@@ -272,6 +287,8 @@ export class Topology {
       if (lastMoved === this.#lastMoved || restarts === MAX_RESTARTS) {
         this.#epoch = view.epoch ?? this.#epoch;
         this.#epochAt = performance.now();
+        this.foreign.learn(view);
+        this.#fetcher.reportOutvoted();
         if (await this.#isConfirmedByOwner(view)) {
           this.#adopt(view.slotMap);
         }
@@ -305,6 +322,7 @@ export class Topology {
     const previous = this.#slotMap;
     const changes = changesBetween(previous, slotMap);
     if (changes.length === 0 && sameNodes(previous, slotMap)) {
+      this.#slotMap = sameIds(previous, slotMap) ? previous : slotMap;
       return;
     }
     this.#slotMap = slotMap;
@@ -315,10 +333,7 @@ export class Topology {
     }
     this.connections.retain(new Set([...slotMap.masters, ...slotMap.replicas]));
     this.#nodeRefreshes.clear();
-    const event: Moved = { slots: countMoved(changes), changes, masters: slotMap.masters };
-    for (const listener of this.#changeListeners) {
-      listener(event);
-    }
+    this.#changeListeners.call({ slots: countMoved(changes), changes, masters: slotMap.masters });
   }
 
   readonly #isPartial = (): boolean => !this.#whole;
@@ -330,9 +345,4 @@ export class Topology {
       this.#movedAt.fill(now, first, last + 1);
     }
   }
-}
-
-function listen<L>(listeners: Set<L>, listener: L, signal: AbortSignal): void {
-  listeners.add(listener);
-  signal.addEventListener('abort', () => listeners.delete(listener), { once: true });
 }

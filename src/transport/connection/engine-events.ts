@@ -46,7 +46,10 @@ export class EngineEvents {
     private readonly onStatus: (status: ClusterPubSubStatus) => void,
   ) {
     const errors = new RateLimitedLog((line) => void logger.error(line));
-    this.on('error', (error) => errors.log(error.message, error.code));
+    const warnings = new RateLimitedLog((line) => void logger.warn(line));
+    this.on('error', (error) =>
+      (error.code === 'CLUSTER_REPLACED' ? warnings : errors).log(error.message, error.code),
+    );
     const statusLog = new StatusLog(logger);
     this.on('status', (status) => {
       this.#forwardStatus(status);

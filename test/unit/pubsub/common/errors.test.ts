@@ -4,6 +4,8 @@ import * as errors from '../../../../src/pubsub/common/errors.js';
 describe('errors', () => {
   const all: errors.ClusterPubSubError[] = [
     new errors.ClusterUnreachableError('x'),
+    new errors.ForeignNodeError('node:1', 'id'),
+    new errors.ClusterReplacedError('node:1', '15 s'),
     new errors.NotAClusterError('node:1'),
     new errors.AuthenticationError('node:1', 'WRONGPASS'),
     new errors.SubscriptionError('news', 'node:1', 'NOPERM'),

@@ -128,5 +128,5 @@ function world(first: NodeKey[], answer: (node: NodeKey) => Promise<void>) {
 function viewOf(masters: NodeKey[]): SlotMap {
   const owners = new Int16Array(SLOT_COUNT).fill(0, 0, SLOT_COUNT / 2).fill(1, SLOT_COUNT / 2);
   owners[SLOT_COUNT - 1] = masters.length - 1;
-  return { owners, masters, replicas: [] };
+  return { owners, masters, replicas: [], ids: new Map<string, NodeKey>() };
 }
