@@ -42,6 +42,8 @@ interface Arrival {
   readonly size: number;
   /** Published by another program: not a packet of Nest's. */
   readonly foreign: boolean;
+  /** The number under which the requester held it, if it was deserialized asynchronously. */
+  readonly held?: number | undefined;
 }
 
 /**
@@ -79,7 +81,7 @@ export class MessageRouter {
     const { fields, packet } = frame;
     if (fields.x !== undefined) {
       if (fields.r !== undefined && isInbox(fields.r) && isId(fields.x)) {
-        this.#cancel(this.#requesters.at(fields.r), fields.x);
+        this.#requesters.find(fields.r)?.cancel(fields.x);
       }
       return;
     }
@@ -95,13 +97,20 @@ export class MessageRouter {
       return;
     }
     if (isPromiseLike(deserialized)) {
-      deserialized.then(
-        (later) => this.#dispatch(arrival, later),
-        () => this.deps.malformed.report(channel, size),
-      );
+      this.#dispatchLater(arrival, deserialized);
     } else {
       this.#dispatch(arrival, deserialized);
     }
+  }
+
+  #dispatchLater(arrival: Arrival, deserialized: PromiseLike<unknown>): void {
+    const { r: replyTo } = arrival.fields;
+    const requester = replyTo !== undefined && isInbox(replyTo) ? this.#requesters.at(replyTo) : undefined;
+    const held = requester?.hold();
+    deserialized
+      .then((later) => this.#dispatch({ ...arrival, held }, later))
+      .then(undefined, () => this.deps.malformed.report(arrival.channel, arrival.size))
+      .then(() => requester?.release());
   }
 
   /** From Redis itself: the data is a name, passed on as it is, even if it looks like JSON. */
@@ -152,10 +161,10 @@ export class MessageRouter {
       (subscription.kind === 'pattern' && !subscription.requestsOnly)
     ) {
       // Redis has counted us as a receiver, so the requester waits for us: once for each subscription, as Redis counts.
-      if (requester.idsWithoutHandler(subscription.name).isFirst(id)) {
+      if (requester.isFirstWithoutHandler(id, subscription.name)) {
         this.#replyNoHandler(subscription, to, packetId, { n: 1 });
       }
-    } else if (requester.ids.isFirst(id)) {
+    } else if (requester.isFirst(id) && !requester.isCancelled(id, arrival.held)) {
       this.#startRequest(arrival, subscription.request, requester, to, packetId, packet);
     }
   }
@@ -207,16 +216,6 @@ export class MessageRouter {
         `Dropped event "${subscription.route}": only a @MessagePattern handler is registered. ` +
           'Further events for it are dropped silently.',
       );
-    }
-  }
-
-  #cancel(requester: Requester, id: string): void {
-    const request = requester.running.get(id);
-    if (request === undefined) {
-      // An asynchronous deserializer may still have it: from now on it counts as a duplicate.
-      requester.ids.isFirst(id);
-    } else {
-      request.stop();
     }
   }
 
