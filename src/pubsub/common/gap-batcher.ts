@@ -12,6 +12,8 @@ export interface MissedInterval {
   readonly until: number;
   /** How many messages, where that is known. */
   readonly count?: number;
+  /** The numbered stream that they belong to, where that is known. */
+  readonly stream?: string;
 }
 
 interface Batch {
@@ -21,6 +23,15 @@ interface Batch {
   since: number;
   until: number;
   count: number | undefined;
+  readonly streams: Set<string>;
+}
+
+/** The streams of the gaps that were reported. Not a field of the gap, which is public. */
+const streamsByGap = new WeakMap<Gap, ReadonlySet<string>>();
+
+/** Whether a gap was seen in a stream for which `isKnown` is true. */
+export function concernsStream(gap: Gap, isKnown: (stream: string) => boolean): boolean {
+  return [...(streamsByGap.get(gap) ?? [])].some(isKnown);
 }
 
 /**
@@ -52,7 +63,8 @@ export class GapBatcher {
     if (batch === undefined) {
       const { name, reason, node, since, until, count } = missed;
       const names = new Map([[channelKey(name), name]]);
-      kinds.set(missed.kind, { names, reason, node, since, until, count });
+      const streams = new Set(missed.stream === undefined ? [] : [missed.stream]);
+      kinds.set(missed.kind, { names, reason, node, since, until, count, streams });
     } else {
       extend(batch, missed);
     }
@@ -62,10 +74,10 @@ export class GapBatcher {
   readonly flush = (): void => {
     const causes = [...this.#causes.values()];
     this.#causes.clear();
-    for (const [kind, { names, reason, node, since, until, count }] of causes.flatMap((kinds) => [
+    for (const [kind, { names, reason, node, since, until, count, streams }] of causes.flatMap((kinds) => [
       ...kinds,
     ])) {
-      this.listener.gap({
+      const gap: Gap = {
         kind,
         names: [...names.values()],
         node,
@@ -73,12 +85,17 @@ export class GapBatcher {
         until: new Date(until),
         ...(count !== undefined && { missed: count }),
         reason,
-      });
+      };
+      streamsByGap.set(gap, streams);
+      this.listener.gap(gap);
     }
   };
 }
 
-function extend(batch: Batch, { name, node, since, until, count }: MissedInterval): void {
+function extend(batch: Batch, { name, node, since, until, count, stream }: MissedInterval): void {
+  if (stream !== undefined) {
+    batch.streams.add(stream);
+  }
   batch.names.set(channelKey(name), name);
   batch.node = batch.node === node ? node : undefined;
   batch.since = Math.min(batch.since, since);

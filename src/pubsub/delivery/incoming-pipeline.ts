@@ -5,7 +5,12 @@ import type { MessageDispatcher, MessageDispatcherListener } from './message-dis
 import { GapBatcher } from '../common/gap-batcher.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RecentMessages } from './recent-messages.js';
-import { type MissingReport, Sequencer, type SequencerListener } from '../ordering/sequencer.js';
+import {
+  type MissingReport,
+  Sequencer,
+  type SequencerListener,
+  type StreamCount,
+} from '../ordering/sequencer.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import type { Subscription, SubscriptionScope } from '../subscription/subscription.js';
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
@@ -28,6 +33,7 @@ export class IncomingPipeline implements SubscriptionScope {
   readonly #gaps: GapBatcher;
   readonly #recent = new RecentMessages();
   completeUntil = performance.now();
+  readonly #streamCount: StreamCount = { streams: 0 };
 
   constructor(
     private readonly registry: SubscriptionRegistry,
@@ -102,7 +108,8 @@ export class IncomingPipeline implements SubscriptionScope {
   #newSequencer(subscription: Subscription): Sequencer<Arrival> {
     const isPattern = subscription.kind.name === 'pattern';
     const listener = new NumberedMessages(this, subscription);
-    return new Sequencer<Arrival>(listener, isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS);
+    const generationSize = isPattern ? PATTERN_STREAMS : CHANNEL_STREAMS;
+    return new Sequencer<Arrival>(listener, generationSize, this.#streamCount);
   }
 }
 

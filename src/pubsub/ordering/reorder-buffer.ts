@@ -8,9 +8,15 @@ interface Early<M> {
 /** The messages of one stream that wait for earlier ones: by sequence number, in order of arrival. */
 export class ReorderBuffer<M> {
   readonly #early = new Map<number, Early<M>>();
+  #highest = 0;
 
   get size(): number {
     return this.#early.size;
+  }
+
+  /** The highest number that was ever added. */
+  get highest(): number {
+    return this.#highest;
   }
 
   /** When the message that has waited longest arrived. */
@@ -26,6 +32,7 @@ export class ReorderBuffer<M> {
     if (this.#early.has(seq)) {
       return false;
     }
+    this.#highest = Math.max(this.#highest, seq);
     this.#early.set(seq, { message, since: performance.now() });
     return true;
   }

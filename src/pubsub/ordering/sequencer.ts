@@ -1,9 +1,11 @@
 import { FifoQueue } from '../../util/fifo-queue.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { ReorderBuffer } from './reorder-buffer.js';
+import { isPossibleStep, MAX_STEP, START, startStream, type Stream } from './stream.js';
 
 /** Messages that did not arrive. */
 export interface MissingReport {
+  readonly stream: string;
   readonly count: number;
   /** When the last message before them arrived, in ms since the epoch. */
   readonly since: number;
@@ -28,23 +30,14 @@ export interface SequencerListener<M> {
 const REORDER_TIMEOUT_MS = 100;
 
 /** The most messages of one stream that wait for earlier ones. */
-const MAX_BUFFERED_MESSAGES = 1_000;
+const MAX_BUFFERED_MESSAGES = MAX_STEP;
 
-/** A larger step in the sequence is taken for a damaged or forged stamp: no publisher sends so many unnoticed. */
-const MAX_GAP_MESSAGES = 100_000_000;
+/** How many streams all sequencers of an engine may remember beyond the latest of each: some 16 MB. */
+const MAX_STREAMS = 65_536;
 
-/** Times since then fit into a small integer, for which V8 allocates nothing. */
-const START = Date.now();
-
-/** The messages of one publisher for this subscription, under one epoch. */
-interface Stream<M> {
-  readonly name: string;
-  next: number;
-  /** In ms since {@link START}. */
-  lastReceivedAt: number;
-  /** The value of `Sequencer.#resyncs` when its last message arrived. */
-  resyncs: number;
-  buffer: ReorderBuffer<M> | undefined;
+/** The streams that several sequencers remember together: each has a bound of its own, and there may be many. */
+export interface StreamCount {
+  streams: number;
 }
 
 /** A call to the listener that is about to be made. */
@@ -56,7 +49,8 @@ type Output<M> =
  * Puts the messages of one subscription into the order in which they were published, by their stamps. Drops duplicates
  * and reports messages that do not arrive.
  *
- * The first message of a stream sets where it starts. Streams are remembered in two generations of a bounded size; a
+ * The first message of a stream sets where it starts. A stamp is not a proof of who sent it, so no single one moves a
+ * stream for good: it returns to its old place as soon as that one goes on, see docs/adr/0023. Streams are remembered in two generations of a bounded size; a
  * stream that was forgotten starts anew. The listener may throw, or call any method of this class: all pending output is
  * still delivered, in order, before the first error is rethrown to the caller.
  *
@@ -75,10 +69,13 @@ export class Sequencer<M> {
   /** How many known gaps there were. */
   #resyncs = 0;
   #closed = false;
+  /** After a blocked event loop, what is waited for may be in the socket: timers run before sockets are read. */
+  readonly #expireSoon = (): void => void setImmediate(() => this.#expire());
 
   constructor(
     private readonly listener: SequencerListener<M>,
     private readonly generationSize = 512,
+    private readonly total: StreamCount = { streams: 0 },
   ) {}
 
   accept(name: string, seq: number, message: M): void {
@@ -87,10 +84,8 @@ export class Sequencer<M> {
     }
     const stream = this.#latest?.name === name ? this.#latest : this.#find(name, seq);
     if (seq < stream.next) {
-      this.listener.duplicate();
-    } else if (stream.buffer !== undefined) {
-      this.#acceptBuffered(stream, stream.buffer, seq, message);
-    } else if (seq === stream.next) {
+      this.#acceptEarlier(stream, seq, message);
+    } else if (seq === stream.next && stream.buffer === undefined) {
       stream.resyncs = this.#resyncs;
       advance(stream, seq);
       if (this.#output === undefined || this.#output.length === 0) {
@@ -99,16 +94,8 @@ export class Sequencer<M> {
         this.#push({ type: 'message', message });
         this.#flush();
       }
-    } else if (seq - stream.next > MAX_GAP_MESSAGES) {
-      this.listener.deliver(message); // without advancing, which would silence every message after it
-    } else if (stream.resyncs === this.#resyncs && this.listener.mayReorder()) {
-      this.#buffer(stream, new ReorderBuffer<M>(), seq, message);
     } else {
-      this.#report(stream, seq - stream.next);
-      stream.resyncs = this.#resyncs;
-      advance(stream, seq);
-      this.#push({ type: 'message', message });
-      this.#flush();
+      this.#acceptLater(stream, seq, message);
     }
   }
 
@@ -122,8 +109,57 @@ export class Sequencer<M> {
   close(): void {
     this.#closed = true;
     this.#latest = undefined;
+    this.total.streams -= this.#streams?.count ?? 0;
     this.#streams = undefined;
     this.#release([...(this.#buffering ?? [])]);
+  }
+
+  /** A message behind the place of its stream: a duplicate, or the proof that the last step was false. */
+  #acceptEarlier(stream: Stream<M>, seq: number, message: M): void {
+    const isSkipped = seq >= stream.missingFrom && seq < stream.missingUntil;
+    const isNear = stream.missingUntil - seq <= MAX_STEP;
+    if (!isSkipped || (isNear && (Date.now() - START < stream.lateUntil || this.listener.mayReorder()))) {
+      this.listener.duplicate();
+      return;
+    }
+    this.#release([stream]);
+    advance(stream, seq);
+    stream.missingFrom = stream.missingUntil = seq;
+    this.#push({ type: 'message', message });
+    this.#flush();
+  }
+
+  /** A message after others that have not arrived. */
+  #acceptLater(stream: Stream<M>, seq: number, message: M): void {
+    const { buffer } = stream;
+    const step = seq - Math.max(stream.next, buffer?.highest ?? 0);
+    const isAfterGap = stream.resyncs !== this.#resyncs;
+    if (step > MAX_STEP && !(isPossibleStep(stream, step) && (isAfterGap || seq === stream.claim))) {
+      stream.claim = isPossibleStep(stream, step) ? seq + 1 : -1;
+      this.#push({ type: 'message', message }); // without advancing, which would silence the messages of the old place
+      this.#flush();
+    } else if (step > MAX_STEP) {
+      this.#release([stream]);
+      this.#step(stream, seq, message, isAfterGap ? 0 : 1);
+    } else if (buffer !== undefined) {
+      this.#acceptBuffered(stream, buffer, seq, message);
+    } else if (!isAfterGap && this.listener.mayReorder()) {
+      this.#buffer(stream, new ReorderBuffer<M>(), seq, message);
+    } else {
+      this.#step(stream, seq, message, 0);
+    }
+  }
+
+  /** Goes on at `seq`, of whose predecessors some were `delivered`. */
+  #step(stream: Stream<M>, seq: number, message: M, delivered: number): void {
+    this.#report(stream, seq - stream.next - delivered);
+    stream.missingFrom = stream.next;
+    stream.missingUntil = seq - delivered;
+    stream.lateUntil = 0;
+    stream.resyncs = this.#resyncs;
+    advance(stream, seq);
+    this.#push({ type: 'message', message });
+    this.#flush();
   }
 
   /** Once a stream buffers messages, later ones queue up behind them. */
@@ -155,7 +191,7 @@ export class Sequencer<M> {
     if (buffer.size > MAX_BUFFERED_MESSAGES) {
       this.#release([stream]);
     } else {
-      this.#timer ??= setTimeout(() => this.#expire(), REORDER_TIMEOUT_MS);
+      this.#timer ??= setTimeout(this.#expireSoon, REORDER_TIMEOUT_MS);
     }
   }
 
@@ -176,6 +212,8 @@ export class Sequencer<M> {
       if (last !== undefined) {
         this.#report(stream, last[0] + 1 - stream.next - early.length);
         advance(stream, last[0]);
+        // Over two connections a message may be late, and order is kept: it is dropped.
+        stream.missingFrom = stream.missingUntil = stream.next;
       }
       for (const [, message] of early) {
         this.#push({ type: 'message', message });
@@ -200,13 +238,13 @@ export class Sequencer<M> {
     }
     if (oldest !== Infinity) {
       const delay = Math.max(oldest + REORDER_TIMEOUT_MS - performance.now(), 0);
-      this.#timer = setTimeout(() => this.#expire(), delay);
+      this.#timer = setTimeout(this.#expireSoon, delay);
     }
   }
 
   #report(stream: Stream<M>, count: number): void {
     if (count > 0) {
-      const report = { count, since: START + stream.lastReceivedAt, until: Date.now() };
+      const report = { stream: stream.name, count, since: START + stream.lastReceivedAt, until: Date.now() };
       this.#push({ type: 'missing', report });
     }
   }
@@ -237,20 +275,26 @@ export class Sequencer<M> {
   #find(name: string, seq: number): Stream<M> {
     let stream = this.#streams?.get(name);
     if (stream === undefined) {
-      stream = { name, next: seq, lastReceivedAt: 0, resyncs: this.#resyncs, buffer: undefined };
+      stream = startStream<M>(name, seq, this.#resyncs);
       if (this.#latest !== undefined) {
-        this.#streams ??= this.#cacheOf(this.#latest);
-        this.#streams.add(name, stream);
+        this.#remember(stream, this.#latest);
       }
     }
     this.#latest = stream;
     return stream;
   }
 
-  #cacheOf(first: Stream<M>): GenerationalCache<Stream<M>> {
-    const cache = new GenerationalCache<Stream<M>>(this.generationSize, isBuffering);
-    cache.add(first.name, first);
-    return cache;
+  #remember(stream: Stream<M>, latest: Stream<M>): void {
+    const before = this.#streams?.count ?? 0;
+    if (this.#streams === undefined) {
+      this.#streams = new GenerationalCache<Stream<M>>(this.generationSize, isBuffering);
+      this.#streams.add(latest.name, latest);
+    }
+    this.#streams.add(stream.name, stream);
+    if (this.total.streams > MAX_STREAMS) {
+      this.#streams.shed();
+    }
+    this.total.streams += this.#streams.count - before;
   }
 }
 

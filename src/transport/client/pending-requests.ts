@@ -201,6 +201,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     if (request === undefined) {
       return; // a duplicate, or a reply that arrived too late
     }
+    inbox.noteReply(message.data);
     if (hasHandler) {
       this.#answer(request, reply);
     } else {

@@ -1,8 +1,10 @@
 import type { Gap, Interruption } from '../../pubsub/common/events.js';
 import type { DataMessage } from '../../pubsub/common/messages.js';
+import { concernsStream } from '../../pubsub/common/gap-batcher.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import type { TransportEngine } from '../connection/create-engine.js';
 import type { ChannelNames } from '../wire/channel-names.js';
+import { FRAME_STAMP_CODEC } from '../wire/frame.js';
 import { FrameTrailer } from '../wire/frame-trailer.js';
 
 /** Enough to find a hash tag for a master that owns a handful of slots. */
@@ -10,6 +12,9 @@ const MAX_TAGS_TRIED = 65_536;
 
 /** Bounds the cache, because patterns may differ with each request (`user.17`). */
 const MAX_CACHED_CHANNELS = 2_048;
+
+/** Servers that are remembered per inbox. */
+const MAX_SERVERS = 4_096;
 
 /**
  * A channel of this client alone, on which it receives replies:
@@ -23,12 +28,33 @@ export class ReplyInbox {
   state: 'subscribing' | 'active' | 'interrupted' | 'refused' = 'subscribing';
   /** Why Redis rejected it. */
   error: unknown;
+  /** The streams that have brought a reply to a request. */
+  readonly #servers = new Set<string>();
+  #latestServer: string | undefined;
 
   constructor(
     readonly name: string,
     /** The end of each request frame whose reply is to arrive here. */
     readonly trailer: FrameTrailer,
   ) {}
+
+  /** Remembers the server that has sent a reply which a request waited for. */
+  noteReply(data: Buffer): void {
+    const stream = FRAME_STAMP_CODEC.decode(data)?.stream;
+    if (stream === undefined || stream === this.#latestServer) {
+      return;
+    }
+    if (this.#servers.size >= MAX_SERVERS) {
+      this.#servers.clear();
+    }
+    this.#latestServer = stream;
+    this.#servers.add(stream);
+  }
+
+  /** Whether replies may be missing. Anybody can publish numbers here: those of a stranger say nothing. */
+  isConcernedBy(gap: Gap): boolean {
+    return gap.reason !== 'sequence' || concernsStream(gap, (stream) => this.#servers.has(stream));
+  }
 }
 
 export interface ReplyInboxListener {
@@ -148,6 +174,9 @@ export class ReplyInboxes {
 
   #onGap(gap: Gap): void {
     for (const inbox of this.#inboxesOf(gap)) {
+      if (!inbox.isConcernedBy(gap)) {
+        continue;
+      }
       // A gap without an interruption before it was noticed only after the connection was back.
       if (inbox.state === 'active') {
         this.listener.inboxInterrupted(inbox);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Sequencer } from '../../../../src/pubsub/ordering/sequencer.js';
+import { type MissingReport, Sequencer } from '../../../../src/pubsub/ordering/sequencer.js';
 
 /** The calls to the listener, in order: messages, and in between `missing 3` and `duplicate`. */
 let output: string[];
@@ -83,7 +83,7 @@ describe('a stream of messages', () => {
   });
 
   it('has each gap dated from its last message', () => {
-    const reports: { since: number; until: number }[] = [];
+    const reports: MissingReport[] = [];
     sequencer = new Sequencer({
       deliver: () => undefined,
       missing: (report) => reports.push(report),
@@ -96,7 +96,7 @@ describe('a stream of messages', () => {
     take(0);
     jest.advanceTimersByTime(500);
     take(2);
-    expect(reports).toEqual([{ count: 1, since: start, until: start + 1_000 }]);
+    expect(reports).toEqual([{ stream: 'p.0', count: 1, since: start, until: start + 1_000 }]);
   });
 });
 
@@ -212,11 +212,99 @@ describe('after a known gap', () => {
   });
 });
 
-it('a damaged or forged stamp does not silence the messages after it', () => {
+describe('a forged stamp', () => {
+  const real = (from: number, to: number): void => {
+    for (let seq = from; seq <= to; seq += 1) take(seq);
+  };
+  const delivered = (): string[] => output.filter((line) => line.startsWith('p.0.'));
+
+  it.each([1, 10, 1_000, 1_001, 99_000_000, Number.MAX_SAFE_INTEGER - 10])(
+    'that is %i ahead hides no message of the publisher',
+    (ahead) => {
+      real(0, 9);
+      take(9 + ahead + (ahead === 1 ? 1 : 0));
+      real(10, 30);
+      expect(delivered().filter((line) => messages(0, 30).includes(line))).toEqual(
+        expect.arrayContaining(messages(0, 30)),
+      );
+      expect(output).not.toContain('duplicate');
+    },
+  );
+
+  it.each([1, 100, 5_000])('hides none after a known gap either, %i ahead', (ahead) => {
+    real(0, 9);
+    sequencer.resync();
+    jest.advanceTimersByTime(1_000);
+    take(9 + ahead + 1);
+    output = [];
+    real(10, 9 + ahead);
+    expect(output).toEqual(messages(10, 9 + ahead));
+  });
+
+  it('followed by its successors is adopted, and left as soon as the publisher goes on', () => {
+    real(0, 9);
+    jest.advanceTimersByTime(1_000);
+    real(100_000, 100_003);
+    expect(output.slice(10)).toEqual([
+      'p.0.100000',
+      'missing 99990',
+      ...['p.0.100001', 'p.0.100002', 'p.0.100003'],
+    ]);
+    output = [];
+    real(10, 12);
+    expect(output).toEqual(messages(10, 12));
+  });
+
+  it('is not adopted where no publisher can have sent so many messages, however many follow it', () => {
+    real(0, 9);
+    real(5_000_000, 5_000_010);
+    real(10, 12);
+    expect(output.filter((line) => !line.startsWith('p.0.'))).toEqual([]);
+    expect(output.slice(-3)).toEqual(messages(10, 12));
+  });
+
+  it('that comes before all messages of its stream hides them for 2 s at most, and no more than 1,000', () => {
+    take(900);
+    real(0, 9);
+    expect(delivered()).toEqual(['p.0.900']);
+    jest.advanceTimersByTime(2_000);
+    real(10, 20);
+    expect(delivered().slice(1)).toEqual(messages(10, 20));
+
+    sequencer = newSequencer();
+    output = [];
+    take(1_000_000);
+    real(0, 20);
+    expect(delivered().slice(1)).toEqual(messages(0, 20));
+  });
+
+  it('hides none while messages may come over two connections', () => {
+    real(0, 9);
+    early(99_000_000);
+    early(5_000);
+    early(5_002);
+    real(10, 20);
+    jest.advanceTimersByTime(200);
+    early(21, 22, 23);
+    expect(delivered()).toEqual(expect.arrayContaining(messages(0, 23)));
+    expect(output).not.toContain('duplicate');
+  });
+
+  it('hides one message if it has the number of that one', () => {
+    real(0, 9);
+    take(10);
+    real(10, 12);
+    expect(output.slice(10)).toEqual(['p.0.10', 'duplicate', 'p.0.11', 'p.0.12']);
+  });
+});
+
+it('a leap that is true is reported when the second message after it arrives, and duplicates are dropped', () => {
   take(0);
-  take(Number.MAX_SAFE_INTEGER);
-  take(1);
-  expect(output).toEqual(['p.0.0', `p.0.${String(Number.MAX_SAFE_INTEGER)}`, 'p.0.1']);
+  jest.advanceTimersByTime(1_000);
+  [2_001, 2_002, 2_002, 2_001, 2_003].forEach((seq) => take(seq));
+  expect(output).toEqual([
+    ...['p.0.0', 'p.0.2001', 'missing 2000', 'p.0.2002', 'duplicate', 'duplicate', 'p.0.2003'],
+  ]);
 });
 
 describe('memory', () => {
@@ -231,6 +319,23 @@ describe('memory', () => {
     take(99, { stream: 'used' });
     take(50, { stream: 'forgotten' });
     expect(output).toEqual(['duplicate', 'forgotten.50']);
+  });
+
+  it('is shared by all sequencers: beyond 65,536 streams each keeps only a few', () => {
+    const total = { streams: 0 };
+    const listener = {
+      deliver: (): void => undefined,
+      missing: (): void => undefined,
+      duplicate: (): void => undefined,
+      mayReorder: (): boolean => false,
+    };
+    const sequencers = Array.from({ length: 300 }, () => new Sequencer<string>(listener, 512, total));
+    for (const one of sequencers) {
+      for (let index = 0; index < 1_000; index += 1) one.accept(`p${String(index)}.0`, 0, 'x');
+    }
+    expect(total.streams).toBeLessThan(65_536 + 300 * 4);
+    sequencers.forEach((one) => one.close());
+    expect(total.streams).toBe(0);
   });
 
   it('does not forget a stream that buffers messages', () => {
