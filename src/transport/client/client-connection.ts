@@ -3,6 +3,7 @@ import type { LoggerService } from '@nestjs/common';
 import type { PubSubMetrics } from '../../pubsub/common/metrics.js';
 import { Backlog, settledWithin } from '../../util/promises.js';
 import type { ResolvedOptions } from '../common/options.js';
+import { CLIENT_ID_LENGTH } from '../common/client-id.js';
 import { createEngine, type TransportEngine } from '../connection/create-engine.js';
 import { register } from '../connection/process-registry.js';
 import { PendingRequests, type PendingRequestsDeps } from './pending-requests.js';
@@ -85,7 +86,6 @@ export class ClientConnection {
   }
 }
 
-/** Unique, and short because it travels with every request: ten characters of base64url. */
 function newClientId(): string {
-  return randomBytes(8).toString('base64url').slice(0, 10);
+  return randomBytes(CLIENT_ID_LENGTH).toString('base64url').slice(0, CLIENT_ID_LENGTH);
 }

@@ -59,6 +59,8 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   readonly #inboxes: ReplyInboxes;
   readonly #waitQueue: InboxWaitQueue;
   readonly #canceller: RequestCanceller;
+  /** Starts the ids of all requests, so that no other client, nor this one after a restart, uses the same ones. */
+  readonly #idPrefix: string;
   #nextId = 0;
 
   constructor(
@@ -68,6 +70,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     private readonly backlog: Backlog,
   ) {
     const { names, options } = deps;
+    this.#idPrefix = `${clientId}.`;
     this.#routes = new RequestRoutes(engine, names);
     this.#inboxes = new ReplyInboxes(engine, names, clientId, options.sequence, this);
     this.#waitQueue = new InboxWaitQueue(engine, options.connection, (request, error) =>
@@ -115,7 +118,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
     const route = this.#routes.of(pattern);
     const inbox = this.#inboxes.for(route.channel);
     const request = new PendingRequest(
-      (this.#nextId++).toString(36),
+      this.#idPrefix + (this.#nextId++).toString(36),
       route,
       inbox,
       timeout,

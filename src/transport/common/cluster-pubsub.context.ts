@@ -1,4 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
+import { clientIdOf } from './client-id.js';
 
 export type HandledType = 'request' | 'event';
 
@@ -30,6 +31,13 @@ export class ClusterPubSubContext extends BaseRpcContext<ClusterPubSubContextArg
    */
   handledAs: HandledType = 'event';
 
+  /**
+   * The reply inbox of the requester.
+   *
+   * @internal
+   */
+  replyTo: string | undefined = undefined;
+
   /** The channel as named on the cluster, with the prefix. */
   getChannel(): string {
     return this.args[0];
@@ -50,7 +58,18 @@ export class ClusterPubSubContext extends BaseRpcContext<ClusterPubSubContextArg
     return this.args[3] ?? {};
   }
 
-  /** The packet as the deserializer returned it: pattern, data, and the id of a request. */
+  /**
+   * The client that sent the request: ten random characters, the same for all requests of a `ClusterPubSubClient` from
+   * `connect()` to `close()`, and of no other. The id of each request (`getMessage().id`) begins with it. Undefined for
+   * events, and for requests of stock Nest clients.
+   *
+   * It tells clients apart; it does not authenticate them: whoever may publish to the channel can claim any.
+   */
+  getRequester(): string | undefined {
+    return this.replyTo === undefined ? undefined : clientIdOf(this.replyTo);
+  }
+
+  /** The packet as the deserializer returned it: pattern, data, and the id of a request, which no other request has. */
   getMessage(): unknown {
     return this.args[4];
   }

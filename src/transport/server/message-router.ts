@@ -256,6 +256,7 @@ function contextOf(
 ): ClusterPubSubContext {
   const context = new ClusterPubSubContext([channel, subscription.route, node, fields.h, packet]);
   context.handledAs = type;
+  context.replyTo = fields.r;
   return context;
 }
 

@@ -1,4 +1,5 @@
 import { GenerationalCache } from '../../util/generational-cache.js';
+import { CLIENT_ID_LENGTH } from '../common/client-id.js';
 import type { ReplyAddress } from './reply-publisher.js';
 
 /**
@@ -12,6 +13,9 @@ const WINDOW_SIZE = 8_192;
 
 /** Of a count in base 36: more digits might exceed the safe integers. */
 const MAX_DIGITS = 10;
+
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 /** How many foreign ids are remembered at least. */
 const MIN_REMEMBERED_FOREIGN_IDS = 256;
@@ -269,13 +273,18 @@ class BitWindow {
   }
 }
 
-/** The count that `Number#toString(36)` turned into this id; undefined for a foreign id. */
+/**
+ * The count in an id of ours: `Number#toString(36)` of it, after the id of the client and a dot. Undefined for a foreign
+ * id.
+ */
 function countOf(id: string): number | undefined {
-  if (id.length === 0 || id.length > MAX_DIGITS || (id.length > 1 && id.startsWith('0'))) {
+  const start = id.charCodeAt(CLIENT_ID_LENGTH) === DOT ? CLIENT_ID_LENGTH + 1 : 0;
+  const digits = id.length - start;
+  if (digits === 0 || digits > MAX_DIGITS || (digits > 1 && id.charCodeAt(start) === ZERO)) {
     return undefined;
   }
   let count = 0;
-  for (let at = 0; at < id.length; at += 1) {
+  for (let at = start; at < id.length; at += 1) {
     const code = id.charCodeAt(at);
     if (code >= 0x30 && code <= 0x39) {
       count = count * 36 + code - 0x30;

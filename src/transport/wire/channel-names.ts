@@ -1,13 +1,12 @@
 import { types } from 'node:util';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
+import { INBOX_MARK } from '../common/client-id.js';
 
 /**
  * Marks our own channels: requests for wildcard handlers, and reply inboxes. Wildcard handlers of users never receive
  * from them, whatever the prefix of the sender.
  */
 const RESERVED = '_cps:';
-
-const INBOX = `${RESERVED}in:`;
 
 /** In characters; far more than any prefix needs. */
 const MAX_INBOX_LENGTH = 512;
@@ -24,7 +23,7 @@ export function isReserved(channel: string): boolean {
  * @internal
  */
 export function isInbox(channel: string): boolean {
-  return channel.length <= MAX_INBOX_LENGTH && channel.includes(INBOX);
+  return channel.length <= MAX_INBOX_LENGTH && channel.includes(INBOX_MARK);
 }
 
 /**
@@ -52,7 +51,7 @@ export class ChannelNames {
 
   /** The reply inbox of a client. The braces pin it to the slot of `tag`, and so to a chosen shard. */
   inbox(clientId: string, tag: string): string {
-    return `${this.prefix}${INBOX}${clientId}:{${tag}}`;
+    return `${this.prefix}${INBOX_MARK}${clientId}:{${tag}}`;
   }
 
   pattern(glob: string): string {

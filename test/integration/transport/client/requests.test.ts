@@ -35,6 +35,7 @@ beforeAll(async () => {
       node: context.getNode(),
       headers: context.getHeaders(),
       message: context.getMessage(),
+      requester: context.getRequester(),
     }),
     'wild.*': (data: unknown, context: ClusterPubSubContext) => [
       data,
@@ -48,6 +49,35 @@ beforeAll(async () => {
   server.addHandler(42, async () => 'number');
   await listen(server);
   client = harness.client();
+});
+
+interface SeenContext {
+  readonly message: { readonly id: string };
+  readonly requester: string;
+}
+
+describe('the id of a request', () => {
+  const ask = (one: ClusterPubSubClient) => lastValueFrom(one.send<SeenContext>('context', {}));
+
+  it('is that of no other request, of this client, of another, or of this one after close()', async () => {
+    const other = harness.client();
+    const seen = [await ask(client), await ask(other), await ask(client), await ask(other)];
+    await other.close();
+    seen.push(await ask(other), await ask(other));
+    const ids = seen.map(({ message }) => message.id);
+    expect(new Set(ids).size).toBe(6);
+    ids.forEach((id) => expect(id).toMatch(/^[\w-]{10}\.[0-9a-z]+$/));
+  });
+
+  it('begins with the identity of its client, by which the handler knows it', async () => {
+    const other = harness.client();
+    const [first, second, foreign] = [await ask(client), await ask(client), await ask(other)];
+    expect(second.requester).toBe(first.requester);
+    expect(foreign.requester).not.toBe(first.requester);
+    for (const { requester, message } of [first, second, foreign]) {
+      expect(message.id.startsWith(`${requester}.`)).toBe(true);
+    }
+  });
 });
 
 describe('a request', () => {

@@ -60,15 +60,34 @@ describe('the ids of a client of ours, which counts', () => {
   });
 });
 
+describe('the ids of a client of ours, with its own id before the count', () => {
+  it('are those of one window', () => {
+    for (const count of [0, 1, 36, 4_000, 7]) expect(seen.isFirst(`aZ09_-aZ09.${id(count)}`)).toBe(true);
+    for (const count of [0, 1, 36, 4_000, 7]) expect(seen.isFirst(`aZ09_-aZ09.${id(count)}`)).toBe(false);
+    for (let count = 4_001; count < 4_001 + WINDOW; count += 1) seen.isFirst(`aZ09_-aZ09.${id(count)}`);
+    expect(seen.isFirst(`aZ09_-aZ09.${id(4_001)}`)).toBe(false);
+    expect(seen.isFirst(`aZ09_-aZ09.${id(4_000)}`)).toBe(true);
+  });
+});
+
 describe('ids of another form', () => {
-  it.each(['', '-1', '01', 'A', 'order 7', '0.5', 'z'.repeat(11), '5f3c1d2e-aa', 'ž'])(
-    'are known when they come again: "%s"',
-    (other) => {
-      expect(seen.isFirst(other)).toBe(true);
-      expect(seen.isFirst(other)).toBe(false);
-      expect(seen.isFirst('1')).toBe(true);
-    },
-  );
+  it.each([
+    '',
+    '-1',
+    '01',
+    'A',
+    'order 7',
+    '0.5',
+    'z'.repeat(11),
+    '5f3c1d2e-aa',
+    'aZ09_-aZ09.',
+    'aZ09_-aZ09.01',
+    'ž',
+  ])('are known when they come again: "%s"', (other) => {
+    expect(seen.isFirst(other)).toBe(true);
+    expect(seen.isFirst(other)).toBe(false);
+    expect(seen.isFirst('1')).toBe(true);
+  });
 
   it('are remembered by the hundred, and not without limit', () => {
     for (let count = 0; count < 257; count += 1) seen.isFirst(`order ${String(count)}`);
