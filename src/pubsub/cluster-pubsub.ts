@@ -272,6 +272,16 @@ export class ClusterPubSub<E extends PubSubEncoding = 'utf8'> extends EventEmitt
   }
 
   /**
+   * Why a subscription to the channel, or a message for it, has to wait, as far as is known: for errors of those whose time
+   * is over.
+   *
+   * @internal
+   */
+  failureOf(channel: ChannelName): unknown {
+    return this.#engine.failureOf(channel);
+  }
+
+  /**
    * Returns the master (`host:port`) that owns the channel's slot in the current topology; for a pattern, the one where
    * all patterns are subscribed.
    */

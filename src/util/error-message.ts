@@ -15,6 +15,13 @@ export function errorReason(error: unknown): string {
   return errorMessage(error).replace(/\.$/, '');
 }
 
+/** The error for a time that is over: its text, and the last failure before that, as text and as its cause. */
+export function lateError(text: string, failure: unknown): Error {
+  return failure === undefined
+    ? new Error(text)
+    : new Error(`${text}: ${errorReason(failure)}`, { cause: failure });
+}
+
 /**
  * Text that is safe to log for whatever a handler threw: its message and `code`, never other fields, which may hold the
  * data the handler was given. Never throws.

@@ -29,6 +29,11 @@ export class CommandConnectionPool {
     return this.factory.identity;
   }
 
+  /** Why the node could not be connected to when that was last tried; undefined if it could. */
+  failureOf(node: NodeKey): Error | undefined {
+    return this.factory.failures.of(node);
+  }
+
   /** The open connection to `node`, if any. */
   get(node: NodeKey): CommandConnection | undefined {
     return this.#open.get(node);

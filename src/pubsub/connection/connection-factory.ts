@@ -2,10 +2,12 @@ import { Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
 import type { Socket } from 'node:net';
 import { deferred, withTimeout, type Deferred } from '../../util/promises.js';
 import { AuthenticationError, ClusterPubSubError, ClusterUnreachableError } from '../common/errors.js';
-import { nodeKey, type NodeAddress } from '../common/node-address.js';
+import { nodeKey, type NodeAddress, type NodeKey } from '../common/node-address.js';
 import { isServingRefusal } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ClusterIdentity } from './cluster-identity.js';
+import { watchLastWords } from './last-words.js';
+import { isSaidByRedis, NodeFailures } from './node-failures.js';
 
 /** A socket that is connected, encrypted and authenticated as the options require. */
 export interface OpenSocket {
@@ -30,6 +32,8 @@ const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:usern
 export class ConnectionFactory {
   /** Every connection is checked against it before it is used. */
   readonly identity = new ClusterIdentity();
+  /** Why nodes could not be connected to. */
+  readonly failures = new NodeFailures();
   readonly #redisOptions: RedisOptions;
   readonly #dnsLookup: ClusterOptions['dnsLookup'];
   readonly #attempts = new Set<Deferred<never>>();
@@ -66,11 +70,23 @@ export class ConnectionFactory {
    */
   async open(address: NodeAddress, timeout = this.connectTimeout): Promise<OpenSocket> {
     const node = nodeKey(address);
+    try {
+      const opened = await this.#open(address, node, timeout);
+      this.failures.forget(node);
+      return opened;
+    } catch (error) {
+      this.failures.note(node, error as Error);
+      throw error;
+    }
+  }
+
+  async #open(address: NodeAddress, node: NodeKey, timeout: number): Promise<OpenSocket> {
     const { identity } = this;
     identity.assertNotForeign(node);
     const ended = deferred<never>();
     let redis: Redis | undefined;
-    let cause: unknown;
+    const errors: unknown[] = [];
+    let lastWords: (() => unknown) | undefined;
     const connect = async (): Promise<Redis> => {
       const host = await Promise.race([this.#lookup(address.host), ended.promise]);
       redis = new Redis({
@@ -81,8 +97,9 @@ export class ConnectionFactory {
         connectTimeout: timeout,
       });
       redis.on('error', (error: Error) => {
-        cause ??= error;
+        errors.push(error);
       });
+      lastWords = watchLastWords(redis);
       const opened = redis;
       // Both in one round trip: nothing else is sent to a node before it is known which cluster it belongs to.
       const accepted = opened.connect().then(() => {
@@ -102,7 +119,7 @@ export class ConnectionFactory {
       ended.reject(error as Error);
       redis?.disconnect();
       streamOf(redis)?.destroy();
-      throw describe(node, cause ?? error);
+      throw describe(node, mostTelling([...errors, lastWords?.(), error]));
     } finally {
       this.#attempts.delete(ended);
     }
@@ -156,6 +173,11 @@ function takeOver(redis: Redis): OpenSocket {
       socket.destroy();
     },
   };
+}
+
+/** Redis's own words win over the socket's, and the first error over those that follow from it. */
+function mostTelling(errors: readonly unknown[]): unknown {
+  return errors.find(isSaidByRedis) ?? errors.find((error) => error !== undefined);
 }
 
 function describe(node: string, cause: unknown): ClusterPubSubError {

@@ -2,6 +2,7 @@ import type { Cluster } from 'ioredis';
 import type { EventEmitter } from 'node:events';
 import type { ClusterPubSubEvents } from '../common/events.js';
 import type { PubSubEncoding } from '../common/messages.js';
+import { channelKey, slotOf, type ChannelName } from '../common/channel-name.js';
 import { newMetrics, type PubSubMetrics } from '../common/metrics.js';
 import { readNodeReference, type NodeKey } from '../common/node-address.js';
 import {
@@ -158,6 +159,18 @@ export class Engine<E extends PubSubEncoding> {
   /** Whether the cluster supports sharded pub/sub; true until it was queried. */
   get supportsSharded(): boolean {
     return this.#attachment.link.supportsSharded;
+  }
+
+  /** See {@link ClusterPubSub.failureOf}. */
+  failureOf(channel: ChannelName): unknown {
+    const { link, reconciler } = this.#attachment;
+    const key = channelKey(channel);
+    const subscription = this.#registry.get('shard', key) ?? this.#registry.get('channel', key);
+    if (subscription !== undefined && subscription.state.activeNodes.size === 0) {
+      return reconciler.failureOf(subscription);
+    }
+    const owner = this.topology.ownerOf(slotOf(channel));
+    return owner === undefined ? this.topology.lastQuery.failure : link.connections.failureOf(owner);
   }
 
   metrics(): PubSubMetrics {

@@ -1,5 +1,6 @@
 import { channelKey, type ChannelName } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
+import { errorReason } from '../../util/error-message.js';
 import { ClusterUnreachableError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
@@ -88,11 +89,12 @@ export class HealthCheck {
     const { topology } = this.deps;
     const deadline = new Deadline(limits.timeout * NODE_SHARE_OF_TIMEOUT);
     try {
-      await deadline.or(
-        this.deps.connect(),
-        (ms) =>
-          new ClusterUnreachableError(`The cluster did not answer within ${ms} ms. ${topology.lastAttempt}`),
-      );
+      await deadline.or(this.deps.connect(), (ms) => {
+        const cause = topology.lastQuery.failure;
+        const reason = cause === undefined ? '' : ` ${errorReason(cause)}.`;
+        const text = `The cluster did not answer within ${ms} ms. ${topology.lastQuery.asked}${reason}`;
+        return new ClusterUnreachableError(text, { cause });
+      });
       const channels = query.channels ?? namesOf(snapshotsOf(engines), limits.maxNames);
       const reports = await this.#checkCluster(channels, limits.probe, deadline);
       // The snapshot is taken last: it may have changed while the nodes answered.
@@ -112,11 +114,15 @@ export class HealthCheck {
     const query: NodeQuery = { channels, sharded: this.deps.sharded() };
     const check = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(
-        [...nodes]
-          .sort()
-          .map((node) =>
-            checkNode({ node, role }, async (ask) => ask(await connections.connect(node)), query, deadline),
+        [...nodes].sort().map((node) =>
+          checkNode(
+            { node, role },
+            async (ask) => ask(await connections.connect(node)),
+            query,
+            deadline,
+            () => connections.failureOf(node),
           ),
+        ),
       );
     const checkSlotless = async (): Promise<NodeReport[]> => {
       const none: readonly SlotlessNode[] = [];
@@ -125,7 +131,13 @@ export class HealthCheck {
         found.map((other) => {
           const { node, failed } = other;
           const role = other.role === 'master' ? 'slotless' : 'replica';
-          return checkNode({ node, role, failed }, (ask) => slotlessNodes.run(other, ask), query, deadline);
+          return checkNode(
+            { node, role, failed },
+            (ask) => slotlessNodes.run(other, ask),
+            query,
+            deadline,
+            () => connections.failureOf(node),
+          );
         }),
       );
     };

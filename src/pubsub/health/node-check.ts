@@ -5,7 +5,7 @@ import type { ChannelKey, ChannelName } from '../common/channel-name.js';
 import type { NodeKey } from '../common/node-address.js';
 import { isServingRefusal, RedisReplyError } from '../resp/reply.js';
 import type { Deadline } from '../../util/deadline.js';
-import { errorReason } from '../../util/error-message.js';
+import { errorReason, lateError } from '../../util/error-message.js';
 
 /** What to ask every node for. */
 export interface NodeQuery {
@@ -56,18 +56,23 @@ export type NodeExecutor = (
   check: (connection: CommandConnection) => Promise<NodeReply>,
 ) => Promise<NodeReply>;
 
-/** Asks one node everything in one round trip. Resolves by the deadline in any case. */
+/**
+ * Asks one node everything in one round trip. Resolves by the deadline in any case.
+ *
+ * @param failure why the node cannot be connected to, as far as is known when the time is over
+ */
 export async function checkNode(
   checked: CheckedNode,
   execute: NodeExecutor,
   query: NodeQuery,
   deadline: Deadline,
+  failure: () => unknown,
 ): Promise<NodeReport> {
   try {
     const reply = execute((connection) => ask(connection, query));
     return {
       ...checked,
-      reply: await deadline.or(reply, (ms) => new Error(`it did not answer within ${ms} ms`)),
+      reply: await deadline.or(reply, (ms) => lateError(`it did not answer within ${ms} ms`, failure())),
     };
   } catch (error) {
     return { ...checked, unreachable: errorReason(error) };

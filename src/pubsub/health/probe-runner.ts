@@ -9,7 +9,7 @@ import { SubscriberConnection } from '../connection/subscriber-connection.js';
 import type { NodeProbeDeps } from '../reconciler/node-subscriber.js';
 import type { NodeSubscribers } from '../reconciler/node-subscribers.js';
 import type { Topology } from '../topology/topology.js';
-import { errorReason } from '../../util/error-message.js';
+import { errorReason, lateError } from '../../util/error-message.js';
 
 /** A connection for probes is closed when it has not been used for this long. */
 const IDLE_TIMEOUT_MS = 60_000;
@@ -54,10 +54,13 @@ export class ProbeRunner {
 
   /** Resolves by the deadline in any case. */
   async ping(node: NodeKey, deadline: Deadline): Promise<ProbeResult> {
+    let failure: unknown = undefined;
+    const noteFailure = (error: unknown): void => {
+      failure = error;
+    };
     try {
-      const ms = await deadline.or(
-        this.#pingUntil(node, deadline),
-        (limit) => new Error(`it did not come back within ${limit} ms`),
+      const ms = await deadline.or(this.#pingUntil(node, deadline, noteFailure), (limit) =>
+        lateError(`it did not come back within ${limit} ms`, failure ?? this.factory.failures.of(node)),
       );
       return ms === undefined ? { outcome: 'impossible' } : { outcome: 'delivered', ms };
     } catch (error) {
@@ -81,12 +84,17 @@ export class ProbeRunner {
     setMaxListeners(0, this.#stop.signal);
   }
 
-  async #pingUntil(node: NodeKey, deadline: Deadline): Promise<number | undefined> {
+  async #pingUntil(
+    node: NodeKey,
+    deadline: Deadline,
+    onFailure: (error: unknown) => void,
+  ): Promise<number | undefined> {
     const { signal } = this.#stop;
     for (let attempt = 0; this.topology.masters.includes(node); attempt += 1) {
       try {
         return await (this.#pingOnCarrier(node) ?? this.#pingOnOwnConnection(node));
       } catch (error) {
+        onFailure(error);
         if (isUnrelatedToNode(error)) {
           // The node is the first to know which slots it has lost.
           await this.topology.refreshFrom(node).catch(() => undefined);

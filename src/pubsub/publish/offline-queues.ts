@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { backoffDelay, pause } from '../../util/backoff.js';
+import { lateError } from '../../util/error-message.js';
 import { withTimeout } from '../../util/promises.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
@@ -98,7 +99,7 @@ export class OfflineQueues {
       }
       const failed = await this.#connect(node, queue);
       for (const late of queue.takeExpired(Date.now())) {
-        const cause = failed ?? new Error('the cluster could not accept it');
+        const cause = late.refusal ?? failed ?? new Error('the cluster could not accept it');
         this.listener.fail(late, publishFailure(late, node, cause));
       }
       if (failed === undefined) {
@@ -118,14 +119,15 @@ export class OfflineQueues {
    */
   async #connect(node: NodeKey | undefined, queue: PublishQueue): Promise<unknown> {
     if (node === undefined) {
-      return new Error('no node owns the slot');
+      return lateError('no node owns the slot', this.topology.lastQuery.failure);
     }
     const wait = Math.min(MAX_CONNECT_WAIT_MS, timeLeft(queue));
+    const late = new Error(`${node} does not reply`);
     try {
-      await withTimeout(this.connections.connect(node), wait, () => new Error(`${node} does not reply`));
+      await withTimeout(this.connections.connect(node), wait, () => late);
       return undefined;
     } catch (error) {
-      return error;
+      return error === late ? (this.connections.failureOf(node) ?? late) : error;
     }
   }
 

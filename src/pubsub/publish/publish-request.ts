@@ -47,6 +47,8 @@ export class PublishRequest implements ReplyHandler {
   redirects = 0;
   /** How often Redis has refused it with a transient error. */
   refusals = 0;
+  /** The last of these errors. */
+  refusal: RedisReplyError | undefined = undefined;
 
   constructor(
     private readonly listener: PublishReplyListener,

@@ -279,6 +279,7 @@ export class Publisher implements PublishReplyListener {
       this.#route(request); // also one that was in flight when we were closed
     } else if (isTransient(error)) {
       request.refusals += 1;
+      request.refusal = error;
       this.topology.refreshSoon();
       this.#offline.add(this.#target(request), request);
     } else if (request.outgoingChannel.command === 'SPUBLISH' && /unknown command/i.test(error.message)) {

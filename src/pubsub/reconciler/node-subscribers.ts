@@ -44,6 +44,11 @@ export class NodeSubscribers implements NodeSubscriberRouter {
     return this.#scopes.get(scope);
   }
 
+  /** Why the node could not be connected to when that was last tried. */
+  failureOf(node: NodeKey): Error | undefined {
+    return this.factory.failures.of(node);
+  }
+
   /** The connections to the node, of all layers. */
   of(node: NodeKey): readonly NodeSubscriber[] {
     return [...(this.#byNode.get(node)?.values() ?? [])];

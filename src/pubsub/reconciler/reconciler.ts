@@ -137,8 +137,17 @@ export class Reconciler {
           this.topology.refreshSoon();
         }
       },
+      () => this.failureOf(subscription),
       (error) => this.#giveUp(subscription, error),
     );
+  }
+
+  /** Why the subscription is not confirmed, as far as is known: Redis's own words, or why its node is out of reach. */
+  failureOf({ state }: Subscription): unknown {
+    const { assigned, refusal } = state;
+    const inTheWay =
+      assigned === undefined ? this.topology.lastQuery.failure : this.subscribers.failureOf(assigned);
+    return refusal ?? inTheWay;
   }
 
   /** Resolves when no node carries it. */

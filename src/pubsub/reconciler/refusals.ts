@@ -45,7 +45,7 @@ export class Refusals {
     }
     if (isTransient(error)) {
       this.topology.refreshSoon();
-      this.#retry(subscription, TRANSIENT_PACE);
+      this.#retry(subscription, TRANSIENT_PACE, error);
       return;
     }
     const refusal = /unknown command/i.test(error.message)
@@ -56,13 +56,12 @@ export class Refusals {
     } else {
       // It was active before, so it is still wanted: an operator may be changing the ACL under us.
       this.nodeErrors.refused(node, refusal);
-      this.#retry(subscription, PERMANENT_PACE);
+      this.#retry(subscription, PERMANENT_PACE, error);
     }
   }
 
-  #retry(subscription: Subscription, { baseMs, capMs }: RetryPace): void {
-    subscription.state.retryIn(backoffDelay(subscription.state.refusals, baseMs, capMs), () =>
-      this.listener.retry(subscription),
-    );
+  #retry(subscription: Subscription, { baseMs, capMs }: RetryPace, refusal: RedisReplyError): void {
+    const delay = backoffDelay(subscription.state.refusals, baseMs, capMs);
+    subscription.state.retryIn(delay, () => this.listener.retry(subscription), refusal);
   }
 }

@@ -1,4 +1,5 @@
 import { deferred } from '../../util/promises.js';
+import { errorReason } from '../../util/error-message.js';
 import type { ClusterPubSubError } from '../common/errors.js';
 import { ClusterUnreachableError } from '../common/errors.js';
 import type { Subscription } from './subscription.js';
@@ -7,6 +8,7 @@ import type { Subscription } from './subscription.js';
  * Resolves when Redis has confirmed the subscription that `begin` requests; rejects when Redis refuses it.
  *
  * @param onConfirmed is called before any message of the subscription is delivered; a promise would settle too late
+ * @param failure why it is not confirmed, as far as is known
  * @param onLate is called after `ms` if it was never active; otherwise an earlier subscriber still wants it
  */
 export async function awaitConfirmation(
@@ -14,6 +16,7 @@ export async function awaitConfirmation(
   ms: number,
   onConfirmed: () => void,
   begin: () => void,
+  failure: () => unknown,
   onLate: (error: ClusterPubSubError) => void,
 ): Promise<void> {
   const confirmation = deferred<undefined>();
@@ -25,9 +28,13 @@ export async function awaitConfirmation(
     },
   });
   const deadline = setTimeout(() => {
+    const { assigned } = subscription.state;
+    const cause = failure();
+    const where = assigned === undefined ? 'no node owns its slot' : `${assigned} did not reply`;
+    const reason = cause === undefined || assigned === undefined ? where : errorReason(cause);
     const error = new ClusterUnreachableError(
-      `"${subscription.text}" was not confirmed within ${String(ms)} ms` +
-        (subscription.state.assigned === undefined ? '.' : `; ${subscription.state.assigned} did not reply.`),
+      `"${subscription.text}" was not confirmed within ${String(ms)} ms: ${reason}.`,
+      { cause },
     );
     if (subscription.state.cause === undefined) {
       onLate(error);

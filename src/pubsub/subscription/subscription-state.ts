@@ -64,6 +64,7 @@ export class SubscriptionState {
   #cause: InterruptionCause | undefined;
   #inactiveSince = performance.now();
   #refusals = 0;
+  #refusal: Error | undefined;
   #ownerQueries = 0;
   #graceTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -115,6 +116,11 @@ export class SubscriptionState {
     return this.#refusals;
   }
 
+  /** Why Redis refused it last; undefined once it was active since. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
+  }
+
   /** Not to be added to the assigned node now: that has refused it, or is being asked where its slot went. */
   get paused(): boolean {
     return this.#retryTimer !== undefined || this.#ownerQueries > 0;
@@ -133,6 +139,7 @@ export class SubscriptionState {
   confirm(node: NodeKey): void {
     this.#activeNodes = nodesOf([...this.#activeNodes, node]);
     this.#refusals = 0;
+    this.#refusal = undefined;
     this.#stopRetry();
   }
 
@@ -190,9 +197,10 @@ export class SubscriptionState {
     this.#cause = cause;
   }
 
-  retryIn(ms: number, retry: () => void): void {
+  retryIn(ms: number, retry: () => void, refusal: Error): void {
     this.#stopRetry();
     this.#refusals += 1;
+    this.#refusal = refusal;
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined;
       retry();

@@ -32,6 +32,7 @@ export class TopologyFetcher {
   readonly #overdue = new Set<NodeKey>();
   #queried: readonly NodeKey[] = [];
   #failure: unknown;
+  #isUnderWay = false;
   /** Views of startup nodes that belong to another cluster than the most. */
   readonly #outvoted: NodeView[] = [];
 
@@ -40,15 +41,22 @@ export class TopologyFetcher {
     private readonly startupNodes: StartupNodes,
   ) {}
 
-  /** The nodes of the last {@link fetch}, and why it failed: text for an error. */
-  get lastAttempt(): string {
-    const queried =
-      this.#queried.length === 0 ? 'No node was asked yet.' : `Asked: ${this.#queried.join(', ')}.`;
-    return this.#failure === undefined ? queried : `${queried} ${errorMessage(this.#failure)}`;
+  /** Why the last {@link fetch} failed, or what keeps one under way from a result; undefined if it succeeded. */
+  get failure(): unknown {
+    const failures = this.#queried.flatMap((node) => this.connections.failureOf(node) ?? []);
+    return (
+      this.#failure ?? (this.#isUnderWay && failures.length > 0 ? mostSpecificError(failures) : undefined)
+    );
+  }
+
+  /** The nodes of the last {@link fetch}: text for an error. */
+  get asked(): string {
+    return this.#queried.length === 0 ? 'No node was asked yet.' : `Asked: ${this.#queried.join(', ')}.`;
   }
 
   /** Fetches the view of the first node to reply. `newOwner`, of a slot that moved, is queried first: it is the first to know. */
   async fetch(known: SlotMap, newOwner: NodeKey | undefined): Promise<NodeView> {
+    this.#isUnderWay = true;
     try {
       const startup = known.masters.length === 0 ? await this.startupNodes.addresses() : [];
       const first = newOwner === undefined ? [] : [newOwner];
@@ -68,6 +76,8 @@ export class TopologyFetcher {
     } catch (error) {
       this.#failure = error;
       throw error;
+    } finally {
+      this.#isUnderWay = false;
     }
   }
 

@@ -1,3 +1,4 @@
+import { errorReason } from '../../util/error-message.js';
 import { backoffDelay, pause } from '../../util/backoff.js';
 import { Deadline } from '../../util/deadline.js';
 import { deferred, SingleFlight, withTimeout } from '../../util/promises.js';
@@ -43,6 +44,8 @@ export interface RefresherTasks {
   refresh(): Promise<void>;
   /** Compares the slot map with one node, at the cost of one command; resolves to false where a refresh has to decide. */
   check(): Promise<boolean>;
+  /** Why there is no view of the cluster, as far as is known. */
+  failure(): unknown;
 }
 
 /**
@@ -123,9 +126,8 @@ export class TopologyRefresher {
     this.#paused = false;
     const deadline = new Deadline(timeout);
     const aborted = deferred<never>();
-    const timedOut = new ClusterUnreachableError(
-      `No node of the cluster replied within ${String(timeout)} ms.`,
-    );
+    let timedOut: Error | undefined;
+    const expire = (): Error => (timedOut = this.#unreachable(timeout));
     signal.addEventListener('abort', () => aborted.reject(new ClosedError()));
     let failure: unknown;
     for (let attempt = 0; ; attempt += 1) {
@@ -133,7 +135,7 @@ export class TopologyRefresher {
         // Longer than the last attempt takes: its error is more specific than the time-out.
         const timeLeft = deadline.left + NODE_REPLY_TIMEOUT_MS;
         const refreshed = this.#single.run();
-        await withTimeout(Promise.race([refreshed, aborted.promise]), timeLeft, () => timedOut);
+        await withTimeout(Promise.race([refreshed, aborted.promise]), timeLeft, expire);
         break;
       } catch (error) {
         failure = error === timedOut ? (failure ?? error) : error;
@@ -145,6 +147,15 @@ export class TopologyRefresher {
     }
     this.#found = true;
     this.#schedule();
+  }
+
+  #unreachable(timeout: number): ClusterUnreachableError {
+    const cause = this.tasks.failure();
+    const reason = cause === undefined ? '' : `: ${errorReason(cause)}`;
+    return new ClusterUnreachableError(
+      `No node of the cluster replied within ${String(timeout)} ms${reason}.`,
+      { cause },
+    );
   }
 
   /** Refreshes at the pace of an outage while `isOutage` returns true. */

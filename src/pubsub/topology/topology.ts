@@ -70,7 +70,7 @@ export class Topology {
     this.foreign = new ForeignClusterWatch(connections, startupNodes);
     const { slotsRefreshInterval } = startupNodes.clusterOptions;
     this.#refresher = new TopologyRefresher(
-      { refresh: () => this.#refresh(), check: () => this.#check() },
+      { refresh: () => this.#refresh(), check: () => this.#check(), failure: () => this.#fetcher.failure },
       slotsRefreshInterval,
     );
     connections.onFailure(() => this.#refresher.alert());
@@ -96,13 +96,14 @@ export class Topology {
 
   /** @throws {@link UnknownNodeError} when even a refreshed view does not have one of the nodes */
   async assertKnown(nodes: readonly NodeKey[]): Promise<void> {
+    let cause: unknown;
     const findUnknown = (): NodeKey | undefined => nodes.find((node) => !this.knows(node));
     if (findUnknown() !== undefined) {
-      await this.refresh().catch(() => undefined); // the node may have joined a moment ago
+      await this.refresh().catch((error: unknown) => (cause = error)); // the node may have joined a moment ago
     }
     const unknown = findUnknown();
     if (unknown !== undefined) {
-      throw new UnknownNodeError(unknown, [...this.masters, ...this.replicas].join(', '));
+      throw new UnknownNodeError(unknown, [...this.masters, ...this.replicas].join(', '), { cause });
     }
   }
 
@@ -132,9 +133,9 @@ export class Topology {
     return this.#lookedAt;
   }
 
-  /** See {@link TopologyFetcher.lastAttempt}. */
-  get lastAttempt(): string {
-    return this.#fetcher.lastAttempt;
+  /** What the last query has come to. */
+  get lastQuery(): Pick<TopologyFetcher, 'asked' | 'failure'> {
+    return this.#fetcher;
   }
 
   /** Calls `listener` after every change of slots or nodes, until the signal aborts. */

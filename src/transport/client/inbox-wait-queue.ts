@@ -4,6 +4,7 @@ import {
   readLimits,
   readOverflowPolicy,
 } from '../../pubsub/common/options.js';
+import { lateError } from '../../util/error-message.js';
 import { TimeoutQueue } from '../../util/timeout-queue.js';
 import type { TransportEngine } from '../connection/create-engine.js';
 import type { PendingRequest } from './pending-request.js';
@@ -73,7 +74,11 @@ export class InboxWaitQueue {
   }
 
   #timeoutError({ inbox, target }: PendingRequest): PublishError {
-    const reason = `the reply inbox was not confirmed within ${String(this.#limits.commandTimeout)} ms.`;
-    return new PublishError(target.channel, this.engine.nodeOf(inbox.name), 'not-delivered', reason);
+    const { message: reason, cause } = lateError(
+      `the reply inbox was not confirmed within ${String(this.#limits.commandTimeout)} ms`,
+      this.engine.failureOf(inbox.name),
+    );
+    const node = this.engine.nodeOf(inbox.name);
+    return new PublishError(target.channel, node, 'not-delivered', reason, { cause });
   }
 }

@@ -289,8 +289,9 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
   }
 
   #expire(request: PendingRequest): void {
-    const { isPublished, route, timeout } = request;
-    this.fail(request, new RequestTimeoutError(route.pattern, timeout, {}, isPublished), 'timeouts');
+    const { isPublished, route, timeout, inbox } = request;
+    const cause = isPublished ? undefined : this.engine.failureOf(inbox.name);
+    this.fail(request, new RequestTimeoutError(route.pattern, timeout, { cause }, isPublished), 'timeouts');
     if (isPublished) {
       this.#canceller.cancel(request);
     }

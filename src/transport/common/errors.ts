@@ -1,3 +1,4 @@
+import { errorReason } from '../../util/error-message.js';
 import { ClusterPubSubError } from '../../pubsub/common/errors.js';
 
 /**
@@ -40,10 +41,14 @@ export class RequestTimeoutError extends ClusterPubSubError {
         ? `Request "${pattern}" timed out after ${String(timeout)} ms. The handler may have run. Raise requestTimeout, ` +
             'or set it for one request with ClusterPubSubRecordBuilder#setTimeout().'
         : `Request "${pattern}" timed out after ${String(timeout)} ms before it could be sent: a cluster node is not ` +
-            'responding. No handler received it. Call health() to find the node.',
+            `responding${reasonOf(options)}. No handler received it. Call health() to find the node.`,
       options,
     );
   }
+}
+
+function reasonOf(options: ErrorOptions | undefined): string {
+  return options?.cause === undefined ? '' : `: ${errorReason(options.cause)}`;
 }
 
 /**

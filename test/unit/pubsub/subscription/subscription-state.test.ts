@@ -111,7 +111,7 @@ describe('the state of a subscription', () => {
   it('tries again what was refused, later each time until it is confirmed', async () => {
     const state = new SubscriptionState();
     await new Promise<void>((resolve) => {
-      state.retryIn(1, resolve);
+      state.retryIn(1, resolve, new Error('BUSY'));
       expect(state.paused).toBe(true);
     });
     expect([state.paused, state.refusals]).toEqual([false, 1]);

@@ -5,13 +5,15 @@ import { TopologyRefresher } from '../../../../src/pubsub/topology/topology-refr
 describe('TopologyRefresher', () => {
   let refresh: jest.Mock<() => Promise<void>>;
   let check: jest.Mock<() => Promise<boolean>>;
+  let failure: jest.Mock<() => unknown>;
   let refresher: TopologyRefresher;
 
   beforeEach(() => {
     jest.useFakeTimers();
     refresh = jest.fn(() => Promise.resolve());
     check = jest.fn(() => Promise.resolve(true));
-    refresher = new TopologyRefresher({ refresh, check });
+    failure = jest.fn<() => unknown>();
+    refresher = new TopologyRefresher({ refresh, check, failure });
   });
   afterEach(() => {
     refresher.pause();
@@ -122,7 +124,7 @@ describe('TopologyRefresher', () => {
   });
 
   it('keeps to the interval of the user, whatever the signs', async () => {
-    refresher = new TopologyRefresher({ refresh, check }, 20_000);
+    refresher = new TopologyRefresher({ refresh, check, failure }, 20_000);
     await find();
     refresh.mockClear();
     refresher.watchWhile(() => true);
@@ -134,7 +136,7 @@ describe('TopologyRefresher', () => {
   });
 
   it('asks at no interval where it is turned off', async () => {
-    refresher = new TopologyRefresher({ refresh, check }, 0);
+    refresher = new TopologyRefresher({ refresh, check, failure }, 0);
     await find();
     expect(await refreshesWithin(20_000)).toBe(0);
     expect(check).not.toHaveBeenCalled();
@@ -143,7 +145,7 @@ describe('TopologyRefresher', () => {
   it.each([0, 20_000])(
     'keeps no condition that changes nothing, at an interval of %i ms',
     async (interval) => {
-      refresher = new TopologyRefresher({ refresh, check }, interval);
+      refresher = new TopologyRefresher({ refresh, check, failure }, interval);
       await find();
       const condition = jest.fn(() => true);
       refresher.watchWhile(condition);
@@ -166,7 +168,7 @@ describe('TopologyRefresher', () => {
   });
 
   it('refreshes less and less often when an outage lasts longer than 10 s, but at least once a second', async () => {
-    refresher = new TopologyRefresher({ refresh, check }, 0);
+    refresher = new TopologyRefresher({ refresh, check, failure }, 0);
     refresher.pollWhile(() => true);
     expect(await refreshesWithin(10_000)).toBeGreaterThan(120);
     await refreshesWithin(20_000);
@@ -194,6 +196,18 @@ describe('TopologyRefresher', () => {
   it('reports a time-out where no attempt has ended', async () => {
     refresh.mockImplementation(() => new Promise(() => undefined));
     const found = expect(find(500)).rejects.toThrow('No node of the cluster replied within 500 ms.');
+    await jest.advanceTimersByTimeAsync(700);
+    await found;
+  });
+
+  it('reports what keeps an attempt from a result where the time is over before it has ended', async () => {
+    refresh.mockImplementation(() => new Promise(() => undefined));
+    const cause = new Error('Redis at a:1 refused the connection: WRONGPASS.');
+    failure.mockReturnValue(cause);
+    const found = expect(find(500)).rejects.toMatchObject({
+      message: expect.stringMatching(/500 ms: .*WRONGPASS\.$/),
+      cause,
+    });
     await jest.advanceTimersByTimeAsync(700);
     await found;
   });
