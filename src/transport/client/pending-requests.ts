@@ -328,8 +328,7 @@ export class PendingRequests implements ReplyInboxListener, PendingRequestListen
       if (request.inbox === inbox && request.isPublished) {
         this.#canceller.cancelOnceActive(request);
         const error = new GapError(
-          `The connection that carries the reply to "${request.route.pattern}" was lost while the request was ` +
-            `pending. The handler may have run.`,
+          `The connection for the reply to "${request.route.pattern}" was lost before it came. The handler may have run.`,
         );
         this.fail(request, error, 'gaps');
       }
