@@ -1,8 +1,16 @@
 import { waitForAgreement } from './cluster-agreement.js';
-import { bestView, owns, slotCount, type ClusterNodeView, type NodeOpinion } from './cluster-view.js';
+import {
+  bestView,
+  owns,
+  slotCount,
+  type ClusterNodeView,
+  type NodeOpinion,
+  type SlotRange,
+} from './cluster-view.js';
 import { LocalClusterError } from './errors.js';
 import { failover, type FailoverMode } from './failover.js';
 import { formCluster, type ClusterPlan } from './form-cluster.js';
+import { checkRanges, migrateSlots } from './migrate-slots.js';
 import { moveSlot, type MoveSlotOptions } from './move-slot.js';
 import { addressOf, type LocalNode, type NodeReference } from './node-address.js';
 import type { RedisConfig } from './redis-config.js';
@@ -175,6 +183,7 @@ export class LocalCluster {
   /**
    * Moves a slot (0–16383) and its keys to another master while clients are connected, like
    * `redis-cli --cluster reshard`. Resolves when all live nodes know the new owner; at once if it owns the slot already.
+   * A master whose last slot leaves becomes a replica of the new owner; `settled()` waits until it is in step.
    *
    * @throws LocalClusterError `UNKNOWN_NODE` when `toMaster` is not a master · `REFUSED` · `TIMEOUT`
    */
@@ -186,6 +195,22 @@ export class LocalCluster {
     const target = this.group.find(toMaster);
     await this.group.control((control) =>
       moveSlot(control, slot, target, responsive, password, this.timeout, options),
+    );
+  }
+
+  /**
+   * Moves ranges of slots, both ends included, and their keys to another master while clients are connected: atomically
+   * where the server can (Valkey 9 `CLUSTER MIGRATESLOTS`, Redis 8.4 `CLUSTER MIGRATION`), else slot by slot as
+   * `moveSlot` does. The slots may have several owners. Resolves when all live nodes know the new one.
+   *
+   * @throws LocalClusterError `UNKNOWN_NODE` when `toMaster` is not a master · `REFUSED` · `TIMEOUT`
+   */
+  async migrateSlots(ranges: readonly SlotRange[], toMaster: NodeReference): Promise<void> {
+    checkRanges(ranges);
+    const { responsive, password } = this.group;
+    const target = this.group.find(toMaster);
+    await this.group.control((control) =>
+      migrateSlots(control, ranges, target, responsive, password, this.timeout),
     );
   }
 

@@ -10,7 +10,7 @@ const keysPerMigrate = 100;
 const migrateTimeout = 5_000;
 
 /** The migration of a slot from one master to another. */
-interface Move {
+export interface Move {
   readonly slot: number;
   readonly source: NodeOpinion;
   readonly target: NodeOpinion;
@@ -39,11 +39,8 @@ export async function moveSlot(
 ): Promise<void> {
   const view = await bestView(control, nodes);
   const source = view.find((node) => owns(node, slot));
-  const target = view.find(({ port }) => port === to.port);
   if (source === undefined) throw new LocalClusterError('UNKNOWN_NODE', `Slot ${slot} has no owner.`);
-  if (target?.role !== 'master') {
-    throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is not a master, so it cannot own a slot.`);
-  }
+  const target = targetIn(view, to);
   if (source.id === target.id) return;
   // Soon after another move, the node may receive an outdated message and change its mind once more.
   await waitUntil(`${addressOf(source)} reports that it owns slot ${slot}`, timeout, async () => {
@@ -51,7 +48,34 @@ export async function moveSlot(
     return owner?.id === source.id ? true : 'it reports another owner';
   });
 
-  const move = { slot, source, target };
+  await handOver(control, { slot, source, target }, view, nodes, password, timeout, whileMoving);
+  await waitUntil(`all nodes know that slot ${slot} moved`, timeout, async () => {
+    const views = await Promise.all(nodes.map((node) => opinionsOf(control, node)));
+    const behind = views.findIndex((opinions) => ownerIn(opinions, slot)?.id !== target.id);
+    return behind === -1 ? true : `${addressOf(nodes[behind] ?? target)} does not yet`;
+  });
+}
+
+/** @throws LocalClusterError `UNKNOWN_NODE` */
+export function targetIn(view: readonly NodeOpinion[], to: NodeReference): NodeOpinion {
+  const target = view.find(({ port }) => port === to.port);
+  if (target?.role !== 'master') {
+    throw new LocalClusterError('UNKNOWN_NODE', `${addressOf(to)} is not a master, so it cannot own a slot.`);
+  }
+  return target;
+}
+
+/** The steps of a move. Some of `nodes` may not know the new owner yet when it resolves. */
+export async function handOver(
+  control: ControlConnections,
+  move: Move,
+  view: readonly NodeOpinion[],
+  nodes: readonly NodeReference[],
+  password: string | undefined,
+  timeout: number,
+  whileMoving?: MoveSlotOptions['whileMoving'],
+): Promise<void> {
+  const { target } = move;
   const masters = view.filter(
     ({ role, port }) => role === 'master' && nodes.some((node) => node.port === port),
   );
@@ -65,11 +89,6 @@ export async function moveSlot(
     return (own ?? 0) >= Math.max(...all) ? true : 'it does not';
   });
   await close(control, move, masters);
-  await waitUntil(`all nodes know that slot ${slot} moved`, timeout, async () => {
-    const views = await Promise.all(nodes.map((node) => opinionsOf(control, node)));
-    const behind = views.findIndex((opinions) => ownerIn(opinions, slot)?.id !== target.id);
-    return behind === -1 ? true : `${addressOf(nodes[behind] ?? target)} does not yet`;
-  });
 }
 
 /** The target first: the source redirects clients to it as soon as it is migrating. */
@@ -110,8 +129,15 @@ async function close(
   masters: readonly NodeOpinion[],
 ): Promise<void> {
   const others = masters.filter(({ id }) => id !== source.id && id !== target.id);
-  for (const node of [target, source, ...others]) {
-    await control.call(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
+  await control.call(target, 'CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
+  for (const node of [source, ...others]) {
+    try {
+      await control.call(node, 'CLUSTER', 'SETSLOT', slot, 'NODE', target.id);
+    } catch (error) {
+      // A master whose last slot has left becomes a replica of the new owner, as soon as it hears of that on the bus.
+      const self = (await opinionsOf(control, node))?.find(({ myself }) => myself);
+      if (self?.role !== 'replica') throw error;
+    }
   }
 }
 

@@ -3,21 +3,19 @@ import type { ClusterConnectionOptions } from '../../src/pubsub/index.js';
 import type { LocalCluster } from '../../src/testing/index.js';
 import { TcpProxy } from '../chaos/tcp-proxy.js';
 
-/** A network that delays every byte between clients and the nodes of a cluster by `ms` each way. Returns how to connect. */
-export function slowNetwork(cluster: LocalCluster, ms: number): () => ClusterConnectionOptions {
+/**
+ * A network that delays every byte between clients and the nodes of a cluster by `ms` each way. Returns a function that
+ * says how to connect through it, to the nodes that the cluster has when it is called.
+ */
+export function slowNetwork(cluster: LocalCluster, ms: number): () => Promise<ClusterConnectionOptions> {
   const proxies = new Map<number, TcpProxy>();
 
-  beforeAll(async () => {
-    for (const node of cluster.nodes) {
+  const connection = async (): Promise<ClusterConnectionOptions> => {
+    for (const node of cluster.nodes.filter(({ port }) => !proxies.has(port))) {
       const proxy = await TcpProxy.to(node);
       proxy.slow(ms);
       proxies.set(node.port, proxy);
     }
-  });
-
-  afterAll(() => Promise.all([...proxies.values()].map((proxy) => proxy.close())));
-
-  return () => {
     const through = [...proxies].map(([port, proxy]) => ({
       port,
       to: { host: '127.0.0.1', port: proxy.port },
@@ -29,4 +27,12 @@ export function slowNetwork(cluster: LocalCluster, ms: number): () => ClusterCon
       },
     };
   };
+
+  beforeAll(async () => {
+    await connection();
+  });
+
+  afterAll(() => Promise.all([...proxies.values()].map((proxy) => proxy.close())));
+
+  return connection;
 }

@@ -153,6 +153,56 @@ describe('the fault handles of a local cluster', () => {
       await cluster.moveSlot(slot, added);
       expect((await cluster.ownerOf(slot)).port).toBe(added.port);
       for (const node of cluster.nodes) expect(await ownerAccordingTo(node.port, slot)).toBe(added.port);
+
+      // The last slot leaves: the node is a replica then, which refuses the last step of a move.
+      const home = (await cluster.masters()).find(({ port }) => port !== added.port)!;
+      await cluster.moveSlot(slot, home);
+      expect((await cluster.ownerOf(slot)).port).toBe(home.port);
+      await cluster.settled();
+      expect((await cluster.replicasOf(home)).map(({ port }) => port)).toContain(added.port);
+    });
+  });
+
+  describe('migrateSlots', () => {
+    it('moves ranges of several owners with their keys under a client that goes on, and back', async () => {
+      const client = new Cluster(cluster.nodes);
+      const keys = Array.from({ length: 100 }, (_, index) => `{moved}:${index}`);
+      await Promise.all(keys.map((key) => client.set(key, key)));
+      const slot = calculateSlot('{moved}');
+      const home = await cluster.ownerOf(slot);
+      const target = (await cluster.masters()).find(({ port }) => port !== home.port)!;
+      const other = (await cluster.masters()).find(({ port }) => port !== home.port && port !== target.port)!;
+      const [first] = other.slots[0]!;
+
+      await cluster.migrateSlots(
+        [
+          [slot, slot],
+          [first, first + 5],
+        ],
+        target,
+      );
+      for (const moved of [slot, first, first + 5]) {
+        for (const node of cluster.nodes) expect(await ownerAccordingTo(node.port, moved)).toBe(target.port);
+      }
+      expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys);
+      await client.quit();
+      await cluster.migrateSlots([[slot, slot]], home);
+      await cluster.migrateSlots([[first, first + 5]], other);
+    });
+
+    it('takes all slots of a master, which is a replica then', async () => {
+      const added = await cluster.addMaster();
+      const owner = await cluster.ownerOf(0);
+      await cluster.migrateSlots([[0, 3]], added);
+      await cluster.migrateSlots([[0, 3]], owner);
+      await cluster.settled();
+      expect((await cluster.replicasOf(owner)).map(({ port }) => port)).toContain(added.port);
+    });
+
+    it.each([[[3, 1]], [[-1, 2]], [[0, 16_384]]] as const)('refuses the range %p', async (range) => {
+      await expect(cluster.migrateSlots([range], await cluster.ownerOf(0))).rejects.toBeInstanceOf(
+        RangeError,
+      );
     });
   });
 });

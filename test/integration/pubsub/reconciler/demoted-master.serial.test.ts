@@ -21,7 +21,7 @@ describe('unnumbered messages to a shard channel', () => {
 
   /** Publishes to `channel` while `act` runs; returns the messages that are neither delivered nor in a reported gap. */
   const lostThrough = async (channel: string, act: () => Promise<void>) => {
-    const [publisher, subscriber] = [open({}, connection()), open({}, connection())];
+    const [publisher, subscriber] = [open({}, await connection()), open({}, await connection())];
     const gaps: Gap[] = [];
     subscriber.on('gap', (gap) => gaps.push(gap));
     const received = new ReceivedMessages();
@@ -50,4 +50,20 @@ describe('unnumbered messages to a shard channel', () => {
     const [replica] = await cluster.replicasOf(owner);
     expect(await lostThrough(channel, () => cluster.failover(replica!))).toEqual([]);
   });
+
+  // The new owner leaves the former one out of CLUSTER SLOTS until it has loaded the data.
+  it.each(['moveSlot', 'migrateSlots'] as const)(
+    'are delivered or in a gap when the last slot of their master leaves by %s',
+    async (way) => {
+      const channel = unique();
+      const slot = slotOf(channel);
+      const home = await cluster.ownerOf(slot);
+      const added = await cluster.addMaster();
+      await cluster.moveSlot(slot, added);
+      const leave = (): Promise<void> =>
+        way === 'moveSlot' ? cluster.moveSlot(slot, home) : cluster.migrateSlots([[slot, slot]], home);
+      expect(await lostThrough(channel, leave)).toEqual([]);
+      await cluster.settled();
+    },
+  );
 });
