@@ -110,6 +110,15 @@ export function countOwned({ owners }: SlotMap): number {
   return owners.reduce((count, owner) => (owner === -1 ? count : count + 1), 0);
 }
 
+/** Number of runs of slots with the same owner, which is that of the ranges that `CLUSTER SLOTS` lists. */
+export function countRanges({ owners }: SlotMap): number {
+  let count = 1;
+  for (let slot = 1; slot < SLOT_COUNT; slot += 1) {
+    count += owners[slot] === owners[slot - 1] ? 0 : 1;
+  }
+  return count;
+}
+
 export function isWhole(map: SlotMap): boolean {
   return !map.owners.includes(-1);
 }

@@ -16,6 +16,7 @@ import type { StartupNodes } from '../connection/startup-nodes.js';
 import { RedisReplyError } from '../resp/reply.js';
 import { chooseFirstView } from './first-view.js';
 import { isOlder, isTrustworthy, preferNewer, readClusterInfo, type NodeView } from './node-view.js';
+import { SlotMapCheck } from './slot-map-check.js';
 import { readClusterSlots, type SlotMap } from './slot-map.js';
 
 /** How long to wait for the reply of one node before going on without it. */
@@ -30,6 +31,7 @@ const MAX_ERRORS_IN_MESSAGE = 3;
 export class TopologyFetcher {
   /** Nodes that have not replied within {@link NODE_REPLY_TIMEOUT_MS}, and still have not. */
   readonly #overdue = new Set<NodeKey>();
+  readonly #check = new SlotMapCheck();
   #queried: readonly NodeKey[] = [];
   #failure: unknown;
   #isUnderWay = false;
@@ -88,14 +90,17 @@ export class TopologyFetcher {
     }
   }
 
-  /** Fetches the slot map of any node of the known one, without the facts that show how far to trust it. */
-  fetchSlots(known: SlotMap): Promise<SlotMap> {
-    return this.#fromAny(this.#nodesOf(known), (node) => this.fetchSlotsFrom(node));
+  /** Whether any node of the known slot map agrees with it, without the facts that show how far to trust it. */
+  agrees(known: SlotMap): Promise<boolean> {
+    return this.#fromAny(this.#nodesOf(known), (node) => this.agreesAt(node, known));
   }
 
-  /** Does the same at this node. */
-  fetchSlotsFrom(node: NodeKey): Promise<SlotMap> {
-    return this.#from(node, async () => this.#querySlots(await this.connections.connect(node)));
+  /** Whether this node does. */
+  agreesAt(node: NodeKey, known: SlotMap): Promise<boolean> {
+    return this.#from(node, async () => {
+      const connection = await this.connections.connect(node);
+      return this.#check.agrees(connection, known, (asked) => this.#querySlots(asked));
+    });
   }
 
   /** Fetches the view of this node. */

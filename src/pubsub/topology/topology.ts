@@ -18,7 +18,6 @@ import {
   readMoved,
   sameIds,
   sameNodes,
-  sameSlotMap,
   SLOT_COUNT,
   withOwner,
   type SlotMap,
@@ -216,7 +215,7 @@ export class Topology {
   /** Refreshes from this node where it does not agree with the present slot map; never rejects. */
   async checkFrom(node: NodeKey): Promise<void> {
     try {
-      if (!sameSlotMap(this.#slotMap, await this.#fetcher.fetchSlotsFrom(node))) {
+      if (!(await this.#fetcher.agreesAt(node, this.#slotMap))) {
         await this.refreshFrom(node);
       }
     } catch {
@@ -265,8 +264,8 @@ export class Topology {
       return false;
     }
     const queriedAt = Date.now();
-    const slotMap = await this.#fetcher.fetchSlots(this.#slotMap);
-    if (!sameSlotMap(this.#slotMap, slotMap)) {
+    const known = this.#slotMap;
+    if (!(await this.#fetcher.agrees(known)) || known !== this.#slotMap) {
       return false;
     }
     this.#completed(queriedAt);
