@@ -17,17 +17,17 @@ export class HealthController {
     return this.health.check([() => this.cluster.isHealthy('cluster', { channels, minSubscribers: 1 })]);
   }
 
-  /** Readiness: whether to send traffic here. Checks the cluster, and no other service. */
+  /** Readiness: whether to send traffic here. Checks the masters that this process needs, and no other service. */
   @Get('ready')
   @HealthCheck()
   ready(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.cluster.isHealthy('cluster', { probe: true })]);
+    return this.health.check([() => this.cluster.isHealthy('cluster', { for: 'readiness', probe: true })]);
   }
 
-  /** Liveness: whether to restart. A restart does not repair a cluster, so it only checks that this process responds. */
+  /** Liveness: whether to restart. A restart does not repair a cluster, so the cluster is not asked. */
   @Get('live')
   @HealthCheck()
   live(): Promise<HealthCheckResult> {
-    return this.health.check([]);
+    return this.health.check([() => this.cluster.isHealthy('cluster', { for: 'liveness' })]);
   }
 }

@@ -16,6 +16,7 @@ export type {
   MasterHealth,
   PubSubHealth,
   PubSubHealthOptions,
+  PubSubHealthProfile,
   PubSubHealthStatus,
   UnconfirmedSubscription,
 } from './health/health-types.js';

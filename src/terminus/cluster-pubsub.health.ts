@@ -1,10 +1,14 @@
-import { Inject, Injectable, Optional } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
 import { ClusterPubSub } from '../pubsub/cluster-pubsub.js';
 import { InvalidArgumentError } from '../pubsub/common/errors.js';
-import type { PubSubHealth, PubSubHealthOptions } from '../pubsub/health/health-types.js';
+import type {
+  PubSubHealth,
+  PubSubHealthOptions,
+  PubSubHealthProfile,
+} from '../pubsub/health/health-types.js';
 import { HEALTH_DEFAULTS } from '../pubsub/health/health-options.js';
-import { reportUnavailable } from '../pubsub/health/health-report.js';
+import { reportEnginesAlone, reportUnavailable } from '../pubsub/health/health-report.js';
 import {
   connectUnused,
   instancesOf,
@@ -13,6 +17,7 @@ import {
 import { sum } from '../util/arrays.js';
 
 import type { ClusterPubSubOptions } from '../transport/common/options.js';
+import { HealthLog } from './health-log.js';
 import { getClusterPubSubOptionsToken, getClusterPubSubToken } from '../module/cluster-pubsub.tokens.js';
 
 /**
@@ -69,11 +74,12 @@ interface TerminusCheck<Key extends string> {
  * Reports the health of the cluster and of this application to Terminus: the result of `ClusterPubSub.health()`, evaluated
  * by the options. With Terminus 11, which has no `degraded`, that status is reported as `up`.
  *
- * It answers within `timeout` and never throws.
+ * It answers within `timeout` and never throws. When a check becomes `down`, and when it is so no more, it writes a line to
+ * the log, so that that of Terminus, which has one for each failing check, can be turned off.
  *
  * @example
  * ```ts
- * this.health.check([() => this.pubsub.isHealthy('redis', { channels: ['order.create'], minSubscribers: 1 })]);
+ * this.health.check([() => this.pubsub.isHealthy('redis', { for: 'readiness' })]);
  * ```
  *
  * @publicApi
@@ -85,6 +91,7 @@ export class ClusterPubSubHealthIndicator {
   readonly #indicators: HealthIndicatorService;
   readonly #pubsub: ClusterPubSub | undefined;
   readonly #prefix: string;
+  readonly #log = new HealthLog(new Logger(ClusterPubSubHealthIndicator.name));
 
   constructor(
     @Inject(HealthIndicatorService) indicators: HealthIndicatorService,
@@ -103,13 +110,17 @@ export class ClusterPubSubHealthIndicator {
   ): Promise<ClusterPubSubHealthResult<Key>> {
     let instances: readonly TransportInstance[] = [];
     let health: PubSubHealth;
+    let profile: PubSubHealthProfile | undefined;
     try {
-      instances = options.pubsub === undefined ? this.instances() : [];
-      health = withAbsences(instances, await this.checkHealth(options, instances));
+      profile = options.for ?? undefined;
+      const isLiveness = profile === 'liveness';
+      instances = options.pubsub === undefined ? this.instances(!isLiveness) : [];
+      health = withAbsences(instances, isLiveness, await this.checkHealth(options, instances));
     } catch (error) {
-      health = withAbsences(instances, reportUnavailable(error));
+      health = withAbsences(instances, false, reportUnavailable(error));
     }
     const { status, ...details } = health;
+    this.#log.changed(key, profile, status, details.reasons);
     const data: ClusterPubSubHealth = {
       ...details,
       ...(status !== 'up' && { message: details.reasons.join(' ') }),
@@ -125,9 +136,9 @@ export class ClusterPubSubHealthIndicator {
     return (status === 'degraded' ? check.degraded?.(data) : undefined) ?? check.up(data);
   }
 
-  private instances(): readonly TransportInstance[] {
+  private instances(connects: boolean): readonly TransportInstance[] {
     const instances = instancesOf(this.#scope);
-    if (instances.length > 0 || this.#pubsub !== undefined) {
+    if (instances.length > 0 || this.#pubsub !== undefined || !connects) {
       return instances;
     }
     connectUnused(this.#scope);
@@ -143,6 +154,9 @@ export class ClusterPubSubHealthIndicator {
     }
     const usable = instances.filter(({ state }) => state !== 'failed');
     const [first, ...others] = [...usable.map(({ engine }) => engine), ...this.provided(usable)];
+    if (first === undefined && options.for === 'liveness') {
+      return Promise.resolve(reportEnginesAlone());
+    }
     if (first === undefined) {
       throw new InvalidArgumentError(
         'No ClusterPubSub found: import ClusterPubSubModule.forRoot(), create a server or a client, or pass `pubsub`.',
@@ -153,10 +167,11 @@ export class ClusterPubSubHealthIndicator {
     return first.healthWith(others, { ...options, channels }, prefix);
   }
 
-  /** The engine of the module: used where there is no other engine, or where it has subscriptions. */
+  /** The engine of the module: used where there is no other engine, or where it is in use. */
   private provided(instances: readonly TransportInstance[]): ClusterPubSub[] {
     const pubsub = this.#pubsub;
-    return pubsub !== undefined && (instances.length === 0 || pubsub.subscribed) ? [pubsub] : [];
+    const isUsed = pubsub !== undefined && (pubsub.subscribed || pubsub.metrics().published > 0);
+    return pubsub !== undefined && (instances.length === 0 || isUsed) ? [pubsub] : [];
   }
 }
 
@@ -177,9 +192,18 @@ function watchedChannels(
       );
 }
 
-/** Adds the servers that do not serve, of which their engine knows nothing. */
-function withAbsences(instances: readonly TransportInstance[], health: PubSubHealth): PubSubHealth {
-  const reasons = instances.flatMap(({ unavailableReason }) => unavailableReason ?? []);
+/**
+ * Adds the servers that do not serve, of which their engine knows nothing; for liveness those alone that could not listen,
+ * because a server does not try again.
+ */
+function withAbsences(
+  instances: readonly TransportInstance[],
+  isLiveness: boolean,
+  health: PubSubHealth,
+): PubSubHealth {
+  const reasons = instances.flatMap(({ state, unavailableReason }) =>
+    isLiveness && state !== 'failed' ? [] : (unavailableReason ?? []),
+  );
   return reasons.length === 0
     ? health
     : { ...health, status: 'down', reasons: [...reasons, ...health.reasons] };

@@ -57,6 +57,10 @@ export class GenerationalCache<V> {
     this.#capacity = this.#weight + this.size;
   }
 
+  values(): V[] {
+    return [...this.#young.values(), ...(this.#old?.values() ?? [])];
+  }
+
   clear(): void {
     this.#young.clear();
     this.#old = undefined;

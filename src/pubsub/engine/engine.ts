@@ -230,6 +230,7 @@ export class Engine<E extends PubSubEncoding> {
     carriers: this.#attachment.carriers,
     lastGap: this.#notifier.lastGap,
     unread: this.dispatcher.unread,
+    publishedTo: () => this.#attachment.publisher.publishedTo(),
     waitingForSubscribers: this.#attachment.publisher.waitingForSubscribers,
     waitingForNodes: (node) => this.#attachment.publisher.waitingForNodes(node),
   });

@@ -16,6 +16,8 @@ export interface EngineSnapshot {
   readonly lastGap: RememberedGap | undefined;
   readonly unread: number;
   readonly waitingForSubscribers: number;
+  /** The masters to which it has published lately. */
+  publishedTo(): readonly NodeKey[];
   /** The number of messages that wait for this node, or for any. */
   waitingForNodes(node?: NodeKey): number;
 }
@@ -48,6 +50,17 @@ export class EngineSnapshots {
         for: Math.round(now - subscription.state.inactiveSince),
       }))
       .filter((one) => one.for > ms);
+  }
+
+  /** The nodes where subscriptions belong, and the masters to which messages were published lately. */
+  get needed(): ReadonlySet<NodeKey> {
+    const needed = new Set(this.engines.flatMap((engine) => engine.publishedTo()));
+    for (const { state } of this.subscriptions) {
+      if (state.assigned !== undefined) {
+        needed.add(state.assigned);
+      }
+    }
+    return needed;
   }
 
   lastGap(maxNames: number): LastGap | null {

@@ -8,6 +8,8 @@ import { firstFew } from '../../util/arrays.js';
 
 const MAX_NAMES_PER_REASON = 5;
 
+const UNNEEDED = 'This process has no subscription there, and has not published to it lately.';
+
 const KIND_LABELS = { channel: 'channel', pattern: 'pattern', shard: 'shard channel' } as const;
 
 /** The replies of the nodes and the probes. */
@@ -26,6 +28,10 @@ export interface HealthInput extends ClusterReports {
   readonly unconfirmed: readonly UnconfirmedSubscription[];
   readonly counts: Pick<PubSubHealth, 'numsub' | 'shardNumsub'>;
   readonly lastGap: PubSubHealth['lastGap'];
+  /** The masters where this process has subscriptions, or to which it has published lately. */
+  readonly needed: ReadonlySet<NodeKey>;
+  /** The number of messages that wait for a node. */
+  readonly waitingForNode: (node: NodeKey) => number;
 }
 
 export interface HealthResult {
@@ -36,16 +42,22 @@ export interface HealthResult {
 /** The one place that decides what is `down` and what is only `degraded`. */
 export function evaluateHealth(input: HealthInput, limits: HealthLimits): HealthResult {
   const tooFew = tooFewSubscribers(input, limits);
+  const isNeeded = neededBy(input, limits);
+  const [unneeded, masters] = [partOf(input, (node) => !isNeeded(node)), partOf(input, isNeeded)];
+  const clusterState = failedClusterState(input);
+  const isStateDown = limits.for === 'people' || isRefusingMessages(masters);
   const down = [
     ...input.foreign,
-    ...unreachableMasters(input),
-    ...failedClusterState(input),
-    ...failedProbes(input),
+    ...unreachableMasters(masters),
+    ...(isStateDown ? clusterState : []),
+    ...failedProbes(masters),
     ...unconfirmedSubscriptions(input, limits),
     ...(tooFew.certain ? tooFew.reasons : []),
     ...recentGap(input, limits),
   ];
   const degraded = [
+    ...[...unreachableMasters(unneeded), ...failedProbes(unneeded)].map((reason) => `${reason} ${UNNEEDED}`),
+    ...(isStateDown ? [] : clusterState),
     ...unreachableReplicas(input),
     ...refusedCommands(input),
     ...refusedProbes(input),
@@ -53,6 +65,24 @@ export function evaluateHealth(input: HealthInput, limits: HealthLimits): Health
   ];
   const status = down.length > 0 ? 'down' : degraded.length > 0 ? 'degraded' : 'up';
   return { status, reasons: [...down, ...degraded] };
+}
+
+/** For people, and while no master answers, all of them are. */
+function neededBy({ masters, needed }: HealthInput, limits: HealthLimits): (node: NodeKey) => boolean {
+  const all = limits.for === 'people' || masters.every(({ reply }) => reply === undefined);
+  return (node) => all || needed.has(node);
+}
+
+function partOf(input: HealthInput, includes: (node: NodeKey) => boolean): HealthInput {
+  return { ...input, masters: input.masters.filter(({ node }) => includes(node)) };
+}
+
+/**
+ * Whether a cluster that reports `cluster_state:fail` refuses what this process publishes. By default it does not: PUBLISH
+ * has no key, and `cluster-allow-pubsubshard-when-down` is on, so that other shards serve on while one has no master.
+ */
+function isRefusingMessages({ masters, waitingForNode }: HealthInput): boolean {
+  return masters.some(({ node, reply }) => reply?.works === false && waitingForNode(node) > 0);
 }
 
 function unreachableMasters({ masters }: HealthInput): string[] {

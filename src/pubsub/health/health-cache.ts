@@ -14,11 +14,11 @@ export class HealthCache<T> {
   readonly #results = new Map<string, CachedResult<T>>();
 
   /**
-   * The cached result of the key, or that of `check`, which is then kept for `cacheTtl` ms.
+   * The cached result of the key, or that of `check`, which is then kept for `ttlOf` it, in ms.
    *
    * @param check never rejects
    */
-  get(key: string, cacheTtl: number, check: () => Promise<T>): Promise<T> {
+  get(key: string, ttlOf: (result: T) => number, check: () => Promise<T>): Promise<T> {
     const known = this.#results.get(key);
     if (known !== undefined && performance.now() < known.until) {
       return known.result;
@@ -26,8 +26,8 @@ export class HealthCache<T> {
     this.#makeRoom();
     const cached: CachedResult<T> = { result: check(), until: Infinity };
     this.#results.set(key, cached);
-    void cached.result.then(() => {
-      cached.until = performance.now() + cacheTtl;
+    void cached.result.then((result) => {
+      cached.until = performance.now() + ttlOf(result);
     });
     return cached.result;
   }

@@ -10,13 +10,16 @@ import { EngineSnapshots, type TakeSnapshot } from './engine-snapshot.js';
 import type { PubSubHealth, PubSubHealthOptions } from './health-types.js';
 import { readHealthLimits, readWatchedChannels, type HealthLimits } from './health-options.js';
 import type { ClusterReports } from './evaluate-health.js';
-import { reportHealth, reportUnavailable } from './health-report.js';
+import { reportEnginesAlone, reportHealth, reportUnavailable } from './health-report.js';
 import { checkNode, type NodeQuery, type NodeReport } from './node-check.js';
 import type { ProbeRunner, ProbeResult } from './probe-runner.js';
 import { HealthCache } from './health-cache.js';
 
 /** The part of the timeout in which nodes must answer; the rest is for the report. */
 const NODE_SHARE_OF_TIMEOUT = 0.9;
+
+/** So that a process is back in traffic soon after its masters are. */
+const MAX_DOWN_TTL_MS = 250;
 
 export interface HealthCheckDeps {
   readonly topology: Topology;
@@ -60,7 +63,12 @@ export class HealthCheck {
     try {
       const limits = readHealthLimits(options);
       const query = { limits, channels: readWatchedChannels(options.channels), engines, prefix };
-      return this.#cache.get(this.#keyOf(query), limits.cacheTtl, () => this.#check(query));
+      if (limits.for === 'liveness') {
+        return Promise.resolve(reportEnginesAlone(snapshotsOf(engines), limits));
+      }
+      const ttlOf = ({ status }: PubSubHealth): number =>
+        status === 'down' ? Math.min(limits.cacheTtl, MAX_DOWN_TTL_MS) : limits.cacheTtl;
+      return this.#cache.get(this.#keyOf(query), ttlOf, () => this.#check(query));
     } catch (error) {
       return Promise.resolve(reportUnavailable(error, snapshotsOf(engines), readHealthLimits({})));
     }

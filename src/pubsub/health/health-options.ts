@@ -1,6 +1,6 @@
-import { invalidValue, MAX_TIMER_MS, readNumber } from '../common/validation.js';
+import { invalidValue, MAX_TIMER_MS, readEnum, readNumber } from '../common/validation.js';
 import { type ChannelName, checkName } from '../common/channel-name.js';
-import type { PubSubHealthOptions } from './health-types.js';
+import type { PubSubHealthOptions, PubSubHealthProfile } from './health-types.js';
 
 export const HEALTH_DEFAULTS = {
   minSubscribers: 0,
@@ -14,11 +14,17 @@ export const HEALTH_DEFAULTS = {
 const NUMBERS = Object.keys(HEALTH_DEFAULTS) as (keyof typeof HEALTH_DEFAULTS)[];
 
 /** The options except `channels`, with every default filled in. */
-export type HealthLimits = Readonly<typeof HEALTH_DEFAULTS> & { readonly probe: boolean };
+export type HealthLimits = Readonly<typeof HEALTH_DEFAULTS> & {
+  readonly probe: boolean;
+  readonly for: PubSubHealthProfile;
+};
 
-/** @throws {@link InvalidArgumentError} for a number out of range */
+const PROFILES: readonly PubSubHealthProfile[] = ['people', 'readiness', 'liveness'];
+
+/** @throws {@link InvalidArgumentError} for a number out of range, and for an unknown profile */
 export function readHealthLimits(given: PubSubHealthOptions): HealthLimits {
-  const limits = { ...HEALTH_DEFAULTS, probe: given.probe ?? false };
+  const profile = readEnum('health(): for', given.for ?? 'people', PROFILES);
+  const limits = { ...HEALTH_DEFAULTS, probe: given.probe ?? false, for: profile };
   for (const name of NUMBERS) {
     const min = name === 'timeout' ? 1 : 0;
     limits[name] = readNumber(`health(): ${name}`, given[name] ?? HEALTH_DEFAULTS[name], min, MAX_TIMER_MS);

@@ -1,4 +1,5 @@
 import { channelKey, distinctName, type ChannelKey, type ChannelName } from '../common/channel-name.js';
+import type { NodeKey } from '../common/node-address.js';
 import { ClusterPubSubError } from '../common/errors.js';
 import { errorMessage } from '../../util/error-message.js';
 import { sum } from '../../util/arrays.js';
@@ -9,6 +10,7 @@ import type { ActiveChannels, MasterHealth, PubSubHealth, UnconfirmedSubscriptio
 import type { NodeReport } from './node-check.js';
 import type { ProbeResult } from './probe-runner.js';
 
+const NONE: ReadonlySet<NodeKey> = new Set();
 const NO_CHANNELS: ActiveChannels = { count: 0, names: [] };
 
 /**
@@ -43,7 +45,20 @@ export function reportHealth(
   const { lastGap } = engineHealth;
   const masterNodes = masters.map((master) => reportMaster(master, engines, probes.get(master.node)));
   return {
-    ...evaluateHealth({ masters, replicas, foreign, probes, unconfirmed, counts, lastGap }, limits),
+    ...evaluateHealth(
+      {
+        masters,
+        replicas,
+        foreign,
+        probes,
+        unconfirmed,
+        counts,
+        lastGap,
+        needed: limits.for === 'readiness' ? engines.needed : NONE,
+        waitingForNode: (node) => engines.waitingForNodes(node),
+      },
+      limits,
+    ),
     at: new Date(),
     masters: {
       known: masters.length,
@@ -74,9 +89,22 @@ export function reportUnavailable(
   limits = readHealthLimits({}),
 ): PubSubHealth {
   return {
+    ...reportEnginesAlone(engines, limits),
     status: 'down',
     reasons: [errorMessage(error)],
     ...(error instanceof ClusterPubSubError && { code: error.code }),
+  };
+}
+
+/** Health without a query: `down` if the engine is closed, because it never opens again. */
+export function reportEnginesAlone(
+  engines = new EngineSnapshots([]),
+  limits = readHealthLimits({}),
+): PubSubHealth {
+  const isClosed = engines.status === 'closed';
+  return {
+    status: isClosed ? 'down' : 'up',
+    reasons: isClosed ? ['The ClusterPubSub is closed.'] : [],
     at: new Date(),
     masters: { known: 0, subscribed: 0, reachable: 0, nodes: [] },
     replicas: { known: 0, reachable: 0 },

@@ -5,12 +5,24 @@ import type { ChannelName } from '../common/channel-name.js';
 /**
  * - `up`: every check passed
  * - `degraded`: messages pass, but the report is incomplete: a slotless node is unreachable, or the ACL refuses a command or
- *   the probe
- * - `down`: messages are, or may be, lost or refused
+ *   the probe; for `readiness` also what is wrong with masters that this process does not need
+ * - `down`: messages are, or may be, lost or refused; see {@link PubSubHealthProfile}
  *
  * @publicApi
  */
 export type PubSubHealthStatus = 'up' | 'degraded' | 'down';
+
+/**
+ * Who asks for the health, which decides what is `down`:
+ *
+ * - `people`: whatever is wrong with the cluster or with this process
+ * - `readiness`: what keeps this process from doing its work. A master that it needs is one where it has a subscription
+ *   (reply inboxes are subscriptions too), or to which it has published lately; what concerns other masters is `degraded`.
+ * - `liveness`: what only a restart repairs. The cluster is not queried.
+ *
+ * @publicApi
+ */
+export type PubSubHealthProfile = 'people' | 'readiness' | 'liveness';
 
 /**
  * Options of `ClusterPubSub.health()`.
@@ -18,6 +30,8 @@ export type PubSubHealthStatus = 'up' | 'degraded' | 'down';
  * @publicApi
  */
 export interface PubSubHealthOptions {
+  /** Who asks: decides what is `down`, and what only `degraded`. Default `people`. */
+  for?: PubSubHealthProfile | undefined;
   /**
    * The channels whose subscribers are counted in `numsub` and `shardNumsub`. Default: the first `maxNames` channels that
    * this engine is subscribed to.
@@ -41,8 +55,8 @@ export interface PubSubHealthOptions {
   /** The time limit of the whole check, in ms. Nodes that have not answered by then are named. Default 1,000. */
   timeout?: number | undefined;
   /**
-   * How long a result is reused for the same options, in ms; concurrent calls always share one. The results of up to 64
-   * different sets of options are kept. Default 1,000.
+   * How long a result is reused for the same options, in ms, and one that is `down` at most 250 ms; concurrent calls always
+   * share one. The results of up to 64 different sets of options are kept. Default 1,000.
    */
   cacheTtl?: number | undefined;
   /** The maximum length of each list of names. Default 100. */

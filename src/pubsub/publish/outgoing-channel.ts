@@ -11,6 +11,9 @@ const EXPECT_RETURN_FOR_MS = 500;
 /** Channels kept at least, for each way to publish; a channel that was dropped starts a new sequence. */
 const CACHE_SIZE = 10_000;
 
+/** A channel counts as used for one to two of these periods. */
+const RECENT_PERIOD_MS = 30_000;
+
 /**
  * The messages that one `ClusterPubSub` publishes to one channel in one way: they keep their order, have one sequence, and
  * their counts show how many subscribers there are.
@@ -24,6 +27,8 @@ export class OutgoingChannel {
   inFlight = 0;
   /** Number of its messages that wait for subscribers to follow the slot. */
   queued = 0;
+  /** The period in which it was last published to, see {@link OutgoingChannels.recentSlots}. */
+  lastUsedIn = 0;
   /** When its subscribers had last followed the slot, by the monotonic clock, in ms. */
   settledAt = -Infinity;
   #count = -1;
@@ -108,6 +113,9 @@ export class OutgoingChannels {
     patterns: newCache(),
   };
   #streams = 0;
+  /** Number of the current period. */
+  #period = 0;
+  #periodStart = performance.now();
 
   get(command: PublishCommand, channel: ChannelName, viaPatterns: boolean): OutgoingChannel {
     const cache = this.#caches[command === 'SPUBLISH' ? 'sharded' : viaPatterns ? 'patterns' : 'classic'];
@@ -117,7 +125,30 @@ export class OutgoingChannels {
       outgoing = new OutgoingChannel(command, channel, viaPatterns, this.newStream());
       cache.add(key, outgoing);
     }
+    outgoing.lastUsedIn = this.#period;
     return outgoing;
+  }
+
+  /**
+   * The slots of the messages published in this period and the one before. A call begins a new period if the current one
+   * has lasted long enough, so that a message need not read the clock: who asks from time to time learns about the last
+   * 30 to 60 s, who asks for the first time about all the time.
+   */
+  recentSlots(): number[] {
+    const now = performance.now();
+    if (now - this.#periodStart >= RECENT_PERIOD_MS) {
+      this.#period += 1;
+      this.#periodStart = now;
+    }
+    const slots = new Set<number>();
+    for (const cache of Object.values(this.#caches)) {
+      for (const { slot, lastUsedIn } of cache.values()) {
+        if (lastUsedIn >= this.#period - 1) {
+          slots.add(slot);
+        }
+      }
+    }
+    return [...slots];
   }
 
   /** A unique name for a new sequence. */

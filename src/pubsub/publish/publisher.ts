@@ -134,6 +134,12 @@ export class Publisher implements PublishReplyListener {
     return node === undefined ? this.#offline.length : this.#offline.waitingFor(node);
   }
 
+  /** The masters that own the slots of the messages published lately. */
+  publishedTo(): NodeKey[] {
+    const owners = this.#channels.recentSlots().map((slot) => this.topology.ownerOf(slot));
+    return [...new Set(owners)].filter((owner) => owner !== undefined);
+  }
+
   /** Number of messages that wait for subscribers to follow a slot. */
   get waitingForSubscribers(): number {
     return this.#gate.length;

@@ -5,7 +5,7 @@ describe('cached results', () => {
   let cache: HealthCache<number>;
   let checks: number;
   const get = (key: string, cacheTtl: number, check = async () => ++checks): Promise<number> =>
-    cache.get(key, cacheTtl, check);
+    cache.get(key, () => cacheTtl, check);
 
   beforeEach(() => {
     cache = new HealthCache();

@@ -58,6 +58,7 @@ const shape: Required<PubSubHealth> & Required<ClusterPubSubHealth> = {
 const options: Required<PubSubHealthOptions & Omit<ClusterPubSubHealthOptions, 'pubsub'>> & {
   pubsub: unknown;
 } = {
+  for: 'readiness',
   channels: ['news'],
   minSubscribers: 1,
   maxGapAge: 60_000,
