@@ -4,16 +4,16 @@ import { ClientRedis, type MicroserviceOptions, Transport } from '@nestjs/micros
 import { lastValueFrom } from 'rxjs';
 import type { StartService } from '../service.js';
 import { startClusterAlone } from './cluster-alone.js';
-import { handlersOf, patternsOf } from './three-and-three.js';
+import { handlersOf, patternsOf, useAll } from './three-and-three.js';
 
 /** Without these Nest gives up at the first lost connection. */
 const retries = { retryAttempts: 1_000, retryDelay: 200 };
 
 /** The nearest to our service without this package: Nest's transport on one node, and an ioredis `Cluster`. */
 export const startNestRedis: StartService = async (place, name) => {
-  const { requests, events } = patternsOf(`${name}.`);
+  const patterns = patternsOf(`${name}.`);
   const options = { ...place.node, ...retries, connectionName: `fleet:${name}` };
-  @Module({ controllers: [handlersOf({ requests, events })] })
+  @Module({ controllers: [handlersOf(patterns)] })
   class AppModule {}
   Logger.overrideLogger(false);
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(AppModule, {
@@ -23,14 +23,10 @@ export const startNestRedis: StartService = async (place, name) => {
   });
   const client = new ClientRedis(options);
   const [cluster] = await Promise.all([startClusterAlone(place, name), app.listen(), client.connect()]);
-  const request = (pattern: string): Promise<unknown> => lastValueFrom(client.send(pattern, name));
   return {
-    request: () => request(requests[0]!),
+    request: () => lastValueFrom(client.send(patterns.requests[0]!, name)),
     use: async () => {
-      await Promise.all(requests.map(request));
-      await Promise.all(
-        events.map((event) => lastValueFrom(client.emit(event, name), { defaultValue: undefined })),
-      );
+      await useAll(client, patterns, name);
       await cluster.use();
     },
     close: async () => {

@@ -4,9 +4,9 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { lastValueFrom } from 'rxjs';
 import type { StartService } from '../service.js';
 import { optionsOf, ours } from './package.js';
-import { handlersOf, patternsOf } from './three-and-three.js';
+import { handlersOf, patternsOf, useAll } from './three-and-three.js';
 
-const { requests, events } = patternsOf();
+const patterns = patternsOf();
 
 /** A Nest application with the server, and with the client and the engine of the module. */
 export const startOurs: StartService = async (place, name) => {
@@ -14,7 +14,7 @@ export const startOurs: StartService = async (place, name) => {
   const options = optionsOf(place, name);
   @Module({
     imports: [ClusterPubSubModule.forRoot(options)],
-    controllers: [handlersOf({ requests, events })],
+    controllers: [handlersOf(patterns)],
   })
   class AppModule {}
   Logger.overrideLogger(false);
@@ -25,14 +25,10 @@ export const startOurs: StartService = async (place, name) => {
   const client = app.get(ClusterPubSubClient);
   const engine = app.get(ClusterPubSub).on('error', () => undefined);
   await app.listen();
-  const request = (pattern: string): Promise<unknown> => lastValueFrom(client.send(pattern, name));
   return {
-    request: () => request(requests[0]!),
+    request: () => lastValueFrom(client.send(patterns.requests[0]!, name)),
     use: async () => {
-      await Promise.all(requests.map(request));
-      await Promise.all(
-        events.map((event) => lastValueFrom(client.emit(event, name), { defaultValue: undefined })),
-      );
+      await useAll(client, patterns, name);
       await engine.subscribe({ [`${name}:engine`]: () => undefined });
       await engine.publish(`${name}:engine`, name);
     },

@@ -85,6 +85,13 @@ export function locateTrailer(data: Buffer): TrailerPosition | undefined {
   return located.position;
 }
 
+/** As {@link locateTrailer}, for the last reader of a frame: nothing holds it any more. */
+export function takeTrailer(data: Buffer): TrailerPosition | undefined {
+  const position = locateTrailer(data);
+  located.data = undefined;
+  return position;
+}
+
 /** The frame before: the engine reads its stamp, and at once the transport its packet. */
 const located: { data: Buffer | undefined; position: TrailerPosition | undefined } = {
   data: undefined,

@@ -15,7 +15,13 @@ import {
   type Frame,
   type WireFields,
 } from './frame-fields.js';
-import { FrameTrailer, locateTrailer, readTrailerFields, StampableFrame } from './frame-trailer.js';
+import {
+  FrameTrailer,
+  locateTrailer,
+  readTrailerFields,
+  StampableFrame,
+  takeTrailer,
+} from './frame-trailer.js';
 
 /** The first byte of a binary frame; JSON cannot begin with it. */
 const BINARY_MARK = 0x00;
@@ -164,7 +170,7 @@ export function decodeFrame(data: Buffer): Frame | undefined {
  * @returns undefined for what has to be parsed as a whole
  */
 export function decodeByTrailer(data: Buffer): Frame | undefined {
-  const trailer = locateTrailer(data);
+  const trailer = takeTrailer(data);
   if (trailer?.hasPacket !== true) {
     return undefined;
   }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeByTrailer, decodeFrame } from '../../../../src/transport/wire/frame.js';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { decodeByTrailer, decodeFrame, FRAME_STAMP_CODEC } from '../../../../src/transport/wire/frame.js';
 
 const read = (text: string) => decodeByTrailer(Buffer.from(text));
 
@@ -79,4 +81,18 @@ describe('a message without such a trailer', () => {
       '{"data":x,"_cps":{"s":"p.0.1"}}',
     );
   });
+});
+
+it('leaves nothing that holds a frame which was read', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const frames = Array.from({ length: 3 }, () => {
+    const frame = Buffer.from(`{"data":"${'x'.repeat(100_000)}","_cps":{"s":"p.0.1"}}`);
+    FRAME_STAMP_CODEC.decode(frame);
+    decodeFrame(frame);
+    return new WeakRef(frame);
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  collectGarbage();
+  expect(frames.filter((frame) => frame.deref() !== undefined)).toEqual([]);
 });
