@@ -8,6 +8,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { ClientsModule } from '@nestjs/microservices';
+import { once } from 'node:events';
 import {
   ClusterPubSub,
   ClusterPubSubClient,
@@ -16,6 +17,7 @@ import {
   InjectClusterPubSubClient,
 } from '../../../src/index.js';
 import { nestApps } from '../../support/nest-apps.js';
+import { startProgram } from '../../support/programs.js';
 import { eventually } from '../../support/waiting.js';
 
 const apps = nestApps();
@@ -93,4 +95,28 @@ describe('an application that closes', () => {
       expect(heard.sort()).toEqual(expected.sort());
     },
   );
+});
+
+describe('a rolling restart', () => {
+  it('delivers the shutdown events of every process', async () => {
+    const heard: string[] = [];
+    const topics = Array.from({ length: 20 }, (_, index) => `left.${index}`);
+    const listener = apps.add(new ClusterPubSubServer(apps.options()));
+    for (const topic of topics) {
+      listener.addHandler(topic, async (data: string) => void heard.push(data), true);
+    }
+    await listener.listen((error) => expect(error).toBeUndefined());
+    const names = ['one', 'two', 'three', 'four'];
+    for (const name of names) {
+      const args = [JSON.stringify(apps.options()), JSON.stringify(topics), name];
+      const child = startProgram('test/support/programs/farewell-app.ts', args);
+      const exited = once(child, 'exit');
+      await once(child.stdout!, 'data');
+      child.kill('SIGTERM');
+      expect(await exited).toEqual([null, 'SIGTERM']);
+    }
+    const expected = names.flatMap((name) => topics.flatMap(() => [`${name} leaves`, `${name} has left`]));
+    await eventually(() => heard.length === expected.length, 'all were heard', 3_000).catch(() => undefined);
+    expect(heard.sort()).toEqual(expected.sort());
+  });
 });
