@@ -1,12 +1,9 @@
-import type { Arrival } from '../ordering/migration-dedup.js';
+import { MAX_BUS_DELAY_MS, type Arrival } from '../ordering/migration-dedup.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { Subscription } from '../subscription/subscription.js';
 
 /** The number of remembered messages: 200 ms at 5,000 messages a second. */
 const CAPACITY = 1_024;
-
-/** The longest time that a message may stay on the cluster bus. */
-const MAX_BUS_DELAY_MS = 250;
 
 /** Longer messages are not remembered, so that their memory can be freed. */
 const MAX_MESSAGE_BYTES = 1_024;

@@ -12,6 +12,7 @@ import type { StartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
 import { ClusterQuery } from '../introspection/cluster-query.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
+import { BusFence } from '../publish/bus-fence.js';
 import { Publisher } from '../publish/publisher.js';
 import { NodeSubscribers, type Carriers } from '../reconciler/node-subscribers.js';
 import { Reconciler, type ReconcilerListener } from '../reconciler/reconciler.js';
@@ -75,6 +76,7 @@ export class ClusterLink {
   /** Whether the cluster supports sharded pub/sub; true until {@link connect} has queried it. */
   supportsSharded = true;
   readonly #factory: ConnectionFactory;
+  readonly #fence: BusFence;
   readonly #subscribers: NodeSubscribers;
   readonly #scopes = new Map<LinkScope, LinkParts>();
   /** The scopes that use the link: from {@link connect} until it fails, or they are detached. */
@@ -102,11 +104,18 @@ export class ClusterLink {
     this.topology.foreign.onReplaced((warning) => this.#report(warning));
     this.slotlessNodes = new SlotlessNodes(this.topology, this.connections, clusterOptions.natMap);
     this.query = new ClusterQuery(this.topology, this.connections, this.slotlessNodes);
+    const restricted = (clusterOptions.redisOptions?.username ?? credentials.username) !== undefined;
+    this.#fence = new BusFence({
+      factory: this.#factory,
+      connections: this.connections,
+      commandTimeout,
+      prefix: () => (restricted ? this.#prefix : ''),
+    });
     const probes = {
       topology: this.topology,
       limits,
       prefix: () => this.#prefix,
-      restricted: (clusterOptions.redisOptions?.username ?? credentials.username) !== undefined,
+      restricted,
       sharded: () => this.supportsSharded,
       publish: async (node: NodeKey, command: PublishCommand, channel: string) => {
         const connection = await this.connections.connect(node);
@@ -134,6 +143,7 @@ export class ClusterLink {
     const publisher = new Publisher(
       this.topology,
       this.connections,
+      this.#fence,
       { ...limits, onOverflow },
       stamps,
       sink.metrics,
@@ -214,6 +224,7 @@ export class ClusterLink {
   async #close(replyTimeout: number): Promise<void> {
     this.topology.pause();
     this.probeRunner.close();
+    this.#fence.close();
     this.#subscribers.close();
     this.#factory.close();
     await this.connections.close(replyTimeout);

@@ -1,21 +1,29 @@
+import { pause } from '../../util/backoff.js';
 import { settledWithin } from '../../util/promises.js';
 import { ClosedError, QueueFullError } from '../common/errors.js';
 import type { Moved, SlotsMoved } from '../common/events.js';
 import type { Metrics } from '../common/metrics.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { OverflowPolicy } from '../common/options.js';
+import { PATTERN_SLOT } from '../common/subscription-kind.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import type { Topology } from '../topology/topology.js';
+import type { BusFence } from './bus-fence.js';
+import { FormerOwners } from './former-owners.js';
 import type { OutgoingChannel } from './outgoing-channel.js';
 import { PublishQueue } from './publish-queue.js';
 import { isRepeatable, type PublishRequest, type PublishRequestListener } from './publish-request.js';
+import { recount } from './recount.js';
 import { SubscriberCountPoller, type ChannelPause } from './subscriber-count-poller.js';
 
 /**
- * How long a message sent to the former owner may take to subscribers at the new one: it travels over the cluster bus
- * (measured: under 1 ms on an idle machine), what follows goes straight.
+ * How long a message sent to the former owner may take over the cluster bus, in ms, where {@link BusFence} cannot tell:
+ * under 1 ms on an idle machine, more than 40 while a node syncs its `nodes.conf`.
  */
-const BUS_DELAY_MS = 25;
+const BUS_DELAY_MS = 50;
+
+/** For how long after a move a message may still be on the bus, and subscribers at the former owner, in ms. */
+const BUS_WINDOW_MS = 5_000;
 
 interface MigrationGateLimits {
   readonly slotMigrationTimeout: number;
@@ -25,6 +33,8 @@ interface MigrationGateLimits {
 
 interface PausedChannel extends ChannelPause {
   readonly queue: PublishQueue;
+  /** Messages that cannot be published again, and whose count is not trusted until the owner is known. */
+  readonly uncounted: PublishRequest[];
 }
 
 /**
@@ -39,7 +49,8 @@ export class MigrationGate {
   readonly #poller: SubscriberCountPoller;
   readonly #stop = new AbortController();
   #length = 0;
-  /** Set for `slotMigrationTimeout` after a move: at all other times a publish costs two comparisons. */
+  readonly #formerOwners = new FormerOwners(BUS_WINDOW_MS);
+  /** Set for some time after a move: at all other times a publish costs two comparisons. */
   #migrationWindow: NodeJS.Timeout | undefined;
   /** The last move was a failover: messages to shard channels, too, cross the cluster bus. */
   #isFailover = false;
@@ -47,18 +58,19 @@ export class MigrationGate {
   #hasOwnerLeft = false;
 
   constructor(
-    private readonly topology: Topology,
-    connections: CommandConnectionPool,
+    readonly topology: Topology,
+    readonly connections: CommandConnectionPool,
+    private readonly fence: BusFence,
     private readonly limits: MigrationGateLimits,
     private readonly metrics: Metrics,
-    private readonly listener: PublishRequestListener,
+    readonly listener: PublishRequestListener,
   ) {
     this.#poller = new SubscriberCountPoller({
       topology,
       connections,
       paused: this.#paused,
       stop: this.#stop.signal,
-      busDelay: (channel) => this.#busDelay(channel),
+      passBus: (channels) => this.#passBus(channels),
       release: (channel) => this.#release(channel),
     });
     topology.onChange((moved) => this.#noteMove(moved), this.#stop.signal);
@@ -75,8 +87,7 @@ export class MigrationGate {
       if (this.#migrationWindow === undefined || !this.#mustWait(channel)) {
         return false;
       }
-      const deadline = this.topology.movedAt(channel.slot) + this.limits.slotMigrationTimeout;
-      paused = this.#pause(channel, { ...this.#followingNow(channel), deadline });
+      paused = this.#pause(channel, this.#followingNow(channel));
     }
     this.#add(request, paused);
     return true;
@@ -88,23 +99,30 @@ export class MigrationGate {
    */
   verifyLowCount(request: PublishRequest, node: NodeKey, count: number): void {
     const { outgoingChannel: channel } = request;
+    const { expected } = channel;
+    request.unverifiedCount = count;
     let paused = this.#paused.get(channel);
+    const isElsewhere = channel.command === 'PUBLISH' && this.#others(channel, node).length > 0;
+    if (!isRepeatable(request) && paused?.state !== 'verifying' && isElsewhere) {
+      void this.#recount([request], node, expected); // the move is known, and its subscribers follow
+      return;
+    }
     if (paused === undefined && this.limits.slotMigrationTimeout > 0 && !this.#stop.signal.aborted) {
       const deadline = performance.now() + this.limits.slotMigrationTimeout;
-      const { expected } = channel;
-      paused = this.#pause(channel, { state: 'verifying', expected, notBefore: 0, deadline });
+      paused = this.#pause(channel, { state: 'verifying', expected, fence: 'passed', deadline });
       void this.#verify(channel, node);
     }
     if (paused === undefined) {
       this.topology.refreshFrom(node).catch(() => undefined);
-    }
-    if (paused === undefined || !isRepeatable(request)) {
       request.resolve(count);
-      return;
+    } else if (isRepeatable(request)) {
+      request.recounts += 1;
+      this.#add(request, paused);
+    } else if (paused.state === 'verifying') {
+      paused.uncounted.push(request);
+    } else {
+      void this.#recount([request], node, expected);
     }
-    request.unverifiedCount = count;
-    request.recounts += 1;
-    this.#add(request, paused);
   }
 
   /** Holds a message that reached no subscriber until there is one, if subscribers may be on their way. */
@@ -118,7 +136,7 @@ export class MigrationGate {
       if (channel.viaPatterns || isTooLate || this.#stop.signal.aborted) {
         return false;
       }
-      paused = this.#pause(channel, { state: 'following', expected: 1, notBefore: 0, deadline });
+      paused = this.#pause(channel, { state: 'following', expected: 1, fence: 'passed', deadline });
     }
     this.#add(request, paused);
     return true;
@@ -134,7 +152,7 @@ export class MigrationGate {
     clearTimeout(this.#migrationWindow);
     this.#migrationWindow = undefined;
     for (const [channel, paused] of this.#paused) {
-      for (const request of this.#end(channel, paused)) {
+      for (const request of [...paused.uncounted.splice(0), ...this.#end(channel, paused)]) {
         if (request.unverifiedCount === undefined) {
           this.listener.fail(request, new ClosedError());
         } else {
@@ -152,12 +170,22 @@ export class MigrationGate {
     const { masters, replicas } = this.topology;
     const isFrom = (nodes: readonly NodeKey[]) => (change: SlotsMoved) =>
       nodes.some((node) => node === change.from);
-    this.#isFailover = changes.some(isFrom(replicas));
+    // Not "a replica now": views leave out a demoted node for as long as it loads the data of its new master.
+    this.#isFailover = !changes.every(isFrom(masters));
     this.#hasOwnerLeft = !changes.every(isFrom([...masters, ...replicas]));
+    this.#formerOwners.add(changes);
     clearTimeout(this.#migrationWindow);
-    this.#migrationWindow = setTimeout(() => {
-      this.#migrationWindow = undefined;
-    }, slotMigrationTimeout).unref();
+    this.#migrationWindow = setTimeout(
+      () => {
+        this.#migrationWindow = undefined;
+      },
+      Math.max(slotMigrationTimeout, BUS_WINDOW_MS),
+    ).unref();
+    for (const [channel, paused] of this.#paused) {
+      if (paused.state === 'following' && this.#mayBeOnBus(channel)) {
+        paused.fence = 'due';
+      }
+    }
   }
 
   /**
@@ -171,33 +199,52 @@ export class MigrationGate {
     return channel.counted ? channel.expected : 1;
   }
 
-  #busDelay({ command }: OutgoingChannel): number {
-    return this.#isFailover || command === 'PUBLISH' ? BUS_DELAY_MS : 0;
+  /** Messages of the channel may be on the way from a former owner to subscribers elsewhere. */
+  #mayBeOnBus({ command, sentTo, slot }: OutgoingChannel): boolean {
+    const crosses = this.#isFailover || command === 'PUBLISH';
+    return crosses && sentTo !== undefined && sentTo !== this.topology.ownerOf(slot);
+  }
+
+  /**
+   * Resolves when the last messages of these channels, which went to one and the same node, are delivered wherever our
+   * subscribers may be: at the present owners of the slots and of the patterns, and at former ones.
+   */
+  async #passBus(channels: readonly OutgoingChannel[]): Promise<void> {
+    const { topology } = this;
+    const from = channels[0]?.sentTo;
+    const slots = new Set([PATTERN_SLOT, ...channels.map(({ slot }) => slot)]);
+    const nodes = [...slots].flatMap((slot) => [topology.ownerOf(slot), ...this.#formerOwners.of(slot)]);
+    const targets = [...new Set(nodes)].filter((node) => node !== undefined && node !== from) as NodeKey[];
+    if (from !== undefined && targets.length > 0 && !(await this.fence.pass(from, targets))) {
+      await pause(BUS_DELAY_MS, this.#stop.signal);
+    }
   }
 
   #mustWait(channel: OutgoingChannel): boolean {
     const movedAt = this.topology.movedAt(channel.slot);
-    if (movedAt <= channel.settledAt || performance.now() - movedAt > this.limits.slotMigrationTimeout) {
+    if (movedAt <= channel.settledAt) {
       return false;
     }
-    // A message still on its way to the old owner, or on the bus to subscribers it does not count, must not be overtaken.
-    const onItsWay = channel.inFlight > 0 || (channel.counted && channel.command === 'PUBLISH');
-    return onItsWay || this.#expected(channel) > 0;
+    const age = performance.now() - movedAt;
+    // What is still on its way to the old owner, or on the bus, must not be overtaken.
+    if (age < BUS_WINDOW_MS && this.#mayBeOnBus(channel)) {
+      return true;
+    }
+    return age <= this.limits.slotMigrationTimeout && (channel.inFlight > 0 || this.#expected(channel) > 0);
   }
 
   /** Waits for the subscribers of a channel whose slot has moved, from now on. */
   #followingNow(channel: OutgoingChannel): ChannelPause {
-    const now = performance.now();
     return {
       state: 'following',
       expected: this.#expected(channel),
-      notBefore: now + this.#busDelay(channel),
-      deadline: now + this.limits.slotMigrationTimeout,
+      fence: this.#mayBeOnBus(channel) ? 'due' : 'passed',
+      deadline: performance.now() + this.limits.slotMigrationTimeout,
     };
   }
 
   #pause(channel: OutgoingChannel, reason: ChannelPause): PausedChannel {
-    const paused = { ...reason, queue: new PublishQueue() };
+    const paused = { ...reason, queue: new PublishQueue(), uncounted: [] };
     this.#paused.set(channel, paused);
     this.metrics.migrationPauses += 1;
     this.#poller.start();
@@ -230,13 +277,17 @@ export class MigrationGate {
       return;
     }
     channel.accept();
+    const counted: PublishRequest[] = [];
     for (const request of this.#end(channel, paused)) {
       if (paused.state === 'verifying' && request.unverifiedCount !== undefined) {
-        request.resolveSoon(request.unverifiedCount);
+        counted.push(request);
       } else {
         request.unverifiedCount = undefined;
         this.listener.dispatch(request);
       }
+    }
+    if (channel.sentTo !== undefined) {
+      void this.#recount(counted, channel.sentTo, paused.expected);
     }
   }
 
@@ -248,10 +299,25 @@ export class MigrationGate {
     if (paused?.state !== 'verifying') {
       return;
     }
+    const uncounted = paused.uncounted.splice(0);
+    const { expected } = paused;
     if (topology.ownerOf(channel.slot) === node) {
       this.#release(channel); // the subscribers have left, then
     } else {
       Object.assign(paused, this.#followingNow(channel));
     }
+    await this.#recount(uncounted, node, expected);
+  }
+
+  #recount(requests: readonly PublishRequest[], node: NodeKey, expected: number): Promise<void> {
+    const [first] = requests;
+    const others = first === undefined ? [] : this.#others(first.outgoingChannel, node);
+    return recount(this, requests, node, others, expected);
+  }
+
+  /** Where subscribers of the channel may be, but at `node`. */
+  #others({ slot }: OutgoingChannel, node: NodeKey): NodeKey[] {
+    const nodes = new Set([this.topology.ownerOf(slot), ...this.#formerOwners.of(slot)]);
+    return [...nodes].filter((other): other is NodeKey => other !== undefined && other !== node);
   }
 }

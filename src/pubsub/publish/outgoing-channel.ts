@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { channelKey, slotOf, type ChannelName } from '../common/channel-name.js';
+import type { NodeKey } from '../common/node-address.js';
 import type { PublishCommand } from '../common/publish-options.js';
 import { encodeHead, type CommandHead } from '../resp/command-writer.js';
 import { PATTERN_SLOT } from '../common/subscription-kind.js';
@@ -25,6 +26,8 @@ export class OutgoingChannel {
   readonly head: CommandHead;
   /** Number of its messages that wait for the reply of Redis. */
   inFlight = 0;
+  /** The node to which the last message was written. */
+  sentTo: NodeKey | undefined;
   /** Number of its messages that wait for subscribers to follow the slot. */
   queued = 0;
   /** The period in which it was last published to, see {@link OutgoingChannels.recentSlots}. */

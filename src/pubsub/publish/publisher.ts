@@ -13,6 +13,7 @@ import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { OfflineQueues } from './offline-queues.js';
 import type { OverflowPolicy } from '../common/options.js';
+import type { BusFence } from './bus-fence.js';
 import type { ChannelName } from '../common/channel-name.js';
 import type { Payload } from '../common/messages.js';
 import {
@@ -73,6 +74,7 @@ export class Publisher implements PublishReplyListener {
   constructor(
     private readonly topology: Topology,
     private readonly connections: CommandConnectionPool,
+    fence: BusFence,
     private readonly limits: PublisherLimits,
     /** `byDefault`: messages are numbered unless their options say otherwise. */
     private readonly stamps: { readonly codec: StampCodec; readonly byDefault: boolean },
@@ -85,7 +87,7 @@ export class Publisher implements PublishReplyListener {
       fail: (request: PublishRequest, error: ClusterPubSubError): void => this.#fail(request, error),
     };
     // Before the queues: both handle the same event, and what the queues dispatch in it may have to wait in the gate.
-    this.#gate = new MigrationGate(topology, connections, limits, metrics, listener);
+    this.#gate = new MigrationGate(topology, connections, fence, limits, metrics, listener);
     this.#offline = new OfflineQueues(topology, connections, limits, listener);
   }
 
@@ -195,6 +197,7 @@ export class Publisher implements PublishReplyListener {
     const { outgoingChannel: channel } = request;
     const payload = this.#stamped(request);
     channel.inFlight += 1;
+    channel.sentTo = connection.node;
     outlet.inFlight += 1;
     request.outlet = outlet;
     connection.send(channel.head, payload, request);

@@ -20,7 +20,11 @@ export interface ChannelPause {
   state: 'verifying' | 'following';
   /** Number of subscribers to wait for. */
   expected: number;
-  notBefore: number;
+  /**
+   * Whether messages that went to the former owner may still be on the cluster bus: `due` until a marker is sent after
+   * them, then the promise of its return.
+   */
+  fence: Promise<void> | 'due' | 'passed';
   /** When the messages go out whatever the count. */
   deadline: number;
 }
@@ -30,8 +34,8 @@ interface SubscriberCountPollerDeps {
   readonly connections: CommandConnectionPool;
   readonly paused: ReadonlyMap<OutgoingChannel, ChannelPause>;
   readonly stop: AbortSignal;
-  /** How long messages sent to the former owner may still travel over the cluster bus, in ms. */
-  readonly busDelay: (channel: OutgoingChannel) => number;
+  /** Resolves when nothing that was sent to the former owners of these channels is on the cluster bus any more. */
+  readonly passBus: (channels: readonly OutgoingChannel[]) => Promise<void>;
   readonly release: (channel: OutgoingChannel) => void;
 }
 
@@ -73,16 +77,18 @@ export class SubscriberCountPoller {
 
   /** The channels to query for now, by node; those that need no count are released instead. */
   #takeDue(): Map<NodeKey, OutgoingChannel[]> {
-    const { topology, paused, busDelay, release } = this.deps;
-    const now = performance.now();
+    const { topology, paused, release } = this.deps;
     const due = new Map<NodeKey, OutgoingChannel[]>();
+    const unfenced: OutgoingChannel[] = [];
     for (const [channel, waiting] of [...paused]) {
       const node = topology.ownerOf(channel.slot);
-      if (node === undefined || waiting.state !== 'following' || now < waiting.notBefore) {
+      if (node === undefined || waiting.state !== 'following' || channel.inFlight > 0) {
         continue;
       }
-      if (channel.inFlight > 0) {
-        waiting.notBefore = now + busDelay(channel);
+      if (waiting.fence === 'due') {
+        unfenced.push(channel);
+      } else if (waiting.fence !== 'passed') {
+        continue;
       } else if (waiting.expected === 0 || this.#forbidden.has(node)) {
         release(channel);
       } else {
@@ -91,7 +97,33 @@ export class SubscriberCountPoller {
         due.set(node, channels);
       }
     }
+    this.#fence(unfenced);
     return due;
+  }
+
+  /** One marker for all channels whose last messages went to the same node. */
+  #fence(channels: readonly OutgoingChannel[]): void {
+    const bySender = new Map<NodeKey | undefined, OutgoingChannel[]>();
+    for (const channel of channels) {
+      const group = bySender.get(channel.sentTo) ?? [];
+      group.push(channel);
+      bySender.set(channel.sentTo, group);
+    }
+    for (const group of bySender.values()) {
+      const pauses = group.map((channel) => this.deps.paused.get(channel));
+      const fence = this.deps.passBus(group).then(() => {
+        for (const waiting of pauses) {
+          if (waiting?.fence === fence) {
+            waiting.fence = 'passed'; // else the slot has moved once more
+          }
+        }
+      });
+      for (const waiting of pauses) {
+        if (waiting !== undefined) {
+          waiting.fence = fence;
+        }
+      }
+    }
   }
 
   async #query(node: NodeKey, channels: readonly OutgoingChannel[]): Promise<void> {
@@ -120,7 +152,8 @@ export class SubscriberCountPoller {
     channels.forEach((channel, index) => {
       const waiting = this.deps.paused.get(channel);
       const isComplete = (counts[index] ?? 0) >= (waiting?.expected ?? Infinity);
-      if (waiting?.state === 'following' && channel.inFlight === 0 && isComplete) {
+      const isFollowing = waiting?.state === 'following' && waiting.fence === 'passed';
+      if (isFollowing && channel.inFlight === 0 && isComplete) {
         this.deps.release(channel);
       }
     });

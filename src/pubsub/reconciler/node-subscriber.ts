@@ -1,6 +1,6 @@
 import { transition, type Transitions } from '../../util/transitions.js';
 import { backoffDelay, pause } from '../../util/backoff.js';
-import type { ChannelKey } from '../common/channel-name.js';
+import { PROBE_MARK, type ChannelKey } from '../common/channel-name.js';
 import type { ConnectionFactory } from '../connection/connection-factory.js';
 import { parseNodeKey, type NodeKey } from '../common/node-address.js';
 import { LivenessProbe, type LivenessProbeDeps } from '../liveness/liveness-probe.js';
@@ -297,6 +297,9 @@ export class NodeSubscriber {
     if (subscription === undefined) {
       this.#probe?.onMessage(match);
       return;
+    }
+    if (kind.name === 'pattern' && channel.includes(PROBE_MARK)) {
+      return; // a classic probe, or a marker of a publisher: not for those who subscribe to everything
     }
     const { scope } = subscription;
     if (scope !== this.#dispatching) {

@@ -1,14 +1,8 @@
 import type { NodeKey } from '../common/node-address.js';
-import { MigrationDeduplicator, type Arrival } from '../ordering/migration-dedup.js';
+import { MAX_BUS_DELAY_MS, MigrationDeduplicator, type Arrival } from '../ordering/migration-dedup.js';
 import type { InterruptionCause } from '../subscription/subscription-state.js';
 import type { Subscription } from '../subscription/subscription.js';
 import type { NodeSubscribers } from './node-subscribers.js';
-
-/**
- * Time for which both nodes deliver, in ms: until then everything that was on the cluster bus when the new one
- * confirmed has arrived (measured: under 1 ms on one machine).
- */
-const OVERLAP_MS = 50;
 
 /** The old node may be silent for this long before it confirms that the subscription has ended, in ms. */
 const LAST_MESSAGE_TIMEOUT_MS = 250;
@@ -68,7 +62,8 @@ export class SubscriptionMigrations {
         void this.#leave(subscription, third);
       }
     }
-    migration.after(OVERLAP_MS, () => {
+    // Until then everything that was on the cluster bus when the new node confirmed has come to the old one.
+    migration.after(MAX_BUS_DELAY_MS, () => {
       this.#awaitLastMessage(subscription, migration, since);
       void this.#leave(subscription, from).then(() => {
         if (state.migration?.from === from) {
@@ -91,6 +86,15 @@ export class SubscriptionMigrations {
     if (previous?.from === from && previous.to === to) {
       return;
     }
+    // First: what it delivers now may come once more from the new node, and has to be among the recent messages.
+    if (delivers) {
+      previous.abandon();
+    } else {
+      previous?.end();
+    }
+    if (state.ended) {
+      return; // by a handler
+    }
     const migration = new MigrationDeduplicator(
       from,
       to,
@@ -100,11 +104,6 @@ export class SubscriptionMigrations {
       previous,
     );
     state.startMigration(migration);
-    if (delivers) {
-      previous.abandon();
-    } else {
-      previous?.end();
-    }
   }
 
   async #leave(subscription: Subscription, node: NodeKey): Promise<void> {
