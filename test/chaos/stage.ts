@@ -36,6 +36,11 @@ export class Stage {
     return this.world.proxyOf(node);
   }
 
+  /** Delays what passes between clients and all nodes that have a proxy, by `ms` each way; 0 ends it. */
+  slowNetwork(ms: number): void {
+    this.world.slowNetwork(ms);
+  }
+
   /** Records a fault. Call it just before: recovery is measured from here. */
   fault(text: string): void {
     this.world.timeline.add('fault', 'chaos', text);

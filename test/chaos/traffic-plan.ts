@@ -12,6 +12,16 @@ export interface TrafficPlan {
   readonly channels: readonly Channel[];
 }
 
+/** Of the channels and patterns of each kind, one in this many is for messages without numbers. */
+const RAW_SHARE = 5;
+
+const RAW_MARK = '.raw.';
+
+/** Messages on a channel with this name, or one that a pattern with this name matches, have no numbers of the library. */
+export function isRaw(name: string): boolean {
+  return name.includes(RAW_MARK);
+}
+
 /** Plans a run with the kinds of subscriptions that the system under test has. */
 export function trafficPlanFor(kinds: readonly SubscriptionKind[]): TrafficPlan {
   const { channels, shardChannels, patterns, channelsPerPattern } = COUNTS;
@@ -20,7 +30,12 @@ export function trafficPlanFor(kinds: readonly SubscriptionKind[]): TrafficPlan 
     count: number,
     name: (index: number) => string,
   ): Subscription[] =>
-    kinds.includes(kind) ? Array.from({ length: count }, (_, index) => ({ kind, name: name(index) })) : [];
+    kinds.includes(kind)
+      ? Array.from({ length: count }, (_, index) => {
+          const mark = index % RAW_SHARE === 0 ? RAW_MARK : '.';
+          return { kind, name: name(index).replace('.', mark) };
+        })
+      : [];
   const classic = named('channel', channels, (index) => `${prefix}.news.${index}`) as Channel[];
   const sharded = named('shard', shardChannels, (index) => `${prefix}.orders.${index}`) as Channel[];
   const globs = named('pattern', patterns, (index) => `${prefix}.log.${index}.*`);

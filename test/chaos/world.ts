@@ -81,6 +81,10 @@ export class World {
     return proxy;
   }
 
+  slowNetwork(ms: number): void {
+    for (const proxy of this.#proxies.values()) proxy.slow(ms);
+  }
+
   async publish(): Promise<void> {
     await Promise.all(this.#publishers.map((one) => one.order('publish')));
   }

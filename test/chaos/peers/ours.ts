@@ -8,6 +8,7 @@ import {
   type ClusterPubSubTransportEvents,
   type Gap,
 } from '../../../src/index.js';
+import { isRaw } from '../traffic-plan.js';
 import type {
   Channel,
   GapReport,
@@ -34,6 +35,8 @@ type Listen = <Event extends keyof ClusterPubSubTransportEvents>(
 
 class OurPeer implements Peer {
   readonly #pubsub: ClusterPubSub;
+  /** Publishes without numbers. */
+  readonly #raw: ClusterPubSub;
   #server: ClusterPubSubServer | undefined;
   #client: ClusterPubSubClient | undefined;
 
@@ -42,12 +45,14 @@ class OurPeer implements Peer {
       sequence: !options.raw,
       ignoreSubscribeMessages: true,
     });
+    this.#raw = new ClusterPubSub(this.#connection);
     this.#watch('engine', this.#pubsub);
+    this.#watch('raw engine', this.#raw);
   }
 
   async start(): Promise<void> {
     Logger.overrideLogger(false);
-    await this.#pubsub.connect();
+    await Promise.all([this.#pubsub.connect(), this.#raw.connect()]);
   }
 
   async subscribe(subscriptions: readonly Subscription[], onMessage: OnMessage, onGap: OnGap): Promise<void> {
@@ -70,9 +75,8 @@ class OurPeer implements Peer {
 
   async publish({ kind, name }: Channel, payload: string): Promise<PublishResult> {
     try {
-      const count = await (kind === 'shard'
-        ? this.#pubsub.spublish(name, payload)
-        : this.#pubsub.publish(name, payload));
+      const pubsub = isRaw(name) ? this.#raw : this.#pubsub;
+      const count = await (kind === 'shard' ? pubsub.spublish(name, payload) : pubsub.publish(name, payload));
       return { outcome: 'taken', count };
     } catch (error) {
       const { code, outcome } = error as { code?: string; outcome?: 'not-delivered' | 'unknown' };
@@ -110,7 +114,12 @@ class OurPeer implements Peer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#server?.close(), this.#client?.close(), this.#pubsub.close()]);
+    await Promise.all([
+      this.#server?.close(),
+      this.#client?.close(),
+      this.#pubsub.close(),
+      this.#raw.close(),
+    ]);
   }
 
   get #connection(): ClusterPubSubOptions {

@@ -6,12 +6,14 @@ import { frozenConnection } from './frozen-connection.js';
 import { killMaster } from './kill-master.js';
 import { killPatternOwner } from './kill-pattern-owner.js';
 import { killReplica } from './kill-replica.js';
+import { lastSlot } from './last-slot.js';
 import { newMaster } from './new-master.js';
 import { pauseMaster } from './pause-master.js';
 import { plannedFailover } from './planned-failover.js';
 import { rollingRestart } from './rolling-restart.js';
 import { slotMigration } from './slot-migration.js';
 import { slowConnection } from './slow-connection.js';
+import { withDelay } from './slow-network.js';
 
 /** All scenarios, in the order of a run. */
 export const scenarios: readonly Scenario[] = [
@@ -28,4 +30,9 @@ export const scenarios: readonly Scenario[] = [
   frozenConnection,
   demotedNode,
   rollingRestart,
+  lastSlot,
+  withDelay(10, plannedFailover({ andBack: false })),
+  withDelay(30, plannedFailover({ andBack: false })),
+  withDelay(10, slotMigration(20)),
+  withDelay(30, lastSlot),
 ];

@@ -54,6 +54,26 @@ describe('the judge of the fault suite', () => {
     });
   });
 
+  it('expects order of messages without numbers too, unless their outcome was unknown', () => {
+    const raw = { kind: 'channel', name: 'chaos.raw.news' } as const;
+    const late = (outcome: Publication['outcome']): number => {
+      const publications = [0, 1].map((n) => published(n, { channel: raw, ...(n === 0 ? { outcome } : {}) }));
+      const deliveries = [1, 0].map((n) => delivered(n, { subscription: raw, channel: raw.name }));
+      return judge(evidence(publications, { subscriptions: [raw], deliveries })).outOfOrder;
+    };
+    expect(late('taken')).toBe(1);
+    expect(late('unknown')).toBe(0);
+  });
+
+  it('allows gaps of unnumbered shard channels only, where there should be none', () => {
+    const of = (name: string): readonly string[] => {
+      const gaps = [gap(0, 1, { kind: 'shard', names: [name] })];
+      return judge(evidence([], { gaps }), { quiet: true }).violations;
+    };
+    expect(of('chaos.raw.orders.0')).toEqual([]);
+    expect(of('chaos.orders.1')).toHaveLength(1);
+  });
+
   it.each(['not-delivered', 'unknown', 'failed'] as const)('takes %s for an excuse', (outcome) => {
     const publications = [published(0), published(1, { outcome }), published(2)];
     const verdict = judge(evidence(publications, { deliveries: [delivered(0), delivered(2)] }));
