@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DrainClock } from '../../../../src/pubsub/connection/drain-clock.js';
+import { DrainClock } from '../../../../src/pubsub/connection/resp-socket.js';
 
 const FULL = 65_536;
 
