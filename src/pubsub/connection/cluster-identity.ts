@@ -23,13 +23,15 @@ interface Sighting {
 /**
  * Which cluster ours is: the ids of its nodes. An address may belong to another cluster tomorrow, an id never does.
  *
- * Empty until the first view of the cluster is known; until then every node counts. A node or view belongs to the
- * cluster if its own id is known, or if it lists at least half of the known ids: that is what the other nodes of a
- * cluster know of each other, so a node that replaces one of ours, with a new id at an old address, counts as well.
- * See docs/adr/0020.
+ * Empty until the first view of the cluster is known; until then every node counts. A node belongs to the cluster if its
+ * own id is known; a node or view does if it lists at least half of the known ids, or most of the masters: that is what
+ * the other nodes of a cluster know of each other, so a node that replaces one of ours, with a new id at an old address,
+ * counts as well. See docs/adr/0020.
  */
 export class ClusterIdentity {
   #ids: NodeIds = new Set();
+  /** Those of them that are masters with slots. */
+  #masters: NodeIds = new Set();
   /** Where the nodes are, or were last. */
   #addresses: ReadonlyMap<string, NodeKey> = new Map();
   readonly #foreign = new Map<NodeKey, Sighting>();
@@ -40,9 +42,10 @@ export class ClusterIdentity {
     this.#onForeign = listener;
   }
 
-  /** The nodes that are the cluster from now on. */
-  learn(nodes: ReadonlyMap<string, NodeKey>): void {
+  /** The nodes that are the cluster from now on, and where those with slots are. */
+  learn(nodes: ReadonlyMap<string, NodeKey>, masters: readonly NodeKey[]): void {
     this.#ids = nodes;
+    this.#masters = new Set([...nodes].filter(([, node]) => masters.includes(node)).map(([id]) => id));
     this.#addresses = nodes;
   }
 
@@ -54,6 +57,7 @@ export class ClusterIdentity {
   /** The cluster is another one from now on. */
   replace(ids: NodeIds): void {
     this.#ids = ids;
+    this.#masters = new Set();
     this.#foreign.clear();
   }
 
@@ -95,15 +99,15 @@ export class ClusterIdentity {
   }
 
   /**
-   * Checks the ids that a node lists. One that lists some of ours, but not half of them, is not foreign: it was made to
-   * forget the others. But its view does not count.
+   * Checks the ids that a node lists. One that lists some of ours, but too few, is not foreign: it was made to forget the
+   * others. But its view does not count.
    *
    * @param id of the node itself, where it is known
    * @throws {@link ForeignNodeError} if it lists none of ours
    * @throws {@link ClusterUnreachableError} if it lists too few
    */
   check(node: NodeKey, ids: NodeIds, id?: string): void {
-    if (this.#ids.size === 0 || countShared(this.#ids, ids) * 2 >= this.#ids.size) {
+    if (this.#ids.size === 0 || this.#isListedIn(ids)) {
       this.#foreign.delete(node);
       return;
     }
@@ -136,6 +140,19 @@ export class ClusterIdentity {
       this.#onForeign?.(error);
     }
     return error;
+  }
+
+  /**
+   * Nodes leave out the replicas that have failed, which may be most of the cluster; masters with slots stay listed. One
+   * master is not enough where others are listed: `CLUSTER RESET SOFT` lets a node take its id to another cluster.
+   */
+  #isListedIn(ids: NodeIds): boolean {
+    const shared = countShared(this.#ids, ids);
+    const masters = countShared(this.#masters, ids);
+    return (
+      shared * 2 >= this.#ids.size ||
+      (masters * 2 > this.#masters.size && (masters > 1 || shared === ids.size))
+    );
   }
 }
 

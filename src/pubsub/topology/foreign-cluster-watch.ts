@@ -52,7 +52,7 @@ export class ForeignClusterWatch {
   /** The nodes of this view are the cluster. One that is not whole, of a cluster that has to be, may not list all. */
   learn({ slotMap, works }: NodeView): void {
     if (isWhole(slotMap) || works === true) {
-      this.connections.identity.learn(slotMap.ids);
+      this.connections.identity.learn(slotMap.ids, slotMap.masters);
     }
   }
 

@@ -30,7 +30,7 @@ describe('ClusterIdentity', () => {
   });
 
   describe('of a known cluster', () => {
-    beforeEach(() => identity.learn(nodes('a', 'b', 'c', 'd')));
+    beforeEach(() => identity.learn(nodes('a', 'b', 'c', 'd'), addressesOf('a', 'b')));
 
     it.each([
       ['a known id', { MYID: 'b' }],
@@ -53,6 +53,23 @@ describe('ClusterIdentity', () => {
 
     it('does not take a view with one id of ours: the node may have moved to another cluster', () => {
       expect(() => identity.check(node, new Set(['a', 'x', 'y']))).toThrow('lists 1 of the 4 nodes');
+    });
+
+    it.each([
+      ['its masters, while most replicas are down', ['a', 'b', 'c'], ['a', 'b', 'c'], true],
+      ['most of its masters', ['a', 'b', 'c'], ['a', 'b'], true],
+      ['most of its masters, with new replicas', ['a', 'b', 'c'], ['a', 'b', 'x', 'y'], true],
+      ['a minority of its masters', ['a', 'b', 'c'], ['a'], false],
+      ['its only master, alone', ['a'], ['a'], true],
+      ['its only master, in another cluster', ['a'], ['a', 'x', 'y'], false],
+    ])('that has nine nodes, takes a view with %s: %#', (_what, masters, listed, expected) => {
+      identity.learn(nodes('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'), addressesOf(...masters));
+      const check = expect(() => identity.check(node, new Set(listed)));
+      if (expected) {
+        check.not.toThrow();
+      } else {
+        check.toThrow('its view does not count');
+      }
     });
 
     it('has a foreign address left alone for half a second, and reported once until it is one of ours', async () => {
@@ -98,6 +115,10 @@ describe('isSameCluster', () => {
 
 function nodes(...ids: string[]): ReadonlyMap<string, NodeKey> {
   return new Map(ids.map((id) => [id, `${id}:1` as NodeKey]));
+}
+
+function addressesOf(...ids: string[]): NodeKey[] {
+  return [...nodes(...ids).values()];
 }
 
 /** Replies as a node does; without an id the ACL forbids `CLUSTER MYID`. */

@@ -18,7 +18,7 @@ describe('ForeignClusterWatch', () => {
   beforeEach(() => {
     jest.useFakeTimers();
     identity = new ClusterIdentity();
-    identity.learn(new Map([['ours', 'a:1' as NodeKey]]));
+    identity.learn(new Map([['ours', 'a:1' as NodeKey]]), ['a:1' as NodeKey]);
     listed = {};
     warnings = [];
     watch = new ForeignClusterWatch(
