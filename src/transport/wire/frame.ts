@@ -22,6 +22,7 @@ import {
   StampableFrame,
   takeTrailer,
 } from './frame-trailer.js';
+import { isTooDeep, LONGEST_SHALLOW_JSON } from './json-depth.js';
 
 /** The first byte of a binary frame; JSON cannot begin with it. */
 const BINARY_MARK = 0x00;
@@ -154,11 +155,14 @@ function encodeBinary(packet: unknown, field: BinaryField, fields: WireFields | 
  * packet is its text.
  *
  * @internal
- * @returns undefined for a malformed frame of ours
+ * @returns undefined for a malformed frame of ours, and for JSON of more than 1,000 levels
  */
 export function decodeFrame(data: Buffer): Frame | undefined {
   if (data[0] === BINARY_MARK) {
     return decodeBinary(data);
+  }
+  if (data.length > LONGEST_SHALLOW_JSON && isTooDeep(data, 0, data.length)) {
+    return undefined;
   }
   return decodeByTrailer(data) ?? decodeText(data);
 }
@@ -213,7 +217,7 @@ function decodeBinary(data: Buffer): Frame | undefined {
     return undefined;
   }
   const headEnd = BINARY_PREFIX_BYTES + data.readUInt32BE(1);
-  if (headEnd > data.length) {
+  if (headEnd > data.length || isTooDeep(data, BINARY_PREFIX_BYTES, headEnd)) {
     return undefined;
   }
   let head: unknown;

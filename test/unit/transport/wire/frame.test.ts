@@ -121,6 +121,30 @@ describe('decodeFrame', () => {
   });
 });
 
+describe('JSON of many levels', () => {
+  const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+
+  it('is read up to 1,000 of them, and malformed beyond', () => {
+    expect(decodeFrame(Buffer.from(nested(1_000)))).toBeDefined();
+    expect(decodeFrame(Buffer.from(nested(1_001)))).toBeUndefined();
+    expect(decodeFrame(Buffer.from(`{"data":${nested(100_000)}}`))).toBeUndefined();
+    expect(decodeFrame(Buffer.from('{"a":'.repeat(5_000) + '1' + '}'.repeat(5_000)))).toBeUndefined();
+    const stamped = `{"data":${nested(5_000)},"_cps":{"s":"abc.0.1"}}`;
+    expect(decodeFrame(Buffer.from(stamped))).toBeUndefined();
+    const head = Buffer.from(`{"a":${nested(5_000)},"_cps":{"bin":"data"}}`);
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(head.length, 1);
+    expect(decodeFrame(Buffer.concat([prefix, head]))).toBeUndefined();
+  });
+
+  it('is not confused with brackets in strings, nor with many values of few levels', () => {
+    const texts = [JSON.stringify('[{'.repeat(5_000)), JSON.stringify(['\\"[['.repeat(5_000), '"\\'])];
+    for (const text of texts) expect(decodeFrame(Buffer.from(text))?.packet).toEqual(JSON.parse(text));
+    const list = `[${Array.from({ length: 5_000 }, () => '{"a":[1]}').join()}]`;
+    expect(decodeFrame(Buffer.from(list))?.packet).toHaveLength(5_000);
+  });
+});
+
 describe('the size of a frame', () => {
   const check = (frame: EncodedFrame) => () => assertFrameSize(10, 'order', frame);
 
