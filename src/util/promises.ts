@@ -24,7 +24,8 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 export async function withTimeout<T>(promise: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(onTimeout()), ms);
+    // What settles it may be in a socket: after a blocked event loop, timers run before sockets are read.
+    timer = setTimeout(() => setImmediate(() => reject(onTimeout())), ms);
   });
   try {
     return await Promise.race([promise, expiry]);

@@ -14,6 +14,8 @@ export class TimeoutQueue<T> {
   readonly #expiries = new Map<number, Map<T, number>>();
   #timer: NodeJS.Timeout | undefined;
   #firesAt = Infinity;
+  /** What stops an item may be in a socket: after a blocked event loop, timers run before sockets are read. */
+  readonly #expireSoon = (): void => void setImmediate(() => this.#expire());
 
   constructor(private readonly onExpired: (item: T) => void) {}
 
@@ -46,7 +48,7 @@ export class TimeoutQueue<T> {
     clearTimeout(this.#timer);
     this.#firesAt = at;
     const delay = Math.min(Math.max(at - performance.now(), TIMER_RESOLUTION_MS), MAX_DELAY_MS);
-    this.#timer = setTimeout(() => this.#expire(), delay).unref();
+    this.#timer = setTimeout(this.#expireSoon, delay).unref();
   }
 
   #expire(): void {

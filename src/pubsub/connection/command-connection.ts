@@ -6,10 +6,12 @@ import type { NodeKey } from '../common/node-address.js';
 import type { Payload } from '../common/messages.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
 import { encodeHead, type CommandHead } from '../resp/command-writer.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { InvalidReplyError, RedisReplyError, type Reply } from '../resp/reply.js';
 
 /** Receives the reply to a command: called once, with the reply or the error that ended the connection before it. */
 export interface ReplyHandler {
+  /** Whether it is of the type that the command has. If not, the connection ends: the node cannot be trusted. */
+  accepts(reply: Exclude<Reply, RedisReplyError>): boolean;
   onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void;
 }
 
@@ -33,8 +35,12 @@ export class CommandConnection {
     commandTimeout: number,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
-      reply: (reply) => this.#onReply(reply),
-      waiting: () => this.#pending.length > 0,
+      reply: (reply, isPush) => {
+        if (!isPush) {
+          this.#onReply(reply);
+        }
+      },
+      waiting: () => this.#pending.length,
       ended: (error) => this.#fail(error),
     });
     this.#keepAlive = setInterval(() => this.#pingIfIdle(), KEEP_ALIVE_INTERVAL_MS).unref();
@@ -62,15 +68,22 @@ export class CommandConnection {
 
   /** As {@link send}, with a promise: not for the hot path. */
   call(...args: Payload[]): Promise<Reply> {
+    return this.query((reply) => reply, ...args);
+  }
+
+  /** As {@link call}, resolves to what `read` makes of the reply; undefined: it is not of the type that it has. */
+  query<T>(read: (reply: Reply) => T | undefined, ...args: Payload[]): Promise<T> {
     return new Promise((resolve, reject) => {
       // Half a command in the socket, or one that no server can parse, would break the commands of all other callers.
       assertPayloads(args);
+      let value: T | undefined;
       this.send(encodeHead(args.slice(0, -1)), args.at(-1) as Payload, {
-        onReply: (error, reply) => {
+        accepts: (reply) => (value = read(reply)) !== undefined,
+        onReply: (error) => {
           if (error !== undefined) {
             reject(error);
           } else {
-            resolve(reply);
+            resolve(value as T);
           }
         },
       });
@@ -114,11 +127,20 @@ export class CommandConnection {
   }
 
   #onReply(reply: Reply): void {
-    const handler = this.#pending.shift();
-    if (handler !== undefined && reply instanceof RedisReplyError) {
+    const handler = this.#pending.peek();
+    if (handler === undefined) {
+      throw new InvalidReplyError(
+        reply instanceof RedisReplyError ? reply.message : 'one that no command waits for',
+      );
+    }
+    if (reply instanceof RedisReplyError) {
+      this.#pending.shift();
       callHandler(handler, reply, null);
-    } else if (handler !== undefined) {
+    } else if (handler.accepts(reply)) {
+      this.#pending.shift();
       callHandler(handler, undefined, reply);
+    } else {
+      throw new InvalidReplyError('not of the type that the command has');
     }
     if (this.#drained !== undefined && this.#pending.length === 0) {
       this.#drained.resolve(undefined);

@@ -1,5 +1,5 @@
 import { keyOfBytes, PROBE_MARK, type ChannelKey, type ChannelName } from '../common/channel-name.js';
-import type { Reply } from '../resp/reply.js';
+import { isCount, type Reply } from '../resp/reply.js';
 import type { CommandConnection } from './command-connection.js';
 
 export type ChannelsCommand = 'CHANNELS' | 'SHARDCHANNELS';
@@ -14,8 +14,13 @@ export async function channels(
   command: ChannelsCommand,
   pattern?: ChannelName,
 ): Promise<ChannelKey[]> {
-  const reply = await connection.call('PUBSUB', command, ...(pattern === undefined ? [] : [pattern]));
-  return (reply as readonly Buffer[]).map(keyOfBytes).filter((name) => !name.includes(PROBE_MARK));
+  const names = await connection.query(
+    readNames,
+    'PUBSUB',
+    command,
+    ...(pattern === undefined ? [] : [pattern]),
+  );
+  return names.map(keyOfBytes).filter((name) => !name.includes(PROBE_MARK));
 }
 
 /** The number of subscribers of each channel on one node, in the order of `names`. */
@@ -24,18 +29,43 @@ export async function numsub(
   command: NumsubCommand,
   names: readonly ChannelName[],
 ): Promise<number[]> {
-  const batches: Promise<Reply>[] = [];
+  const batches: Promise<number[]>[] = [];
   for (let start = 0; start < names.length; start += MAX_NAMES_PER_COMMAND) {
     const batch = names.slice(start, start + MAX_NAMES_PER_COMMAND);
-    batches.push(connection.call('PUBSUB', command, ...batch));
+    batches.push(connection.query((reply) => readCounts(reply, batch.length), 'PUBSUB', command, ...batch));
   }
-  // The reply lists names and counts in turns.
-  return (await Promise.all(batches)).flatMap((reply) =>
-    (reply as readonly Reply[]).filter((_, index) => index % 2 === 1).map(Number),
-  );
+  return (await Promise.all(batches)).flat();
 }
 
 /** The number of different patterns with subscribers on one node. */
 export async function numpat(connection: CommandConnection): Promise<number> {
-  return Number(await connection.call('PUBSUB', 'NUMPAT'));
+  return connection.query(readCount, 'PUBSUB', 'NUMPAT');
+}
+
+/** Sends a message to nobody in particular: not for the hot path. */
+export async function publishOnce(
+  connection: CommandConnection,
+  command: 'PUBLISH' | 'SPUBLISH',
+  channel: string,
+): Promise<number> {
+  return connection.query(readCount, command, channel, '');
+}
+
+function readCount(reply: Reply): number | undefined {
+  return isCount(reply) ? reply : undefined;
+}
+
+function readNames(reply: Reply): readonly Buffer[] | undefined {
+  return Array.isArray(reply) && reply.every((name) => Buffer.isBuffer(name))
+    ? (reply)
+    : undefined;
+}
+
+/** The reply lists names and counts in turns. */
+function readCounts(reply: Reply, names: number): number[] | undefined {
+  if (!Array.isArray(reply) || reply.length !== names * 2) {
+    return undefined;
+  }
+  const counts = (reply as readonly Reply[]).filter((_, index) => index % 2 === 1);
+  return counts.every(isCount) ? counts : undefined;
 }

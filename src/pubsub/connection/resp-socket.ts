@@ -5,16 +5,20 @@ import type { CommandHead } from '../resp/command-writer.js';
 import { CommandWriter } from '../resp/command-writer.js';
 import { RespDecoder } from '../resp/decoder.js';
 import type { MessageSink } from '../resp/message-parser.js';
-import type { Reply } from '../resp/reply.js';
+import { InvalidReplyError, type Reply } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
 
 /**
  * - `lost`: closed or reset by the node, or broken
  * - `slow-consumer`: closed by the node while much was still to be read, as `client-output-buffer-limit` does
- * - `unresponsive`: ended by us, because nothing arrived when something was due
+ * - `unresponsive`: ended by us, because something was due that did not arrive
+ * - `invalid-reply`: ended by us, because the node sent something else than a reply, or than the one that was due
  * - `closed`: ended by us, because it is not needed any more
  */
-export type DisconnectReason = 'lost' | 'slow-consumer' | 'unresponsive' | 'closed';
+export type DisconnectReason = 'lost' | 'slow-consumer' | 'unresponsive' | 'invalid-reply' | 'closed';
+
+/** How often in `commandTimeout` the commands are checked that wait for their reply. */
+const CHECKS_PER_TIMEOUT = 4;
 
 /** The connection ended while a command waited for its reply: whether Redis ran it is unknown. */
 export class ConnectionLostError extends Error {
@@ -30,11 +34,16 @@ export class ConnectionLostError extends Error {
 
 /** The owner of a {@link RespSocket}. */
 export interface RespSocketListener {
-  reply(reply: Reply): void;
+  /**
+   * `isPush`: see {@link RespDecoder}.
+   *
+   * @throws {@link InvalidReplyError} for what was not due: the connection ends
+   */
+  reply(reply: Reply, isPush: boolean): void;
   /** Takes messages to channels; without it they arrive as replies. */
   readonly message?: MessageSink;
-  /** A reply is due. */
-  waiting(): boolean;
+  /** How many commands wait for their reply. */
+  waiting(): number;
   /** The data of one read was handled. */
   handled?(): void;
   /** The connection has ended, for whatever reason; called once. */
@@ -44,15 +53,19 @@ export interface RespSocketListener {
 /**
  * A socket that speaks RESP: commands out, one write a tick; replies in, one call each.
  *
- * When the node sends nothing for `commandTimeout` while a reply is due, the connection is ended: one clock for all
- * commands of a connection, not one each.
+ * When a command has no reply after `commandTimeout`, the connection is ended, whatever else the node sends. One timer for
+ * all commands of a connection counts how many had been sent at each check: time in which the event loop was blocked, or
+ * the process suspended, does not count.
  */
 export class RespSocket {
   readonly #writer: CommandWriter;
   /** Runs while replies are due. */
-  #progressTimer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** How many commands were ever written, now and at the last checks, oldest first. */
+  #written = 0;
+  #writtenAtChecks: number[] = [];
+  #extraChecks = 0;
   /** By the monotonic clock: a step of the wall clock must not end a healthy connection. */
-  #lastProgress = 0;
   #lastReceived = performance.now();
   readonly #drained: DrainClock;
   #endedBy: ConnectionLostError | undefined;
@@ -66,16 +79,15 @@ export class RespSocket {
     const { socket } = opened;
     this.#writer = new CommandWriter(socket);
     this.#drained = new DrainClock('encrypted' in socket, this.#lastReceived);
-    const decoder = new RespDecoder((reply) => listener.reply(reply), listener.message);
+    const decoder = new RespDecoder((reply, isPush) => listener.reply(reply, isPush), listener.message);
     socket.on('data', (chunk: Buffer) => {
       const now = performance.now();
-      this.#lastProgress = now;
       this.#lastReceived = now;
       this.#drained.onRead(chunk.length, now);
       try {
         decoder.write(chunk);
       } catch (error) {
-        this.end(errorMessage(error), 'lost');
+        this.end(errorMessage(error), error instanceof InvalidReplyError ? 'invalid-reply' : 'lost');
       }
       listener.handled?.();
     });
@@ -119,48 +131,63 @@ export class RespSocket {
       return;
     }
     this.#endedBy = new ConnectionLostError(this.node, detail, reason);
-    clearInterval(this.#progressTimer);
+    clearInterval(this.#timer);
     this.opened.close();
     this.listener.ended(this.#endedBy);
   }
 
   #noteCommand(): void {
-    if (this.listener.waiting()) {
-      return;
-    }
-    this.#lastProgress = performance.now();
-    this.#progressTimer ??= setInterval(
-      () => this.#checkProgress(),
-      Math.max(10, this.commandTimeout / 4),
+    this.#written += 1;
+    this.#timer ??= setInterval(
+      () => this.#check(),
+      Math.max(10, this.commandTimeout / CHECKS_PER_TIMEOUT),
     ).unref();
   }
 
-  #checkProgress(): void {
-    if (!this.listener.waiting()) {
-      clearInterval(this.#progressTimer);
-      this.#progressTimer = undefined;
+  #check(): void {
+    const checks = this.#writtenAtChecks;
+    if (this.listener.waiting() === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      checks.length = 0;
       return;
     }
-    if (!this.#isUnresponsive()) {
-      return;
-    }
-    // If the application kept the event loop busy, the reply is not read yet: timers run before sockets are read.
-    setImmediate(() => {
-      if (this.#endedBy === undefined && this.#isUnresponsive()) {
-        this.end(
-          `no reply for ${String(Math.round(performance.now() - this.#lastProgress))} ms`,
-          'unresponsive',
-        );
+    if (checks.length === CHECKS_PER_TIMEOUT && this.#isOverdue(checks[0] as number)) {
+      if (this.#isReadingBacklog()) {
+        return;
       }
-    });
+      const due = checks[0] as number;
+      // If the application kept the event loop busy, the reply is not read yet: timers run before sockets are read.
+      setImmediate(() => {
+        if (this.#isOverdue(due) && !this.#isReadingBacklog()) {
+          this.end(`no reply for ${String(this.commandTimeout)} ms`, 'unresponsive');
+        }
+      });
+    } else {
+      this.#extraChecks = 0;
+    }
+    checks.push(this.#written);
+    if (checks.length > CHECKS_PER_TIMEOUT) {
+      checks.shift();
+    }
+  }
+
+  /** Whether one of the first `due` commands has no reply yet. */
+  #isOverdue(due: number): boolean {
+    return this.#written - this.listener.waiting() < due;
+  }
+
+  /** A reply may be behind much that was sent before it: it gets twice the time while that is read. */
+  #isReadingBacklog(): boolean {
+    if (!this.#drained.isSlowConsumer(performance.now()) || this.#extraChecks >= CHECKS_PER_TIMEOUT) {
+      return false;
+    }
+    this.#extraChecks += 1;
+    return true;
   }
 
   #lossReason(): DisconnectReason {
     return this.#drained.isSlowConsumer(performance.now()) ? 'slow-consumer' : 'lost';
-  }
-
-  #isUnresponsive(): boolean {
-    return this.listener.waiting() && performance.now() - this.#lastProgress > this.commandTimeout;
   }
 }
 

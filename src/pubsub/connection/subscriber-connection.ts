@@ -5,7 +5,7 @@ import { deferred, type Deferred } from '../../util/promises.js';
 import { FifoQueue } from '../../util/fifo-queue.js';
 import type { NodeKey } from '../common/node-address.js';
 import { RespSocket, type ConnectionLostError } from './resp-socket.js';
-import { RedisReplyError, type Reply } from '../resp/reply.js';
+import { InvalidReplyError, RedisReplyError, type Reply } from '../resp/reply.js';
 import { frameType, SUBSCRIPTION_KINDS, type SubscriptionKind } from '../common/subscription-kind.js';
 
 /** The owner of a {@link SubscriberConnection}. */
@@ -22,12 +22,21 @@ export interface SubscriberConnectionListener {
 type Expectation = 'subscribed' | 'unsubscribed';
 
 interface PendingCommand {
-  readonly kind: SubscriptionKind;
-  readonly expects: Expectation;
+  /** Undefined for PING. */
+  readonly kind: SubscriptionKind | undefined;
+  readonly expects: Expectation | 'pong';
   readonly unconfirmed: Set<ChannelKey>;
   readonly onConfirmed: ((name: ChannelKey) => void) | undefined;
   readonly done: Deferred<undefined>;
 }
+
+const PING: PendingCommand = {
+  kind: undefined,
+  expects: 'pong',
+  unconfirmed: new Set(),
+  onConfirmed: undefined,
+  done: { promise: Promise.resolve(undefined), resolve: () => undefined, reject: () => undefined },
+};
 
 /**
  * One connection to one node that carries subscriptions of all three kinds.
@@ -47,14 +56,14 @@ export class SubscriberConnection {
     private readonly listener: SubscriberConnectionListener,
   ) {
     this.#socket = new RespSocket(node, opened, commandTimeout, {
-      reply: (reply) => this.#receive(reply),
+      reply: (reply, isPush) => this.#receive(reply, isPush),
       message: (type, buffer, channelStart, channelEnd, dataStart, dataEnd) => {
         const kind = type === 'smessage' ? SUBSCRIPTION_KINDS.shard : SUBSCRIPTION_KINDS.channel;
         const key = this.#channels.read(buffer, channelStart, channelEnd);
         const channel = buffer.subarray(channelStart, channelEnd);
         listener.message(kind, key, channel, buffer.subarray(dataStart, dataEnd));
       },
-      waiting: () => this.#pending.length > 0,
+      waiting: () => this.#pending.length,
       handled: () => listener.handled(),
       ended: (error) => {
         for (const command of this.#pending.drain()) {
@@ -102,6 +111,7 @@ export class SubscriberConnection {
   ping(): void {
     if (!this.closed) {
       this.#socket.write(['PING']);
+      this.#pending.push(PING);
     }
   }
 
@@ -126,55 +136,71 @@ export class SubscriberConnection {
     }
     const done = deferred<undefined>();
     const command = expects === 'subscribed' ? kind.subscribe : kind.unsubscribe;
-    this.#socket.write([command, ...names.map(bytesOfKey)]);
-    this.#pending.push({ kind, expects, unconfirmed: new Set(names), onConfirmed, done });
+    const unconfirmed = new Set(names);
+    this.#socket.write([command, ...[...unconfirmed].map(bytesOfKey)]);
+    this.#pending.push({ kind, expects, unconfirmed, onConfirmed, done });
     return done.promise;
   }
 
-  #receive(reply: Reply): void {
-    if (reply instanceof RedisReplyError) {
-      this.#pending.shift()?.done.reject(reply);
-      return;
-    }
-    if (!Array.isArray(reply)) {
-      return;
-    }
-    const [type, name] = reply as readonly Reply[];
+  #receive(reply: Reply, isPush: boolean): void {
+    const elements = Array.isArray(reply) ? (reply as readonly Reply[]) : undefined;
+    const type = elements?.[0];
     const frame = Buffer.isBuffer(type) ? frameType(type) : undefined;
-    if (frame === undefined) {
-      return;
+    if (frame?.is === 'message') {
+      this.#receiveMessage(frame.kind, elements ?? []);
+    } else if (frame !== undefined) {
+      this.#confirm(frame.kind, frame.is, elements?.[1]);
+    } else if (!isPush) {
+      this.#endCommand(reply);
     }
-    if (frame.is === 'message') {
-      const [, match, ...rest] = reply as readonly Buffer[];
-      // `pmessage` names the pattern and then the channel; the other kinds name the channel alone.
-      const channel = frame.kind.name === 'pattern' ? rest[0] : match;
-      this.listener.message(
-        frame.kind,
-        keyOfBytes(match as Buffer),
-        channel as Buffer,
-        rest.at(-1) as Buffer,
-      );
-      return;
+  }
+
+  #receiveMessage(kind: SubscriptionKind, elements: readonly Reply[]): void {
+    // `pmessage` names the pattern and then the channel; the other kinds name the channel alone.
+    const length = kind.name === 'pattern' ? 4 : 3;
+    if (elements.length !== length || !elements.every((element) => Buffer.isBuffer(element))) {
+      throw new InvalidReplyError('a message without a channel or data');
     }
-    if (Buffer.isBuffer(name)) {
-      this.#confirm(frame.kind, frame.is, keyOfBytes(name));
-    }
+    const [, match, ...rest] = elements as readonly [Buffer, Buffer, ...Buffer[]];
+    const data = rest.at(-1) as Buffer;
+    this.listener.message(
+      kind,
+      keyOfBytes(match),
+      kind.name === 'pattern' ? (rest[0] as Buffer) : match,
+      data,
+    );
   }
 
   /**
    * A confirmation belongs to the oldest command if that one waits for it. A `sunsubscribe` that no command waits for
    * means that the slot has moved.
    */
-  #confirm(kind: SubscriptionKind, is: Expectation, name: ChannelKey): void {
+  #confirm(kind: SubscriptionKind, is: Expectation, bytes: Reply | undefined): void {
     const head = this.#pending.peek();
-    if (head?.kind === kind && head.expects === is && head.unconfirmed.delete(name)) {
+    const name = Buffer.isBuffer(bytes) ? keyOfBytes(bytes) : undefined;
+    if (name !== undefined && head?.kind === kind && head.expects === is && head.unconfirmed.delete(name)) {
       head.onConfirmed?.(name);
       if (head.unconfirmed.size === 0) {
         this.#pending.shift();
         head.done.resolve(undefined);
       }
-    } else if (is === 'unsubscribed') {
+    } else if (name !== undefined && is === 'unsubscribed') {
       this.listener.revoked(kind, name);
+    } else {
+      throw new InvalidReplyError('a confirmation that no command waits for');
+    }
+  }
+
+  /** The reply to PING, or an error. */
+  #endCommand(reply: Reply): void {
+    const head = this.#pending.peek();
+    const isError = reply instanceof RedisReplyError;
+    if (head === undefined || (!isError && head.expects !== 'pong')) {
+      throw new InvalidReplyError(isError ? reply.message : 'one that no command waits for');
+    }
+    this.#pending.shift();
+    if (isError) {
+      head.done.reject(reply);
     }
   }
 }

@@ -87,10 +87,12 @@ export class MessageBuffer<T> {
       };
       this.#readers.add(reader);
       if (timeout <= MAX_TIMER_MS) {
-        timer = setTimeout(() => {
+        const expire = (): void => {
           this.#readers.delete(reader);
           resolve(undefined);
-        }, timeout);
+        };
+        // A message may be in the socket: after a blocked event loop, timers run before sockets are read.
+        timer = setTimeout(() => setImmediate(expire), timeout);
       }
     });
   }

@@ -8,6 +8,7 @@ import type { SubscriptionKind } from '../common/subscription-kind.js';
 import { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { ConnectionFactory } from '../connection/connection-factory.js';
 import { connectionName } from '../connection/connection-name.js';
+import { publishOnce } from '../connection/pubsub-commands.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
 import { ClusterQuery } from '../introspection/cluster-query.js';
@@ -119,7 +120,7 @@ export class ClusterLink {
       sharded: () => this.supportsSharded,
       publish: async (node: NodeKey, command: PublishCommand, channel: string) => {
         const connection = await this.connections.connect(node);
-        return (await connection.call(command, channel, '')) as number;
+        return publishOnce(connection, command, channel);
       },
     };
     this.#subscribers = new NodeSubscribers(this.#factory, commandTimeout, probes);

@@ -5,7 +5,7 @@ import type { OutgoingChannel } from './outgoing-channel.js';
 import type { PublishObserver } from '../common/publish-options.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
-import type { RedisReplyError, Reply } from '../resp/reply.js';
+import { isCount, type RedisReplyError, type Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 import { errorMessage } from '../../util/error-message.js';
 
@@ -60,6 +60,10 @@ export class PublishRequest implements ReplyHandler {
     readonly serial: number,
     private readonly observer: PublishObserver,
   ) {}
+
+  accepts(reply: Reply): boolean {
+    return isCount(reply);
+  }
 
   onReply(error: RedisReplyError | ConnectionLostError | undefined, reply: Reply): void {
     this.listener.onReply(this, error, reply);

@@ -298,11 +298,15 @@ export class Publisher implements PublishReplyListener {
     }
   }
 
-  /** Redis may have published the message or not. Sent again with the same stamp, it is delivered once in any case. */
+  /**
+   * Redis may have published the message or not. Sent again with the same stamp, it is delivered once in any case; but not
+   * to a node that does not answer, or with something else.
+   */
   #lost(node: NodeKey, request: PublishRequest, error: ConnectionLostError): void {
     this.topology.refreshSoon();
     request.outcomeUnknown = true;
-    if (isRepeatable(request) && error.disconnectReason !== 'unresponsive') {
+    const { disconnectReason: reason } = error;
+    if (isRepeatable(request) && reason !== 'unresponsive' && reason !== 'invalid-reply') {
       this.#dispatch(request);
     } else {
       this.#fail(request, publishFailure(request, node, error));

@@ -40,6 +40,7 @@ const GAP_REASONS: Readonly<Record<DisconnectReason, GapReason>> = {
   lost: 'connection-lost',
   closed: 'connection-lost',
   unresponsive: 'connection-silent',
+  'invalid-reply': 'connection-lost',
   'slow-consumer': 'slow-consumer',
 };
 

@@ -1,5 +1,5 @@
 import { MessageParser, type MessageSink } from './message-parser.js';
-import { RedisReplyError, type Reply } from './reply.js';
+import { InvalidReplyError, RedisReplyError, type Reply } from './reply.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -71,7 +71,7 @@ export class RespDecoder {
     this.#messages = messages && new MessageParser(messages);
   }
 
-  /** Throws when the bytes are not RESP, or exceed a limit; the connection cannot be used any more. */
+  /** @throws {@link InvalidReplyError} when the bytes are not RESP, or exceed a limit */
   write(chunk: Buffer): void {
     if (this.#buffer.length === 0) {
       this.#buffer = chunk;
@@ -130,7 +130,7 @@ export class RespDecoder {
     const keptFrom = this.#open.length > 0 ? this.#openAt : start;
     this.#replyBytes += keptFrom - start;
     if (this.#replyBytes > MAX_REPLY_BYTES) {
-      throw new Error(`Not a RESP reply: it is larger than ${String(MAX_REPLY_BYTES)} bytes`);
+      throw new InvalidReplyError(`it is larger than ${String(MAX_REPLY_BYTES)} bytes`);
     }
     this.#keepFrom(keptFrom, this.#needed);
   }
@@ -199,14 +199,14 @@ export class RespDecoder {
       case 0x21: // ! bulk error
         return this.#parseBulkError();
       default:
-        throw new Error(`Not a RESP reply: type byte 0x${(type ?? 0).toString(16)}`);
+        throw new InvalidReplyError(`type byte 0x${(type ?? 0).toString(16)}`);
     }
   }
 
   #parseLine(): Buffer | typeof INCOMPLETE {
     const end = this.#buffer.indexOf(CR, this.#offset);
     if ((end === -1 ? this.#buffer.length : end) - this.#offset > MAX_LINE_BYTES) {
-      throw new Error(`Not a RESP reply: a line is longer than ${String(MAX_LINE_BYTES)} bytes`);
+      throw new InvalidReplyError(`a line is longer than ${String(MAX_LINE_BYTES)} bytes`);
     }
     if (end === -1 || end + 1 >= this.#buffer.length) {
       return INCOMPLETE;
@@ -218,7 +218,7 @@ export class RespDecoder {
 
   #endLine(end: number): void {
     if (this.#buffer[end + 1] !== LF) {
-      throw new Error('Not a RESP reply: a line does not end');
+      throw new InvalidReplyError('a line does not end');
     }
     this.#offset = end + 2;
   }
@@ -247,7 +247,7 @@ export class RespDecoder {
         return negative ? -value : value;
       }
       if (byte < 0x30 || byte > 0x39 || at - first >= MAX_INTEGER_DIGITS) {
-        throw new Error(`Not a RESP reply: byte 0x${byte.toString(16)} in a number`);
+        throw new InvalidReplyError(`byte 0x${byte.toString(16)} in a number`);
       }
       value = value * 10 + (byte - 0x30);
     }
@@ -263,7 +263,7 @@ export class RespDecoder {
       return null;
     }
     if (length > MAX_STRING_BYTES) {
-      throw new Error(`Not a RESP reply: a string of ${String(length)} bytes`);
+      throw new InvalidReplyError(`a string of ${String(length)} bytes`);
     }
     const end = this.#offset + length;
     if (end + 2 > this.#buffer.length) {
@@ -272,7 +272,7 @@ export class RespDecoder {
     }
     const bytes = this.#buffer.subarray(verbatim ? this.#offset + 4 : this.#offset, end);
     if (this.#buffer[end] !== CR) {
-      throw new Error('Not a RESP reply: a string is longer than its length');
+      throw new InvalidReplyError('a string is longer than its length');
     }
     this.#endLine(end);
     return bytes;
@@ -289,8 +289,8 @@ export class RespDecoder {
     const length = items * perItem;
     this.#replyElements = this.#depth === 0 ? length : this.#replyElements + length;
     if (this.#replyElements > MAX_REPLY_ELEMENTS || this.#depth >= MAX_DEPTH) {
-      throw new Error(
-        `Not a RESP reply: more than ${String(MAX_REPLY_ELEMENTS)} elements, or ${String(MAX_DEPTH)} nested arrays`,
+      throw new InvalidReplyError(
+        `more than ${String(MAX_REPLY_ELEMENTS)} elements, or ${String(MAX_DEPTH)} nested arrays`,
       );
     }
     this.#depth += 1;

@@ -10,6 +10,19 @@ export class RedisReplyError extends Error {
   }
 }
 
+/** The server has sent what is not a reply, or not the one that was due: the connection cannot be used any more. */
+export class InvalidReplyError extends Error {
+  constructor(detail: string) {
+    super(`invalid reply: ${detail}`);
+    this.name = 'InvalidReplyError';
+  }
+}
+
+/** A number of subscribers or channels. */
+export function isCount(reply: Reply): reply is number {
+  return typeof reply === 'number' && reply >= 0 && Number.isSafeInteger(reply);
+}
+
 /**
  * The slot is elsewhere, or the node or the cluster needs a moment: the command was not run and may work soon. A node that
  * runs a long script or module command says `BUSY` to everything else.

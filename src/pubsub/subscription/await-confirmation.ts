@@ -27,7 +27,11 @@ export async function awaitConfirmation(
       confirmation.resolve(value);
     },
   });
-  const deadline = setTimeout(() => {
+  let isSettled = false;
+  const expire = (): void => {
+    if (isSettled) {
+      return;
+    }
     const { assigned } = subscription.state;
     const cause = failure();
     const where = assigned === undefined ? 'no node owns its slot' : `${assigned} did not reply`;
@@ -41,11 +45,14 @@ export async function awaitConfirmation(
     } else {
       confirmation.reject(error);
     }
-  }, ms);
+  };
+  // The confirmation may be in the socket: after a blocked event loop, timers run before sockets are read.
+  const deadline = setTimeout(() => setImmediate(expire), ms);
   begin();
   try {
     await confirmation.promise;
   } finally {
+    isSettled = true;
     clearTimeout(deadline);
   }
 }

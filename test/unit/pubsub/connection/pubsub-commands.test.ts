@@ -6,11 +6,13 @@ import type { Reply } from '../../../../src/pubsub/resp/reply.js';
 /** Answers each command as `reply` says, and keeps what was sent. */
 function connection(reply: (...args: string[]) => Reply) {
   const sent: string[][] = [];
-  const call = async (...args: string[]): Promise<Reply> => {
+  const query = async <T>(read: (reply: Reply) => T | undefined, ...args: string[]): Promise<T> => {
     sent.push(args);
-    return reply(...args);
+    const value = read(reply(...args));
+    if (value === undefined) throw new Error('not accepted');
+    return value;
   };
-  return { sent, fake: { call } as unknown as CommandConnection };
+  return { sent, fake: { query } as unknown as CommandConnection };
 }
 
 const bytes = (...names: string[]): Buffer[] => names.map((name) => Buffer.from(name));
@@ -57,4 +59,21 @@ describe('PUBSUB NUMSUB', () => {
 it('PUBSUB NUMPAT is a number', async () => {
   const { fake } = connection(() => 3);
   expect(await numpat(fake)).toBe(3);
+});
+
+it.each<[string, Reply]>([
+  ['nothing', null],
+  ['text', Buffer.from('x')],
+  ['a negative number', -1],
+  ['no number', NaN],
+  ['a list of numbers', [1, 2]],
+  ['too short a list', [Buffer.from('a')]],
+  ['a list with texts for counts', [Buffer.from('a'), Buffer.from('1'), Buffer.from('b'), 1]],
+])('accepts no reply of another type: %s', async (_what, reply) => {
+  const { fake } = connection(() => reply);
+  await expect(numpat(fake)).rejects.toThrow('not accepted');
+  await expect(numsub(fake, 'NUMSUB', ['a', 'b'])).rejects.toThrow('not accepted');
+  if (!Array.isArray(reply) || typeof reply[0] === 'number') {
+    await expect(channels(fake, 'CHANNELS')).rejects.toThrow('not accepted');
+  }
 });

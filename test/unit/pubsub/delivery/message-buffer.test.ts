@@ -31,7 +31,7 @@ describe('MessageQueue', () => {
     jest.useFakeTimers();
     const queue = queueOf(10);
     const read = queue.read('single', everything, 1_000);
-    jest.advanceTimersByTime(1_000);
+    jest.advanceTimersByTime(1_001);
     expect(await read).toBeUndefined();
     queue.push('late');
     expect(queue.length).toBe(1);

@@ -168,7 +168,7 @@ describe('RespDecoder', () => {
     ['more elements in all than a reply may have', '*9\r\n' + '*1000000\r\n'.repeat(5)],
     ['a string that is longer than Redis takes', '$600000000\r\n'],
   ])('refuses %s', (_what, bytes) => {
-    expect(() => decode(bytes)).toThrow(/Not a RESP reply/);
+    expect(() => decode(bytes)).toThrow(/invalid reply/);
     expect(() => decode(...[...Buffer.from(bytes)].map((byte) => Buffer.from([byte])))).toThrow(
       /Not a RESP reply/,
     );

@@ -196,7 +196,7 @@ describe('TopologyRefresher', () => {
   it('reports a time-out where no attempt has ended', async () => {
     refresh.mockImplementation(() => new Promise(() => undefined));
     const found = expect(find(500)).rejects.toThrow('No node of the cluster replied within 500 ms.');
-    await jest.advanceTimersByTimeAsync(700);
+    await jest.advanceTimersByTimeAsync(701);
     await found;
   });
 
