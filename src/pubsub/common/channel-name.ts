@@ -81,6 +81,11 @@ function crc16(bytes: Uint8Array): number {
   return crc & 0xffff;
 }
 
+/** A glob of Redis that matches this text alone. */
+export function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&');
+}
+
 export function displayName(name: ChannelName): string {
   return typeof name === 'string' ? name : name.toString('utf8');
 }

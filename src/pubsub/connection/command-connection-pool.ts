@@ -11,12 +11,15 @@ const DRAIN_TIMEOUT_MS = 250;
 export class CommandConnectionPool {
   readonly #open = new Map<NodeKey, CommandConnection>();
   readonly #opening = new Map<NodeKey, Promise<CommandConnection>>();
+  readonly #idleTimers = new Map<CommandConnection, NodeJS.Timeout>();
   #closed = false;
   #onFailure: (() => void) | undefined;
 
   constructor(
     private readonly factory: ConnectionFactory,
     private readonly commandTimeout: number,
+    /** After this time without use a connection is closed, in ms; by default never. */
+    private readonly idleTimeout?: number,
   ) {}
 
   /** Calls `listener` when a connection is lost, and when one cannot be opened. */
@@ -47,6 +50,7 @@ export class CommandConnectionPool {
   connect(node: NodeKey): Promise<CommandConnection> {
     const open = this.#open.get(node);
     if (open !== undefined) {
+      this.#idleTimers.get(open)?.refresh();
       return Promise.resolve(open);
     }
     let opening = this.#opening.get(node);
@@ -61,10 +65,14 @@ export class CommandConnectionPool {
   retain(nodes: ReadonlySet<NodeKey>): void {
     for (const [node, connection] of this.#open) {
       if (!nodes.has(node)) {
-        this.#open.delete(node);
-        void connection.drain(DRAIN_TIMEOUT_MS);
+        this.#retire(node, connection);
       }
     }
+  }
+
+  #retire(node: NodeKey, connection: CommandConnection): void {
+    this.#open.delete(node);
+    void connection.drain(DRAIN_TIMEOUT_MS);
   }
 
   /** Allows connections again after {@link close}. */
@@ -95,7 +103,13 @@ export class CommandConnectionPool {
     }
     const connection = new CommandConnection(node, opened, this.commandTimeout);
     this.#open.set(node, connection);
+    if (this.idleTimeout !== undefined) {
+      const onIdle = (): void => this.#retire(node, connection);
+      this.#idleTimers.set(connection, setTimeout(onIdle, this.idleTimeout).unref());
+    }
     connection.onClose(() => {
+      clearTimeout(this.#idleTimers.get(connection));
+      this.#idleTimers.delete(connection);
       if (this.#open.get(node) === connection) {
         this.#open.delete(node);
         this.#onFailure?.();

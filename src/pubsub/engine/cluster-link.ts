@@ -11,7 +11,7 @@ import { connectionName } from '../connection/connection-name.js';
 import { publishOnce } from '../connection/pubsub-commands.js';
 import type { StartupNodes } from '../connection/startup-nodes.js';
 import { ProbeRunner } from '../health/probe-runner.js';
-import { ClusterQuery } from '../introspection/cluster-query.js';
+import { ClusterQuery, supports } from '../introspection/cluster-query.js';
 import type { StampCodec } from '../ordering/sequence-stamp.js';
 import { BusFence } from '../publish/bus-fence.js';
 import { Publisher } from '../publish/publisher.js';
@@ -26,6 +26,9 @@ import {
 import type { SubscriptionRegistry } from '../subscription/subscription-registry.js';
 import { SlotlessNodes } from '../topology/slotless-nodes.js';
 import { Topology } from '../topology/topology.js';
+
+/** A connection for queries is closed when it was not used for so long. */
+const QUERY_IDLE_TIMEOUT_MS = 60_000;
 
 /** The limits that concern connections; scopes that share a link have them in common. */
 export type LinkLimits = Pick<Limits, 'connectTimeout' | 'commandTimeout' | 'probeInterval' | 'probeTimeout'>;
@@ -71,6 +74,8 @@ const LAST_REPLY_TIMEOUT_MS = 100;
 export class ClusterLink {
   readonly topology: Topology;
   readonly connections: CommandConnectionPool;
+  /** For queries whose replies may be long: publishes do not wait behind them. */
+  readonly queryConnections: CommandConnectionPool;
   readonly slotlessNodes: SlotlessNodes;
   readonly query: ClusterQuery;
   readonly probeRunner: ProbeRunner;
@@ -96,6 +101,7 @@ export class ClusterLink {
       () => connectionName(this.#prefix),
     );
     this.connections = new CommandConnectionPool(this.#factory, commandTimeout);
+    this.queryConnections = new CommandConnectionPool(this.#factory, commandTimeout, QUERY_IDLE_TIMEOUT_MS);
     this.topology = new Topology(this.connections, startupNodes);
     this.#factory.identity.onForeign((error) => {
       // A connection from before the node changed clusters.
@@ -103,8 +109,8 @@ export class ClusterLink {
       this.#report(error);
     });
     this.topology.foreign.onReplaced((warning) => this.#report(warning));
-    this.slotlessNodes = new SlotlessNodes(this.topology, this.connections, clusterOptions.natMap);
-    this.query = new ClusterQuery(this.topology, this.connections, this.slotlessNodes);
+    this.slotlessNodes = new SlotlessNodes(this.topology, this.queryConnections, clusterOptions.natMap);
+    this.query = new ClusterQuery(this.topology, this.queryConnections, this.slotlessNodes);
     const restricted = (clusterOptions.redisOptions?.username ?? credentials.username) !== undefined;
     this.#fence = new BusFence({
       factory: this.#factory,
@@ -178,9 +184,10 @@ export class ClusterLink {
   async connect(scope: LinkScope, required: NodeKey | undefined, signal: AbortSignal): Promise<void> {
     this.#users.add(scope);
     this.connections.reopen();
+    this.queryConnections.reopen();
     this.probeRunner.reopen();
     await this.topology.connect(this.limits.connectTimeout, signal);
-    this.supportsSharded = await this.query.supports('SPUBLISH');
+    this.supportsSharded = await supports(this.topology, this.connections, 'SPUBLISH');
     if (required !== undefined) {
       await this.topology.assertKnown([required]);
     }
@@ -228,7 +235,7 @@ export class ClusterLink {
     this.#fence.close();
     this.#subscribers.close();
     this.#factory.close();
-    await this.connections.close(replyTimeout);
+    await Promise.all([this.connections.close(replyTimeout), this.queryConnections.close(0)]);
   }
 
   /** Redis counts each connection once, so scopes that subscribe to the same name need one each. */

@@ -144,7 +144,7 @@ export class Engine<E extends PubSubEncoding> {
     this.introspection = new Introspection(link.query, options.encoding, connect);
     this.#health = new HealthCheck({
       topology,
-      connections: link.connections,
+      connections: link.queryConnections,
       slotlessNodes: link.slotlessNodes,
       probes: link.probeRunner,
       connect,

@@ -1,4 +1,4 @@
-import { channelKey, type ChannelName } from '../common/channel-name.js';
+import { channelKey, type ChannelName, escapeGlob } from '../common/channel-name.js';
 import { Deadline } from '../../util/deadline.js';
 import { errorReason } from '../../util/error-message.js';
 import { ClusterUnreachableError } from '../common/errors.js';
@@ -104,7 +104,9 @@ export class HealthCheck {
         return new ClusterUnreachableError(text, { cause });
       });
       const channels = query.channels ?? namesOf(snapshotsOf(engines), limits.maxNames);
-      const reports = await this.#checkCluster(channels, limits.probe, deadline);
+      const listed = prefix === '' ? undefined : `${escapeGlob(prefix)}*`;
+      const nodeQuery = { channels, listed, sharded: this.deps.sharded() };
+      const reports = await this.#checkCluster(nodeQuery, limits.probe, deadline);
       // The snapshot is taken last: it may have changed while the nodes answered.
       return reportHealth(reports, channels, snapshotsOf(engines), limits, prefix);
     } catch (error) {
@@ -112,14 +114,9 @@ export class HealthCheck {
     }
   }
 
-  async #checkCluster(
-    channels: readonly ChannelName[],
-    probe: boolean,
-    deadline: Deadline,
-  ): Promise<ClusterReports> {
+  async #checkCluster(query: NodeQuery, probe: boolean, deadline: Deadline): Promise<ClusterReports> {
     const { topology, connections, probes, slotlessNodes } = this.deps;
     await topology.assureRecent();
-    const query: NodeQuery = { channels, sharded: this.deps.sharded() };
     const check = (nodes: readonly NodeKey[], role: NodeReport['role']): Promise<NodeReport[]> =>
       Promise.all(
         [...nodes].sort().map((node) =>

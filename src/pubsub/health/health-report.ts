@@ -1,5 +1,5 @@
-import { channelKey, distinctName, type ChannelKey, type ChannelName } from '../common/channel-name.js';
 import type { NodeKey } from '../common/node-address.js';
+import { channelKey, distinctName, type ChannelName } from '../common/channel-name.js';
 import { ClusterPubSubError } from '../common/errors.js';
 import { errorMessage } from '../../util/error-message.js';
 import { sum } from '../../util/arrays.js';
@@ -7,11 +7,11 @@ import { EngineSnapshots } from './engine-snapshot.js';
 import { evaluateHealth, type ClusterReports } from './evaluate-health.js';
 import { readHealthLimits, type HealthLimits } from './health-options.js';
 import type { ActiveChannels, MasterHealth, PubSubHealth, UnconfirmedSubscription } from './health-types.js';
-import type { NodeReport } from './node-check.js';
+import type { NodeChannels, NodeReport } from './node-check.js';
 import type { ProbeResult } from './probe-runner.js';
 
 const NONE: ReadonlySet<NodeKey> = new Set();
-const NO_CHANNELS: ActiveChannels = { count: 0, names: [] };
+const NO_CHANNELS: ActiveChannels = { count: 0, names: [], listed: false };
 
 /**
  * The health that the nodes and the engines add up to.
@@ -69,12 +69,14 @@ export function reportHealth(
     replicas: { known: replicas.length, reachable: replicas.filter(({ reply }) => reply).length },
     ...engineHealth,
     ...counts,
-    activeChannels: distinctChannels(
+    activeChannels: activeChannels(
       replies.map(({ channels }) => channels),
+      counts.numsub,
       maxNames,
     ),
-    shardChannels: distinctChannels(
+    shardChannels: activeChannels(
       replies.map(({ shardChannels }) => shardChannels),
+      counts.shardNumsub,
       maxNames,
     ),
     patterns: sum(replies.map(({ patterns }) => patterns)),
@@ -173,13 +175,22 @@ function totals(names: readonly string[], counts: readonly (readonly number[])[]
     : Object.fromEntries(names.map((name, index) => [name, sum(counts.map((count) => count[index] ?? 0))]));
 }
 
-/** The different channels in the lists of all nodes. Compared as keys: names that are not UTF-8 may look alike. */
-export function distinctChannels(
-  lists: readonly (readonly ChannelKey[])[],
+/**
+ * The different channels in the lists of all nodes, compared as keys: names that are not UTF-8 may look alike. Where a
+ * node has too many to list them, the watched channels that have subscribers.
+ */
+export function activeChannels(
+  nodes: readonly NodeChannels[],
+  watched: Readonly<Record<string, number>>,
   maxNames: number,
 ): ActiveChannels {
-  const keys = [...new Set(lists.flat())];
-  return { count: keys.length, names: keys.slice(0, maxNames).map(distinctName).sort() };
+  const keys = [...new Set(nodes.flatMap(({ names }) => names ?? []))];
+  if (nodes.every(({ names }) => names !== undefined)) {
+    return { count: keys.length, names: keys.slice(0, maxNames).map(distinctName).sort(), listed: true };
+  }
+  const names = Object.keys(watched).filter((name) => (watched[name] ?? 0) > 0);
+  const count = sum(nodes.map((node) => node.count ?? node.names?.length ?? 0));
+  return { count: Math.max(count, names.length), names: names.slice(0, maxNames).sort(), listed: false };
 }
 
 /** To the hundredth of a ms. */

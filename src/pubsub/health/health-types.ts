@@ -115,7 +115,7 @@ export interface PubSubHealth {
   readonly numsub: Readonly<Record<string, number>>;
   /** The same for shard channels. Empty where the cluster has none (Redis 6). */
   readonly shardNumsub: Readonly<Record<string, number>>;
-  /** All classic channels with subscribers by name, of any client. */
+  /** The classic channels with subscribers by name, of any client, that begin with the prefix. */
   readonly activeChannels: ActiveChannels;
   readonly shardChannels: ActiveChannels;
   /** Different patterns with subscribers, summed over the nodes; the number of their clients is not known. */
@@ -173,4 +173,10 @@ export interface ActiveChannels {
   readonly count: number;
   /** At most `maxNames` of them, sorted. */
   readonly names: readonly string[];
+  /**
+   * False where a node has more than 10,000 channels, or may not say how many: anybody can subscribe to that many, and to
+   * list them would keep Redis from serving others. `count` is then what the nodes say, one by one and whatever the
+   * prefix, and `names` are those of the watched channels that have subscribers.
+   */
+  readonly listed: boolean;
 }

@@ -73,29 +73,6 @@ export class ClusterQuery {
     return replies;
   }
 
-  /** Whether the cluster knows a command; assumed where the ACL forbids COMMAND INFO. */
-  supports(command: string): Promise<boolean> {
-    const { masters, replicas } = this.topology;
-    // Every node knows the answer, so one that is down must not delay it.
-    return hedge(
-      [...new Set([...this.connections.nodes, ...masters, ...replicas])],
-      async (node) => {
-        const connection = await this.connections.connect(node);
-        try {
-          const reply = await connection.call('COMMAND', 'INFO', command);
-          return !Array.isArray(reply) || reply[0] !== null;
-        } catch (error) {
-          if (error instanceof RedisReplyError) {
-            return true;
-          }
-          throw noReply('COMMAND INFO', error);
-        }
-      },
-      NODE_REPLY_TIMEOUT_MS,
-      ([error]) => (error instanceof Error ? error : noReply('COMMAND INFO', 'no node is known')),
-    );
-  }
-
   async #select(nodes: NodeSelection = 'all'): Promise<SelectedNodes> {
     const { masters, replicas } = this.topology;
     const find = async (role?: SlotlessNode['role']): Promise<readonly SlotlessNode[]> =>
@@ -125,6 +102,32 @@ export class ClusterQuery {
       }
     }
   }
+}
+
+/** Whether the cluster knows a command; assumed where the ACL forbids COMMAND INFO. */
+export function supports(
+  { masters, replicas }: Topology,
+  connections: CommandConnectionPool,
+  command: string,
+): Promise<boolean> {
+  // Every node knows the answer, so one that is down must not delay it.
+  return hedge(
+    [...new Set([...connections.nodes, ...masters, ...replicas])],
+    async (node) => {
+      const connection = await connections.connect(node);
+      try {
+        const reply = await connection.call('COMMAND', 'INFO', command);
+        return !Array.isArray(reply) || reply[0] !== null;
+      } catch (error) {
+        if (error instanceof RedisReplyError) {
+          return true;
+        }
+        throw noReply('COMMAND INFO', error);
+      }
+    },
+    NODE_REPLY_TIMEOUT_MS,
+    ([error]) => (error instanceof Error ? error : noReply('COMMAND INFO', 'no node is known')),
+  );
 }
 
 /** Nodes that must answer, and nodes that may be unreachable. */

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { escapeGlob } from '../../pubsub/common/channel-name.js';
 import { InvalidArgumentError } from '../../pubsub/common/errors.js';
 import { INBOX_MARK } from '../common/client-id.js';
 
@@ -133,8 +134,4 @@ export function assertRoute(route: unknown): string {
     );
   }
   return route;
-}
-
-function escapeGlob(text: string): string {
-  return text.replace(/[*?[\]\\]/g, '\\$&');
 }

@@ -66,8 +66,8 @@ describe('health()', () => {
       queues: { waitingForNodes: 0, waitingForSubscribers: 0, unread: 3 },
       numsub: { [channel]: 1, [shard]: 0 },
       shardNumsub: { [channel]: 0, [shard]: 1 },
-      activeChannels: { count: 1, names: [channel] },
-      shardChannels: { count: 1, names: [shard] },
+      activeChannels: { count: 1, names: [channel], listed: true },
+      shardChannels: { count: 1, names: [shard], listed: true },
       patterns: 1,
       complete: true,
     });
@@ -399,7 +399,7 @@ describe('health()', () => {
         for (const { heartbeat } of health.masters.nodes) expect(heartbeat).toBeGreaterThan(0);
       }
       // The channels of the probes are nobody else's business.
-      expect((await uncached(idle)).shardChannels).toEqual({ count: 0, names: [] });
+      expect((await uncached(idle)).shardChannels).toEqual({ count: 0, names: [], listed: true });
     });
 
     it('works with a prefix that is not ASCII', async () => {

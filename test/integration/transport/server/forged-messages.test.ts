@@ -64,34 +64,34 @@ it('numbers of a stranger on a reply inbox fail no request; a hole in those of a
   const running = new Signal();
   const done = new Signal<string>();
   await harness.server({
-    ping: () => 'pong',
-    slow: () => {
+    '{one}ping': () => 'pong',
+    '{one}slow': () => {
       running.resolve();
       return done.promise;
     },
   });
   const client = harness.client();
-  expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+  expect(await lastValueFrom(client.send('{one}ping', 1))).toBe('pong');
   const inbox = inboxOf(client);
   const replies = await spy(client, inbox);
-  expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+  expect(await lastValueFrom(client.send('{one}ping', 1))).toBe('pong');
   await eventually(() => replies.length > 0, 'the stranger sees a reply');
   const gaps: unknown[] = [];
   client.on('gap', (gap) => gaps.push(gap));
 
   const publish = async (stamp: string): Promise<unknown> =>
     stranger().spublish(inbox, JSON.stringify({ id: 'nobody', _cps: { s: stamp } }));
-  const request = outcome(client.send('slow', 1));
+  const request = outcome(client.send('{one}slow', 1));
   await running.promise;
   await publish('stranger.0.0');
   await publish('stranger.0.5');
   await eventually(() => gaps.length === 1, 'the hole is seen');
-  expect(await lastValueFrom(client.send('ping', 1))).toBe('pong');
+  expect(await lastValueFrom(client.send('{one}ping', 1))).toBe('pong');
   done.resolve('slow, but right');
   expect(await request).toEqual({ values: ['slow, but right'] });
 
-  await harness.server({ never: () => new Promise(() => undefined) });
-  const lost = outcome(client.send('never', 1));
+  await harness.server({ '{one}never': () => new Promise(() => undefined) });
+  const lost = outcome(client.send('{one}never', 1));
   await eventually(() => client.metrics().inFlight === 1, 'the request runs');
   await publish(later(replies.at(-1)!._cps.s, 7));
   expect(await lost).toMatchObject({ error: { code: 'GAP' } });
@@ -103,10 +103,10 @@ it('a forged cancel does not touch the requests that come after it', async () =>
   const requests = await spy(client, `${harness.prefix}echo`);
   expect(await lastValueFrom(client.send('echo', 0))).toBe(0);
   await eventually(() => requests.length > 0, 'the stranger sees a request');
-  const { id } = requests[0]!;
+  const [owner, count] = requests[0]!.id!.split('.') as [string, string];
   const inbox = inboxOf(client);
   for (let ahead = 1; ahead <= 20; ahead += 1) {
-    const x = (parseInt(id!, 36) + ahead).toString(36);
+    const x = `${owner}.${(parseInt(count, 36) + ahead).toString(36)}`;
     await stranger().spublish(`${harness.prefix}echo`, JSON.stringify({ _cps: { r: inbox, x } }));
   }
   for (let data = 1; data <= 20; data += 1) {
