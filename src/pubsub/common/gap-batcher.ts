@@ -26,6 +26,9 @@ interface Batch {
   readonly streams: Set<string>;
 }
 
+/** For this long a gap may turn out not to concern a stream. */
+const WITHDRAWAL_TIMEOUT_MS = 1_000;
+
 /** The streams of the gaps that were reported. Not a field of the gap, which is public. */
 const streamsByGap = new WeakMap<Gap, ReadonlySet<string>>();
 
@@ -42,6 +45,8 @@ export function concernsStream(gap: Gap, isKnown: (stream: string) => boolean): 
  */
 export class GapBatcher {
   readonly #causes = new Map<unknown, Map<SubscriptionKindName, Batch>>();
+  /** The streams of the gaps that were reported a moment ago. */
+  readonly #reported = new Set<Set<string>>();
 
   constructor(
     private readonly listener: { gap(gap: Gap): void },
@@ -70,6 +75,19 @@ export class GapBatcher {
     }
   }
 
+  /** The gaps of the last second do not concern the stream after all, see {@link concernsStream}. */
+  withdraw(stream: string): void {
+    for (const kinds of this.#causes.values()) {
+      kinds.forEach(({ streams }) => streams.delete(stream));
+    }
+    this.#reported.forEach((streams) => streams.delete(stream));
+  }
+
+  #keepForAWhile(streams: Set<string>): void {
+    this.#reported.add(streams);
+    setTimeout(() => this.#reported.delete(streams), WITHDRAWAL_TIMEOUT_MS).unref();
+  }
+
   /** Reports all gaps that were added. */
   readonly flush = (): void => {
     const causes = [...this.#causes.values()];
@@ -86,7 +104,10 @@ export class GapBatcher {
         ...(count !== undefined && { missed: count }),
         reason,
       };
-      streamsByGap.set(gap, streams);
+      if (streams.size > 0) {
+        streamsByGap.set(gap, streams);
+        this.#keepForAWhile(streams);
+      }
       this.listener.gap(gap);
     }
   };

@@ -97,6 +97,11 @@ export class IncomingPipeline implements SubscriptionScope {
     this.#gaps.add({ kind: kind.name, name, reason: 'sequence', node: state.assigned, ...report, since });
   }
 
+  /** The gap is reported in any case: it may have others' messages too. */
+  returned(stream: string): void {
+    this.#gaps.withdraw(stream);
+  }
+
   duplicate(): void {
     this.metrics.duplicates += 1;
   }
@@ -126,6 +131,10 @@ class NumberedMessages implements SequencerListener<Arrival> {
 
   missing(report: MissingReport): void {
     this.pipeline.missing(this.subscription, report);
+  }
+
+  returned(stream: string): void {
+    this.pipeline.returned(stream);
   }
 
   duplicate(): void {

@@ -1,7 +1,7 @@
 import { FifoQueue } from '../../util/fifo-queue.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { ReorderBuffer } from './reorder-buffer.js';
-import { isPossibleStep, MAX_STEP, START, startStream, type Stream } from './stream.js';
+import { isPossibleStep, MAX_STEP, noteStep, START, startStream, type Stream } from './stream.js';
 
 /** Messages that did not arrive. */
 export interface MissingReport {
@@ -22,6 +22,8 @@ export interface SequencerListener<M> {
   mayReorder(): boolean;
   /** Called between the messages before and after the gap. */
   missing(report: MissingReport): void;
+  /** The last report of this stream was false: messages that it counts arrive. */
+  returned(stream: string): void;
   /** A message arrived again, or after it was reported missing, and was dropped. */
   duplicate(): void;
 }
@@ -50,9 +52,9 @@ type Output<M> =
  * and reports messages that do not arrive.
  *
  * The first message of a stream sets where it starts. A stamp is not a proof of who sent it, so no single one moves a
- * stream for good: it returns to its old place as soon as that one goes on, see docs/adr/0023. Streams are remembered in two generations of a bounded size; a
- * stream that was forgotten starts anew. The listener may throw, or call any method of this class: all pending output is
- * still delivered, in order, before the first error is rethrown to the caller.
+ * stream for good: it returns to its old place as soon as that one goes on, see docs/adr/0023. Streams are remembered in
+ * two generations of a bounded size; a stream that was forgotten starts anew. The listener may throw, or call any method
+ * of this class: all pending output is still delivered, in order, before the first error is rethrown to the caller.
  *
  * There is one for each channel, and each message of many channels finds its own out of the processor's cache: what most
  * channels never need (a second publisher, early messages) is created when it is needed.
@@ -124,7 +126,8 @@ export class Sequencer<M> {
     }
     this.#release([stream]);
     advance(stream, seq);
-    stream.missingFrom = stream.missingUntil = seq;
+    stream.missingUntil = seq; // what is before may be forged as well
+    this.listener.returned(stream.name);
     this.#push({ type: 'message', message });
     this.#flush();
   }
@@ -153,9 +156,7 @@ export class Sequencer<M> {
   /** Goes on at `seq`, of whose predecessors some were `delivered`. */
   #step(stream: Stream<M>, seq: number, message: M, delivered: number): void {
     this.#report(stream, seq - stream.next - delivered);
-    stream.missingFrom = stream.next;
-    stream.missingUntil = seq - delivered;
-    stream.lateUntil = 0;
+    noteStep(stream, seq - delivered);
     stream.resyncs = this.#resyncs;
     advance(stream, seq);
     this.#push({ type: 'message', message });

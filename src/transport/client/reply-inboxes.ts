@@ -13,6 +13,9 @@ const MAX_TAGS_TRIED = 65_536;
 /** Bounds the cache, because patterns may differ with each request (`user.17`). */
 const MAX_CACHED_CHANNELS = 2_048;
 
+/** For this long a server may show that a gap in its numbers is not true. */
+const SEQUENCE_GAP_DELAY_MS = 500;
+
 /** Servers that are remembered per inbox. */
 const MAX_SERVERS = 4_096;
 
@@ -173,6 +176,15 @@ export class ReplyInboxes {
   }
 
   #onGap(gap: Gap): void {
+    if (gap.reason === 'sequence') {
+      // The number may be forged: then the messages that it skips arrive.
+      setTimeout(() => setImmediate(() => this.#applyGap(gap)), SEQUENCE_GAP_DELAY_MS).unref();
+    } else {
+      this.#applyGap(gap);
+    }
+  }
+
+  #applyGap(gap: Gap): void {
     for (const inbox of this.#inboxesOf(gap)) {
       if (!inbox.isConcernedBy(gap)) {
         continue;

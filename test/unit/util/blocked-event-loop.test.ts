@@ -61,6 +61,7 @@ it('a message that waited in a socket is not reported missing', async () => {
   const sequencer = new Sequencer<string>({
     deliver: (message) => output.push(message),
     missing: () => output.push('missing'),
+    returned: () => undefined,
     duplicate: () => output.push('duplicate'),
     mayReorder: () => true,
   });

@@ -26,6 +26,7 @@ function newSequencer(generation?: number): Sequencer<string> {
         onDeliver(message);
       },
       missing: ({ count }) => output.push(`missing ${String(count)}`),
+      returned: () => undefined,
       duplicate: () => output.push('duplicate'),
       mayReorder: () => mayReorder,
     },
@@ -87,6 +88,7 @@ describe('a stream of messages', () => {
     sequencer = new Sequencer({
       deliver: () => undefined,
       missing: (report) => reports.push(report),
+      returned: () => undefined,
       duplicate: () => undefined,
       mayReorder: () => mayReorder,
     });
@@ -290,6 +292,22 @@ describe('a forged stamp', () => {
     expect(output).not.toContain('duplicate');
   });
 
+  it.each([
+    [500, 50],
+    [50, 500],
+    [900, 1_800],
+    [1_800, 900],
+    [300, 10, 700, 20, 999],
+  ])('hides none after others that were forged: %j ahead', (...steps) => {
+    real(0, 9);
+    for (let round = 0; round < 10; round += 1) {
+      for (const ahead of steps) take(9 + round + ahead + 1);
+      output = [];
+      real(10 + round, 10 + round);
+      expect(output).toEqual(messages(10 + round, 10 + round));
+    }
+  });
+
   it('hides one message if it has the number of that one', () => {
     real(0, 9);
     take(10);
@@ -326,6 +344,7 @@ describe('memory', () => {
     const listener = {
       deliver: (): void => undefined,
       missing: (): void => undefined,
+      returned: (): void => undefined,
       duplicate: (): void => undefined,
       mayReorder: (): boolean => false,
     };
