@@ -160,6 +160,11 @@ export class CommandConnection {
   }
 }
 
+/** A number of subscribers or channels. */
+export function isCount(reply: Reply): reply is number {
+  return typeof reply === 'number' && reply >= 0 && Number.isSafeInteger(reply);
+}
+
 function assertPayloads(args: readonly unknown[]): void {
   for (const arg of args) {
     if (typeof arg !== 'string' && !(arg instanceof Uint8Array)) {

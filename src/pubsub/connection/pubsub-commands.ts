@@ -1,6 +1,6 @@
 import { keyOfBytes, PROBE_MARK, type ChannelKey, type ChannelName } from '../common/channel-name.js';
-import { isCount, type Reply } from '../resp/reply.js';
-import type { CommandConnection } from './command-connection.js';
+import type { Reply } from '../resp/reply.js';
+import { isCount, type CommandConnection } from './command-connection.js';
 
 export type ChannelsCommand = 'CHANNELS' | 'SHARDCHANNELS';
 export type NumsubCommand = 'NUMSUB' | 'SHARDNUMSUB';

@@ -1,11 +1,11 @@
 import { displayName } from '../common/channel-name.js';
-import type { CommandConnection, ReplyHandler } from '../connection/command-connection.js';
+import { isCount, type CommandConnection, type ReplyHandler } from '../connection/command-connection.js';
 import { PublishError, type ClusterPubSubError, type PublishOutcome } from '../common/errors.js';
 import type { OutgoingChannel } from './outgoing-channel.js';
 import type { PublishObserver } from '../common/publish-options.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { ConnectionLostError } from '../connection/resp-socket.js';
-import { isCount, type RedisReplyError, type Reply } from '../resp/reply.js';
+import type { RedisReplyError, Reply } from '../resp/reply.js';
 import type { OutgoingPayload } from '../ordering/sequence-stamp.js';
 import { errorMessage } from '../../util/error-message.js';
 

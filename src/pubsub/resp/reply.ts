@@ -18,11 +18,6 @@ export class InvalidReplyError extends Error {
   }
 }
 
-/** A number of subscribers or channels. */
-export function isCount(reply: Reply): reply is number {
-  return typeof reply === 'number' && reply >= 0 && Number.isSafeInteger(reply);
-}
-
 /**
  * The slot is elsewhere, or the node or the cluster needs a moment: the command was not run and may work soon. A node that
  * runs a long script or module command says `BUSY` to everything else.
