@@ -208,7 +208,7 @@ describe('TopologyRefresher', () => {
       message: expect.stringMatching(/500 ms: .*WRONGPASS\.$/),
       cause,
     });
-    await jest.advanceTimersByTimeAsync(700);
+    await jest.advanceTimersByTimeAsync(701);
     await found;
   });
 
