@@ -1,7 +1,17 @@
 import { FifoQueue } from '../../util/fifo-queue.js';
 import { GenerationalCache } from '../../util/generational-cache.js';
 import { ReorderBuffer } from './reorder-buffer.js';
-import { isPossibleStep, MAX_STEP, noteStep, START, startStream, type Stream } from './stream.js';
+import {
+  disprovesStep,
+  forgetSteps,
+  isPossibleStep,
+  MAX_STEP,
+  noteReturn,
+  noteStep,
+  START,
+  startStream,
+  type Stream,
+} from './stream.js';
 
 /** Messages that did not arrive. */
 export interface MissingReport {
@@ -52,9 +62,10 @@ type Output<M> =
  * and reports messages that do not arrive.
  *
  * The first message of a stream sets where it starts. A stamp is not a proof of who sent it, so no single one moves a
- * stream for good: it returns to its old place as soon as that one goes on, see docs/adr/0023. Streams are remembered in
- * two generations of a bounded size; a stream that was forgotten starts anew. The listener may throw, or call any method
- * of this class: all pending output is still delivered, in order, before the first error is rethrown to the caller.
+ * stream for good: it returns to its old place when that goes on, unless more has come from the new one, see
+ * docs/adr/0023. Streams are remembered in two generations of a bounded size; a stream that was forgotten starts anew. The
+ * listener may throw, or call any method of this class: all pending output is still delivered, in order, before the first
+ * error is rethrown to the caller.
  *
  * There is one for each channel, and each message of many channels finds its own out of the processor's cache: what most
  * channels never need (a second publisher, early messages) is created when it is needed.
@@ -116,17 +127,15 @@ export class Sequencer<M> {
     this.#release([...(this.#buffering ?? [])]);
   }
 
-  /** A message behind the place of its stream: a duplicate, or the proof that the last step was false. */
+  /** A message behind the place of its stream: a duplicate, late, or the proof that the last step was false. */
   #acceptEarlier(stream: Stream<M>, seq: number, message: M): void {
-    const isSkipped = seq >= stream.missingFrom && seq < stream.missingUntil;
-    const isNear = stream.missingUntil - seq <= MAX_STEP;
-    if (!isSkipped || (isNear && (Date.now() - START < stream.lateUntil || this.listener.mayReorder()))) {
+    if (!disprovesStep(stream, seq, this.listener)) {
       this.listener.duplicate();
       return;
     }
     this.#release([stream]);
+    noteReturn(stream, seq);
     advance(stream, seq);
-    stream.missingUntil = seq; // what is before may be forged as well
     this.listener.returned(stream.name);
     this.#push({ type: 'message', message });
     this.#flush();
@@ -137,7 +146,9 @@ export class Sequencer<M> {
     const { buffer } = stream;
     const step = seq - Math.max(stream.next, buffer?.highest ?? 0);
     const isAfterGap = stream.resyncs !== this.#resyncs;
-    if (step > MAX_STEP && !(isPossibleStep(stream, step) && (isAfterGap || seq === stream.claim))) {
+    if (step > MAX_STEP && seq === stream.claim - 1) {
+      this.listener.duplicate();
+    } else if (step > MAX_STEP && !(isPossibleStep(stream, step) && (isAfterGap || seq === stream.claim))) {
       stream.claim = isPossibleStep(stream, step) ? seq + 1 : -1;
       this.#push({ type: 'message', message }); // without advancing, which would silence the messages of the old place
       this.#flush();
@@ -213,8 +224,7 @@ export class Sequencer<M> {
       if (last !== undefined) {
         this.#report(stream, last[0] + 1 - stream.next - early.length);
         advance(stream, last[0]);
-        // Over two connections a message may be late, and order is kept: it is dropped.
-        stream.missingFrom = stream.missingUntil = stream.next;
+        forgetSteps(stream); // over two connections a message may be late, and order is kept: it is dropped
       }
       for (const [, message] of early) {
         this.#push({ type: 'message', message });

@@ -214,6 +214,73 @@ describe('after a known gap', () => {
   });
 });
 
+describe('a master that is paused, replaced and resumed', () => {
+  const real = (from: number, to: number): void => {
+    for (let seq = from; seq <= to; seq += 1) take(seq);
+  };
+
+  it.each([
+    ['after a known gap', 4, 3],
+    ['without a known gap', 4, 3],
+    ['after a known gap', 5_000, 5],
+    ['without a known gap', 5_000, 6],
+  ])(
+    'delivers nothing of what it still held, %s: %i messages, once %i came from its successor',
+    (reason, held, successors) => {
+      real(0, 9);
+      if (reason === 'after a known gap') sequencer.resync();
+      jest.advanceTimersByTime(4_000);
+      const next = 10 + held;
+      real(next, next + successors - 1);
+      output = [];
+      real(10, next + 1);
+      expect(output).toEqual(Array.from({ length: held + 2 }, () => 'duplicate'));
+      real(next + successors, next + 20);
+      real(10, next - 1);
+      expect(output.slice(held + 2)).toEqual([
+        ...messages(next + successors, next + 20),
+        ...Array.from({ length: held }, () => 'duplicate'),
+      ]);
+    },
+  );
+
+  it('delivers nothing of it where messages of the successor are missing too', () => {
+    real(0, 9);
+    [14, 16, 18, 19, 20].forEach((seq) => take(seq));
+    output = [];
+    [10, 11, 14, 15, 16, 17].forEach((seq) => take(seq));
+    expect(output).toEqual(Array.from({ length: 6 }, () => 'duplicate'));
+  });
+
+  it('delivers no message again that has come after one of several steps', () => {
+    real(0, 9);
+    [14, 16].forEach((seq) => take(seq));
+    output = [];
+    [14, 16, 17].forEach((seq) => take(seq));
+    expect(output).toEqual(['duplicate', 'duplicate', 'p.0.17']);
+  });
+
+  it('delivers what it held late where its successor has sent two messages at most', () => {
+    real(0, 9);
+    real(14, 15);
+    output = [];
+    real(10, 12);
+    expect(output).toEqual(messages(10, 12));
+  });
+
+  it('does not bring a stream back when it is resumed again and again', () => {
+    real(0, 9);
+    real(20, 30);
+    output = [];
+    for (let seq = 10; seq < 19; seq += 1) {
+      take(seq);
+      jest.advanceTimersByTime(3_000);
+      take(seq + 21);
+    }
+    expect(output.filter((line) => line !== 'duplicate')).toEqual(messages(31, 39));
+  });
+});
+
 describe('a forged stamp', () => {
   const real = (from: number, to: number): void => {
     for (let seq = from; seq <= to; seq += 1) take(seq);
@@ -255,6 +322,44 @@ describe('a forged stamp', () => {
     output = [];
     real(10, 12);
     expect(output).toEqual(messages(10, 12));
+  });
+
+  it.each([100, 100_000])('followed by many more, %i ahead, hides the publisher for 5 s at most', (ahead) => {
+    real(0, 9);
+    jest.advanceTimersByTime(1_000);
+    real(10 + ahead, 30 + ahead);
+    output = [];
+    real(10, 12);
+    jest.advanceTimersByTime(4_999);
+    take(13);
+    expect(output).toEqual(Array.from({ length: 4 }, () => 'duplicate'));
+    jest.advanceTimersByTime(1);
+    output = [];
+    real(14, 40);
+    expect(output).toEqual(messages(14, 40));
+  });
+
+  it('after another one, or before any message of the stream, hides nothing either', () => {
+    real(0, 9);
+    sequencer.resync();
+    jest.advanceTimersByTime(60_000);
+    [3_000_000, 3_000_005, 3_000_800].forEach((seq) => take(seq));
+    output = [];
+    real(10, 20);
+    expect(output).toEqual(messages(10, 20));
+
+    sequencer = newSequencer();
+    [1_000_000, 1_000_005].forEach((seq) => take(seq));
+    output = [];
+    real(0, 20);
+    expect(output).toEqual(messages(0, 20));
+  });
+
+  it('far ahead is delivered once', () => {
+    real(0, 9);
+    jest.advanceTimersByTime(1_000);
+    [5_000, 5_000, 10, 5_000].forEach((seq) => take(seq));
+    expect(output.slice(10)).toEqual(['p.0.5000', 'duplicate', 'p.0.10', 'duplicate']);
   });
 
   it('is not adopted where no publisher can have sent so many messages, however many follow it', () => {
