@@ -21,6 +21,7 @@ const lie = fc.oneof(
         '*-1\r\n',
         '*0\r\n',
         '$3\r\nabc\r\n',
+        '$-1\r\n'.repeat(5),
         '+OK\r\n',
         '#t\r\n',
       ],

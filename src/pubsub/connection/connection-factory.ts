@@ -6,7 +6,7 @@ import { nodeKey, type NodeAddress, type NodeKey } from '../common/node-address.
 import { isServingRefusal } from '../resp/reply.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ClusterIdentity } from './cluster-identity.js';
-import { watchLastWords } from './last-words.js';
+import { keepStrayReplies, watchLastWords } from './last-words.js';
 import { isSaidByRedis, NodeFailures } from './node-failures.js';
 
 /** A socket that is connected, encrypted and authenticated as the options require. */
@@ -100,6 +100,7 @@ export class ConnectionFactory {
         errors.push(error);
       });
       lastWords = watchLastWords(redis);
+      keepStrayReplies(redis, (error) => ended.reject(error));
       const opened = redis;
       // Both in one round trip: nothing else is sent to a node before it is known which cluster it belongs to.
       const accepted = opened.connect().then(() => {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Socket } from 'node:net';
-import { RedisReplyError } from '../resp/reply.js';
+import { RespDecoder } from '../resp/decoder.js';
+import { InvalidReplyError, RedisReplyError } from '../resp/reply.js';
 
 /** One error reply, and nothing else. */
 const ONE_ERROR = /^-([^\r\n]+)\r\n$/;
@@ -44,4 +45,35 @@ export function watchLastWords(redis: Redis): () => RedisReplyError | undefined 
     const [, words] = ONE_ERROR.exec(text) ?? [];
     return words === undefined || IRRELEVANT.test(words) ? undefined : new RedisReplyError(words);
   };
+}
+
+/**
+ * Keeps replies from ioredis that no command of it waits for: a null among them makes its reader throw where nobody can
+ * catch it (6.0), which ends the process.
+ *
+ * @param onStray is called instead; nothing more is passed on
+ */
+export function keepStrayReplies(redis: Redis, onStray: (error: InvalidReplyError) => void): void {
+  redis.once('connect', () => {
+    const socket = redis.stream;
+    const readers = socket.listeners('data') as ((data: Buffer) => void)[];
+    let replies = 0;
+    const counter = new RespDecoder((_reply, isPush) => (replies += isPush ? 0 : 1));
+    socket.removeAllListeners('data');
+    socket.on('data', (data: Buffer) => {
+      const waiting =
+        (Reflect.get(redis, 'commandQueue') as { length: number } | undefined)?.length ?? Infinity;
+      replies = 0;
+      try {
+        counter.write(data);
+      } catch {
+        // ioredis says what it cannot read.
+      }
+      if (replies > waiting && !ONE_ERROR.test(data.toString('latin1', 0, MAX_BYTES))) {
+        onStray(new InvalidReplyError('one that no command waits for'));
+        return;
+      }
+      readers.forEach((read) => read.call(socket, data));
+    });
+  });
 }
