@@ -244,7 +244,9 @@ export class Topology {
       await this.#update(() => this.#fetcher.fetch(this.#slotMap, this.#lastMoved?.owner));
     } catch (error) {
       const isReplaced = await this.foreign.unanswered();
-      this.#refresher.pollWhile(this.foreign.isSuspected);
+      if (this.foreign.isSuspected()) {
+        this.#refresher.pollWhile(this.foreign.isSuspected);
+      }
       if (!isReplaced) {
         throw error;
       }
