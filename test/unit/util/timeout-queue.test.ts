@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { TimeoutQueue } from '../../../src/util/timeout-queue.js';
 
 interface Item {
@@ -108,5 +110,30 @@ describe('TimeoutQueue', () => {
     start('b', 100);
     jest.advanceTimersByTime(200);
     expect(expired).toEqual(['b']);
+  });
+
+  it('expires nothing whose answer was in the socket before the event loop was blocked', async () => {
+    jest.useRealTimers();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const item = start('answered', 20);
+    const late = start('not answered', 20);
+    try {
+      const answered = once(
+        client.on('data', () => timeouts.stop(item, 20)),
+        'data',
+      );
+      socket.write('x');
+      for (const end = performance.now() + 100; performance.now() < end;);
+      await answered;
+      while (expired.length === 0) await new Promise(setImmediate);
+      expect(expired).toEqual([late.name]);
+    } finally {
+      socket.destroy();
+      client.destroy();
+      server.close();
+    }
   });
 });
