@@ -74,7 +74,7 @@ interface TerminusCheck<Key extends string> {
  * Reports the health of the cluster and of this application to Terminus: the result of `ClusterPubSub.health()`, evaluated
  * by the options. With Terminus 11, which has no `degraded`, that status is reported as `up`.
  *
- * It answers within `timeout` and never throws. When a check becomes `down`, and when it is so no more, it writes a line to
+ * It answers within `timeout` and never throws. When a check becomes `down`, and when it no longer is, it writes a line to
  * the log, so that that of Terminus, which has one for each failing check, can be turned off.
  *
  * @example

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { PubSubHealth, PubSubHealthProfile } from '../pubsub/health/health-types.js';
 
-/** Logs when a check becomes `down`, and when it is so no more: two lines for an outage, however often it is checked. */
+/** Logs when a check becomes `down`, and when it no longer is: two lines for an outage, however often it is checked. */
 export class HealthLog {
   /** By check, the `performance.now()` since which it is down. */
   readonly #downSince = new Map<string, number>();

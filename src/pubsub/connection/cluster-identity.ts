@@ -7,6 +7,9 @@ import type { NodeKey } from '../common/node-address.js';
  */
 const FOREIGN_FOR_MS = 500;
 
+/** How long a sighting is remembered, in ms: addresses come and go. */
+const REMEMBERED_FOR_MS = 60_000;
+
 /** The node ids of a cluster, as one of its nodes lists them: a set, or a map with their addresses. */
 export type NodeIds = Pick<ReadonlySet<string>, 'has' | 'size' | 'keys'>;
 
@@ -121,6 +124,12 @@ export class ClusterIdentity {
 
   /** Notes that the node lists these ids, which are not those of the cluster. */
   report(node: NodeKey, ids: NodeIds, id?: string): Sighting['error'] {
+    const now = performance.now();
+    for (const [other, { at }] of this.#foreign) {
+      if (now - at > REMEMBERED_FOR_MS) {
+        this.#foreign.delete(other);
+      }
+    }
     const former = this.#foreign.get(node);
     const shared = countShared(this.#ids, ids);
     const isForeign = shared === 0;
@@ -135,7 +144,7 @@ export class ClusterIdentity {
         : new ClusterUnreachableError(
             `The node at ${node} lists ${String(shared)} of the ${String(this.#ids.size)} nodes of the cluster: its view does not count.`,
           );
-    this.#foreign.set(node, { error, cluster: ids, at: performance.now() });
+    this.#foreign.set(node, { error, cluster: ids, at: now });
     if (isNews && error instanceof ForeignNodeError) {
       this.#onForeign?.(error);
     }

@@ -40,6 +40,8 @@ export class BusFence {
   readonly #markers = new Map<string, Marker>();
   #sent = 0;
   #idleTimer: NodeJS.Timeout | undefined;
+  /** Of the markers; the same for as long as there are watchers. */
+  #channel = '';
   /** The ACL forbids the channel of the markers. */
   #forbidden = false;
 
@@ -50,8 +52,8 @@ export class BusFence {
    * if that cannot be told soon.
    */
   async pass(from: NodeKey, targets: readonly NodeKey[]): Promise<boolean> {
-    if (this.#forbidden) {
-      return false;
+    if (this.#forbidden || this.deps.factory.failures.of(from) !== undefined) {
+      return false; // a node that cannot be reached would take the whole time
     }
     const id = String(this.#sent);
     this.#sent += 1;
@@ -91,6 +93,9 @@ export class BusFence {
   #watcher(node: NodeKey): Promise<SubscriberConnection> {
     this.#idleTimer ??= setTimeout(() => this.close(), IDLE_TIMEOUT_MS).unref();
     this.#idleTimer.refresh();
+    if (this.#watchers.size === 0) {
+      this.#channel = `${this.deps.prefix()}${PROBE_MARK}bus:${this.#id}`;
+    }
     let watcher = this.#watchers.get(node);
     if (watcher === undefined) {
       const forget = (): void => {
@@ -127,9 +132,5 @@ export class BusFence {
     if (marker?.awaited.delete(node) === true && marker.awaited.size === 0) {
       marker.passed.resolve(undefined);
     }
-  }
-
-  get #channel(): string {
-    return `${this.deps.prefix()}${PROBE_MARK}bus:${this.#id}`;
   }
 }

@@ -124,26 +124,6 @@ describe('RespDecoder', () => {
     expect(concat.mock.calls.length).toBeLessThan(4);
   });
 
-  it('reads a long array as fast in many chunks as in one', () => {
-    const names = Array.from(
-      { length: 400_000 },
-      (_, index) => `channel.${index.toString().padStart(8, '0')}`,
-    );
-    const bytes = Buffer.from(`*${names.length}\r\n${names.map((name) => `$16\r\n${name}\r\n`).join('')}`);
-    const chunks: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += 64 * KiB) chunks.push(bytes.subarray(at, at + 64 * KiB));
-    expect(decode(...chunks)).toEqual([names]);
-
-    const duration = (pieces: readonly Buffer[]): number => {
-      const before = performance.now();
-      collect((decoder) => pieces.forEach((piece) => decoder.write(piece)));
-      return performance.now() - before;
-    };
-    const runs = [1, 2, 3, 4, 5];
-    const atOnce = Math.min(...runs.map(() => duration([bytes])));
-    expect(Math.min(...runs.map(() => duration(chunks)))).toBeLessThan(atOnce * 2);
-  });
-
   it('tells the pushes of RESP3 from replies, also when they come in pieces', () => {
     const pushes: boolean[] = [];
     const decoder = new RespDecoder((_reply, isPush) => pushes.push(isPush));
