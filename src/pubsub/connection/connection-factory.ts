@@ -19,6 +19,9 @@ export interface OpenSocket {
 /** Errors of the parsers of ioredis 5 and 6 for bytes that are not RESP. */
 const PROTOCOL_ERROR = /RESP type|as reply type byte/i;
 
+/** Of ioredis, whose timer may run out before ours. */
+const CONNECT_TIMEOUT = /\bETIMEDOUT$/;
+
 const AUTHENTICATION_FAILURE = /\b(?:WRONGPASS|NOAUTH|NOPERM)\b|invalid (?:username-)?password/i;
 
 /**
@@ -120,7 +123,7 @@ export class ConnectionFactory {
       ended.reject(error as Error);
       redis?.disconnect();
       streamOf(redis)?.destroy();
-      throw describe(node, mostTelling([...errors, lastWords?.(), error]));
+      throw describe(node, mostTelling([...errors, lastWords?.(), error]), hint);
     } finally {
       this.#attempts.delete(ended);
     }
@@ -181,7 +184,7 @@ function mostTelling(errors: readonly unknown[]): unknown {
   return errors.find(isSaidByRedis) ?? errors.find((error) => error !== undefined);
 }
 
-function describe(node: string, cause: unknown): ClusterPubSubError {
+function describe(node: string, cause: unknown, hintIfLate: string): ClusterPubSubError {
   if (cause instanceof ClusterPubSubError) {
     return cause;
   }
@@ -192,7 +195,7 @@ function describe(node: string, cause: unknown): ClusterPubSubError {
   const text = errorMessage(cause);
   const message = PROTOCOL_ERROR.test(text)
     ? 'the server does not speak the Redis protocol. Check the port, and whether it requires TLS.'
-    : text;
+    : text + (CONNECT_TIMEOUT.test(text) ? hintIfLate : '');
   return AUTHENTICATION_FAILURE.test(message)
     ? new AuthenticationError(node, message, { cause })
     : new ClusterUnreachableError(`Cannot connect to Redis at ${node}: ${message}`, { cause });

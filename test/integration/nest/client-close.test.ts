@@ -44,10 +44,12 @@ describe('close() of a client', () => {
   });
 
   it('lets out what waits for the connection', async () => {
+    const { asked } = await silentServer();
     const client = harness.client();
-    const [asked, told] = [outcome(client.send('nobody', 1)), outcome(client.emit('told', 1))];
+    const [request, told] = [outcome(client.send('ask', {})), outcome(client.emit('told', 1))];
     await client.close();
-    expect((await asked).error).toMatchObject({ code: 'NO_SUBSCRIBERS' });
+    await asked;
+    expect((await request).error).toMatchObject({ code: 'CLOSED' });
     expect(await told).toEqual({ values: [undefined] });
   });
 
