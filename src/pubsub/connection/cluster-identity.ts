@@ -1,14 +1,12 @@
 import { type ClusterPubSubError, ClusterUnreachableError, ForeignNodeError } from '../common/errors.js';
 import type { NodeKey } from '../common/node-address.js';
+import { forgetOld } from './node-failures.js';
 
 /**
  * A node that was found to be foreign is not contacted again for this time, in ms: neither load nor a handshake with
  * credentials for each retry, and still soon enough for a node of ours that gets the address back.
  */
 const FOREIGN_FOR_MS = 500;
-
-/** How long a sighting is remembered, in ms: addresses come and go. */
-const REMEMBERED_FOR_MS = 60_000;
 
 /** The node ids of a cluster, as one of its nodes lists them: a set, or a map with their addresses. */
 export type NodeIds = Pick<ReadonlySet<string>, 'has' | 'size' | 'keys'>;
@@ -125,11 +123,7 @@ export class ClusterIdentity {
   /** Notes that the node lists these ids, which are not those of the cluster. */
   report(node: NodeKey, ids: NodeIds, id?: string): Sighting['error'] {
     const now = performance.now();
-    for (const [other, { at }] of this.#foreign) {
-      if (now - at > REMEMBERED_FOR_MS) {
-        this.#foreign.delete(other);
-      }
-    }
+    forgetOld(this.#foreign, now);
     const former = this.#foreign.get(node);
     const shared = countShared(this.#ids, ids);
     const isForeign = shared === 0;

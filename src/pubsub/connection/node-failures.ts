@@ -5,7 +5,7 @@ import { RedisReplyError } from '../resp/reply.js';
 /** For how long what Redis said explains why a socket failed since then, in ms. */
 const WORDS_COUNT_FOR_MS = 5_000;
 
-/** How long a failure is remembered, in ms: addresses come and go. */
+/** How long what was seen of a node is remembered, in ms: addresses come and go. */
 const REMEMBERED_FOR_MS = 60_000;
 
 interface Failure {
@@ -23,11 +23,7 @@ export class NodeFailures {
   /** What Redis has said is not replaced by what the socket says after it. */
   note(node: NodeKey, error: Error): void {
     const now = performance.now();
-    for (const [other, { at }] of this.#failures) {
-      if (now - at > REMEMBERED_FOR_MS) {
-        this.#failures.delete(other);
-      }
-    }
+    forgetOld(this.#failures, now);
     const former = this.#failures.get(node);
     const isKept =
       former !== undefined &&
@@ -46,6 +42,15 @@ export class NodeFailures {
 
   of(node: NodeKey): Error | undefined {
     return this.#failures.get(node)?.error;
+  }
+}
+
+/** Drops what was seen of nodes long ago. */
+export function forgetOld(seen: Map<NodeKey, { readonly at: number }>, now: number): void {
+  for (const [node, { at }] of seen) {
+    if (now - at > REMEMBERED_FOR_MS) {
+      seen.delete(node);
+    }
   }
 }
 

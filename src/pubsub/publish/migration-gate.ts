@@ -102,7 +102,7 @@ export class MigrationGate {
     const { expected } = channel;
     request.unverifiedCount = count;
     let paused = this.#paused.get(channel);
-    const isElsewhere = channel.command === 'PUBLISH' && this.#others(channel, node).length > 0;
+    const isElsewhere = channel.command === 'PUBLISH' && this.#others([channel.slot], node).length > 0;
     if (!isRepeatable(request) && paused?.state !== 'verifying' && isElsewhere) {
       void this.#recount([request], node, expected); // the move is known, and its subscribers follow
       return;
@@ -210,12 +210,12 @@ export class MigrationGate {
    * subscribers may be: at the present owners of the slots and of the patterns, and at former ones.
    */
   async #passBus(channels: readonly OutgoingChannel[]): Promise<void> {
-    const { topology } = this;
     const from = channels[0]?.sentTo;
-    const slots = new Set([PATTERN_SLOT, ...channels.map(({ slot }) => slot)]);
-    const nodes = [...slots].flatMap((slot) => [topology.ownerOf(slot), ...this.#formerOwners.of(slot)]);
-    const targets = [...new Set(nodes)].filter((node) => node !== undefined && node !== from) as NodeKey[];
-    if (from !== undefined && targets.length > 0 && !(await this.fence.pass(from, targets))) {
+    if (from === undefined) {
+      return;
+    }
+    const targets = this.#others([PATTERN_SLOT, ...channels.map(({ slot }) => slot)], from);
+    if (targets.length > 0 && !(await this.fence.pass(from, targets))) {
       await pause(BUS_DELAY_MS, this.#stop.signal);
     }
   }
@@ -311,13 +311,16 @@ export class MigrationGate {
 
   #recount(requests: readonly PublishRequest[], node: NodeKey, expected: number): Promise<void> {
     const [first] = requests;
-    const others = first === undefined ? [] : this.#others(first.outgoingChannel, node);
+    const others = first === undefined ? [] : this.#others([first.outgoingChannel.slot], node);
     return recount(this, requests, node, others, expected);
   }
 
-  /** Where subscribers of the channel may be, but at `node`. */
-  #others({ slot }: OutgoingChannel, node: NodeKey): NodeKey[] {
-    const nodes = new Set([this.topology.ownerOf(slot), ...this.#formerOwners.of(slot)]);
-    return [...nodes].filter((other): other is NodeKey => other !== undefined && other !== node);
+  /** Where subscribers of these slots may be, but at `node`. */
+  #others(slots: readonly number[], node: NodeKey): NodeKey[] {
+    const nodes = [...new Set(slots)].flatMap((slot) => [
+      this.topology.ownerOf(slot),
+      ...this.#formerOwners.of(slot),
+    ]);
+    return [...new Set(nodes)].filter((other): other is NodeKey => other !== undefined && other !== node);
   }
 }

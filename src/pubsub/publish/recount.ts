@@ -1,3 +1,4 @@
+import { sum } from '../../util/arrays.js';
 import type { NodeKey } from '../common/node-address.js';
 import type { CommandConnectionPool } from '../connection/command-connection-pool.js';
 import { numsub } from '../connection/pubsub-commands.js';
@@ -44,8 +45,7 @@ export async function recount(
       // A former owner may be gone, and its subscribers with it.
       const countIfThere = (other: NodeKey): Promise<number> =>
         other === owner ? countAt(other) : countAt(other).catch(() => 0);
-      const counts = await Promise.all(others.map(countIfThere));
-      elsewhere = counts.reduce((sum, count) => sum + count, 0);
+      elsewhere = sum(await Promise.all(others.map(countIfThere)));
     } else if (topology.ownerOf(channel.slot) !== node && !topology.masters.includes(node)) {
       // A master that has other slots refuses those that it does not own; this one is no master any more.
       throw new Error('the slot had moved, so the node could not count the subscribers');
