@@ -40,16 +40,19 @@ export async function moveSlot(
   timeout: number,
   { whileMoving }: MoveSlotOptions = {},
 ): Promise<void> {
-  const view = await bestView(control, nodes);
-  const source = view.find((node) => owns(node, slot));
-  if (source === undefined) throw new LocalClusterError('UNKNOWN_NODE', `Slot ${slot} has no owner.`);
+  let view = await bestView(control, nodes);
+  let source = ownerOfSlot(view, slot);
   const target = targetIn(view, to);
   if (source.id === target.id) return;
-  // Soon after another move, the node may receive an outdated message and change its mind once more.
+  // Soon after another move a node may receive an outdated message, and change its mind once more: all are asked again.
   await waitUntil(`${addressOf(source)} reports that it owns slot ${slot}`, timeout, async () => {
     const owner = ownerIn(await opinionsOf(control, source), slot);
-    return owner?.id === source.id ? true : 'it reports another owner';
+    if (owner?.id === source.id) return true;
+    view = await bestView(control, nodes);
+    source = ownerOfSlot(view, slot);
+    return 'it reports another owner';
   });
+  if (source.id === target.id) return;
 
   await handOver(control, { slot, source, target }, view, nodes, password, timeout, whileMoving);
   let claimAgainAt = performance.now() + claimInterval;
@@ -64,6 +67,12 @@ export async function moveSlot(
     }
     return `${addressOf(nodes[behind] ?? target)} does not yet`;
   });
+}
+
+function ownerOfSlot(view: readonly NodeOpinion[], slot: number): NodeOpinion {
+  const owner = view.find((node) => owns(node, slot));
+  if (owner === undefined) throw new LocalClusterError('UNKNOWN_NODE', `Slot ${slot} has no owner.`);
+  return owner;
 }
 
 /** @throws LocalClusterError `UNKNOWN_NODE` */
